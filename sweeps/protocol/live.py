@@ -1,0 +1,247 @@
+"""What Redis (or Valkey) carries while trials run: leases, orders, free slots, the queue's names.
+
+Redis holds only what is live; the database is the truth, and the controller can project all of
+this anew from it. Every decision that two machines could race for is one Lua script (in lua/, each
+headed by the keys that it touches), and all leases run on the clock of the Redis server.
+
+Keys: `sweep:attempt:<trial>` (hash), `sweep:leases` and `sweep:agents` (zsets by expiry),
+`sweep:agent:<agent>` (hash), `sweep:state:<sweep>` (string), `sweep:doorbell` (list),
+`sweep:epoch` (string: gone when Redis was wiped), `sweep:wake:<agent>` (channel).
+RQ's own keys begin with `rq:`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from importlib import resources
+from typing import Any
+
+import redis
+
+LEASE_S = 15.0
+"""Seconds that an attempt or an agent is believed to live without a word from it."""
+BEAT_S = 3.0
+"""Seconds between two words."""
+
+TRIAL_FUNCTION = "opensweep.trial"
+"""The only function name that a queued job may carry."""
+
+
+class Claim(StrEnum):
+    """What became of a claim or a renewal."""
+
+    OK = "ok"
+    FENCED = "fenced"  # somebody else's now: kill it, record nothing
+    UNKNOWN = "unknown"  # this Redis has forgotten it: carry on, it will be projected anew
+
+
+class Order(StrEnum):
+    """What the controller wants of a running attempt."""
+
+    NONE = ""
+    STOP = "stop"  # TERM, grace, KILL; the trial counts as stopped, values kept
+    CANCEL = "cancel"  # the same ladder; the trial counts as canceled
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """The answer to a heartbeat for one attempt."""
+
+    status: Claim
+    order: Order = Order.NONE
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Expired:
+    """An attempt whose lease ran out."""
+
+    trial_id: str
+    token: int
+    agent_id: str
+
+
+@dataclass(frozen=True)
+class AgentBeat:
+    """What an agent says of itself.
+
+    Attributes:
+        agent_id: unique for each start of `sweep agent`.
+        sweep_id: the sweep that it works for.
+        free: slots that wait for a trial.
+        info: host, pid, slots, devices, running trial ids, quarantine: for people to read.
+    """
+
+    agent_id: str
+    sweep_id: str
+    free: int
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+def queue_name(sweep_id: str) -> str:
+    """The RQ queue of a sweep: one queue a worker, or RQ loses jobs on a crash."""
+    return f"sweep-{sweep_id}"
+
+
+def job_id(trial_id: str, token: int) -> str:
+    """The RQ job of an attempt: one attempt, one job, so that `unique=True` means what it says."""
+    return f"{trial_id}.{token}"
+
+
+def parse_job_id(job: str) -> tuple[str, int]:
+    """(trial id, token) of an RQ job id. Raises ValueError on anything else."""
+    trial_id, dot, token = job.rpartition(".")
+    if not (trial_id and dot and token.isdigit()):
+        raise ValueError(f"{job!r} is no job id of ours: expected <trial>.<token>")
+    return trial_id, int(token)
+
+
+def wake_channel(agent_id: str) -> str:
+    """The channel on which the controller says: look at your orders now."""
+    return f"sweep:wake:{agent_id}"
+
+
+class Live:
+    """The live state in one Redis. Thread-safe, as its connection is.
+
+    Every method raises `redis.exceptions.RedisError` when Redis is out of reach; callers retry.
+    """
+
+    def __init__(self, connection: redis.Redis, lease_s: float = LEASE_S) -> None:
+        self.connection = connection
+        self._lease_ms = int(lease_s * 1000)
+        self._scripts = {
+            name: connection.register_script(
+                resources.files(__package__).joinpath(f"lua/{name}.lua").read_text()
+            )
+            for name in ("claim", "renew", "finish", "project", "order", "expired", "beat")
+        }
+
+    def _run(self, name: str, keys: Sequence[str], args: Sequence[str | int]) -> Any:
+        return self._scripts[name](keys=list(keys), args=list(args))
+
+    # -- the agent's side ---------------------------------------------------------------------
+
+    def claim(self, trial_id: str, token: int, agent_id: str) -> Claim:
+        """Takes a queued attempt for `agent_id`; of all that try, one gets OK."""
+        keys = [f"sweep:attempt:{trial_id}", "sweep:leases", f"sweep:agent:{agent_id}"]
+        return Claim(_text(self._run("claim", keys, [trial_id, token, agent_id, self._lease_ms])))
+
+    def renew(self, trial_id: str, token: int, agent_id: str) -> Renewal:
+        """Prolongs the lease of a running attempt and reads its orders."""
+        keys = [f"sweep:attempt:{trial_id}", "sweep:leases"]
+        status, order, why = self._run("renew", keys, [trial_id, token, agent_id, self._lease_ms])
+        return Renewal(Claim(_text(status)), Order(_text(order)), _text(why))
+
+    def finish(self, trial_id: str, token: int) -> bool:
+        """Forgets an attempt whose end is recorded. False: another token owns the trial."""
+        return bool(
+            self._run("finish", [f"sweep:attempt:{trial_id}", "sweep:leases"], [trial_id, token])
+        )
+
+    def beat(self, beat: AgentBeat, *, ring: bool = False) -> str | None:
+        """Says that an agent lives; `ring` wakes the controller (a slot became free).
+
+        Returns the sweep's state as the controller last projected it; None when this Redis does
+        not know the sweep (wiped, or another's).
+        """
+        keys = [f"sweep:agent:{beat.agent_id}", "sweep:agents", "sweep:doorbell"]
+        info = json.dumps(dict(beat.info))
+        args = (beat.agent_id, beat.sweep_id, beat.free, info, self._lease_ms, int(ring))
+        state = self._run("beat", keys, args)
+        return None if state is None else _text(state)
+
+    def leave(self, agent_id: str) -> None:
+        """An agent ends: it has no free slots any more, and the controller may look."""
+        with self.connection.pipeline() as pipe:
+            pipe.delete(f"sweep:agent:{agent_id}")
+            pipe.zrem("sweep:agents", agent_id)
+            pipe.execute()
+        self.ring()
+
+    # -- the controller's side ----------------------------------------------------------------
+
+    def project(
+        self, trial_id: str, token: int, sweep_id: str, *, state: str = "queued", agent_id: str = ""
+    ) -> bool:
+        """Makes Redis say of an attempt what the database says; an older token is fenced out.
+
+        Returns False when Redis already holds this token (left as it is) or a newer one.
+        """
+        keys = [f"sweep:attempt:{trial_id}", "sweep:leases"]
+        args = (trial_id, token, state, agent_id, sweep_id, self._lease_ms)
+        return bool(self._run("project", keys, args))
+
+    def order(self, trial_id: str, token: int, order: Order, why: str) -> bool:
+        """Orders an attempt to stop or cancel, and wakes its agent. False: no such attempt now."""
+        agent = self._run("order", [f"sweep:attempt:{trial_id}"], [token, order.value, why])
+        if agent is None:
+            return False
+        if agent:
+            self.wake(_text(agent))
+        return True
+
+    def wake(self, agent_id: str) -> None:
+        self.connection.publish(wake_channel(agent_id), "look")
+
+    def expired(self, limit: int = 100) -> list[Expired]:
+        """Attempts whose lease ran out, at most `limit`; listed again until finished/projected."""
+        flat = [_text(x) for x in self._run("expired", ["sweep:leases"], [limit])]
+        return [Expired(flat[i], int(flat[i + 1]), flat[i + 2]) for i in range(0, len(flat), 3)]
+
+    def attempt(self, trial_id: str) -> dict[str, str]:
+        """What Redis holds of a trial's current attempt; {} when nothing."""
+        raw: Any = self.connection.hgetall(f"sweep:attempt:{trial_id}")
+        return {_text(k): _text(v) for k, v in raw.items()}
+
+    def agents(self, sweep_id: str | None = None) -> list[AgentBeat]:
+        """The agents that live, of one sweep or of all; those that fell silent are forgotten."""
+        seconds, micros = self._time()
+        now = seconds * 1000 + micros // 1000
+        ids: Any = self.connection.zrangebyscore("sweep:agents", now, "+inf")
+        self.connection.zremrangebyscore("sweep:agents", "-inf", f"({now}")
+        with self.connection.pipeline(transaction=False) as pipe:
+            for agent in ids:
+                pipe.hgetall(f"sweep:agent:{_text(agent)}")
+            rows = pipe.execute()
+        beats = []
+        for agent, raw in zip(ids, rows, strict=True):
+            row = {_text(k): _text(v) for k, v in raw.items()}
+            if row and sweep_id in (None, row["sweep"]):
+                info = json.loads(row["info"])
+                beats.append(AgentBeat(_text(agent), row["sweep"], int(row["free"]), info))
+        return beats
+
+    def set_sweep_state(self, sweep_id: str, state: str) -> None:
+        """Tells agents what the sweep does; they end when it is over."""
+        self.connection.set(f"sweep:state:{sweep_id}", state)
+
+    def ring(self) -> None:
+        """Wakes the controller."""
+        with self.connection.pipeline() as pipe:
+            pipe.delete("sweep:doorbell")
+            pipe.rpush("sweep:doorbell", "1")
+            pipe.execute()
+
+    def wait_for_ring(self, timeout_s: float) -> bool:
+        """Blocks until somebody rings, or `timeout_s` (at least 0.01) passes."""
+        return self.connection.blpop(["sweep:doorbell"], timeout=max(timeout_s, 0.01)) is not None
+
+    def epoch(self) -> str | None:
+        """The mark that the controller left when it projected; None: Redis was wiped since."""
+        value: Any = self.connection.get("sweep:epoch")
+        return None if value is None else _text(value)
+
+    def set_epoch(self, epoch: str) -> None:
+        self.connection.set("sweep:epoch", epoch)
+
+    def _time(self) -> tuple[int, int]:
+        now: Any = self.connection.time()
+        return int(now[0]), int(now[1])
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

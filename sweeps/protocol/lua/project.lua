@@ -1,0 +1,16 @@
+-- The controller puts an attempt as the database knows it into Redis; an older token is fenced out.
+-- KEYS[1] sweep:attempt:<trial>   hash: token, state, agent, order, why, sweep
+-- KEYS[2] sweep:leases            zset: trial -> expiry, ms of this server's clock
+-- ARGV    trial, token, state ('queued' or 'running'), agent ('' when queued), sweep, lease in ms
+-- Returns 1, or 0 when Redis already holds this token (left as it is) or a newer one.
+local held = redis.call('HGET', KEYS[1], 'token')
+if held and tonumber(held) >= tonumber(ARGV[2]) then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'token', ARGV[2], 'state', ARGV[3], 'agent', ARGV[4], 'sweep', ARGV[5])
+if ARGV[3] == 'running' then
+  local t = redis.call('TIME')
+  redis.call('ZADD', KEYS[2], t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[6], ARGV[1])
+else
+  redis.call('ZREM', KEYS[2], ARGV[1])
+end
+return 1
