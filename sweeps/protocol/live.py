@@ -87,15 +87,18 @@ def queue_name(sweep_id: str) -> str:
 
 
 def job_id(trial_id: str, token: int) -> str:
-    """The RQ job of an attempt: one attempt, one job, so that `unique=True` means what it says."""
-    return f"{trial_id}.{token}"
+    """The RQ job of an attempt: one attempt, one job, so that `unique=True` means what it says.
+
+    RQ refuses any character in a job id but letters, digits, "_" and "-".
+    """
+    return f"{trial_id}_{token}"
 
 
 def parse_job_id(job: str) -> tuple[str, int]:
     """(trial id, token) of an RQ job id. Raises ValueError on anything else."""
-    trial_id, dot, token = job.rpartition(".")
-    if not (trial_id and dot and token.isdigit()):
-        raise ValueError(f"{job!r} is no job id of ours: expected <trial>.<token>")
+    trial_id, separator, token = job.rpartition("_")
+    if not (trial_id and separator and token.isdigit()):
+        raise ValueError(f"{job!r} is no job id of ours: expected <trial>_<token>")
     return trial_id, int(token)
 
 
