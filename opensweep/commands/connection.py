@@ -1,0 +1,118 @@
+"""Which server a command talks to, and which sweep or trial an id means.
+
+The one place of the commands that knows how a server is found or started (opensweep/local.py
+does it) and what a person hears when an id is unknown. It must never start a server for shell
+completion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sweeps.errors import NotFoundError, OpensweepError
+
+if TYPE_CHECKING:
+    from sweeps.protocol.client import Client
+
+COMPLETION_S = 0.5
+"""Seconds that shell completion waits for a server before it offers nothing."""
+
+
+@contextmanager
+def server() -> Iterator[Client]:
+    """A client of the server; the local one is started first when no other is named."""
+    from opensweep.local import ensure_server
+
+    with ensure_server() as client:
+        yield client
+
+
+def bare_id(text: str) -> str:
+    """The sweep id in `id`, `project/id` or `entity/project/id`, as W&B writes them."""
+    parts = text.split("/")
+    if len(parts) > 3 or not all(parts):
+        raise NotFoundError(
+            f"{text!r} is no sweep id: expected ID, PROJECT/ID or ENTITY/PROJECT/ID."
+        )
+    return parts[-1]
+
+
+def sweep_status(client: Client, text: str) -> dict[str, Any]:
+    """The status of the sweep that `text` names. NotFoundError says which id is near."""
+    sweep_id = bare_id(text)
+    try:
+        return client.sweep(sweep_id)
+    except NotFoundError:
+        raise unknown_sweep(client, sweep_id) from None
+
+
+def unknown_sweep(client: Client, sweep_id: str) -> NotFoundError:
+    """What to say of a sweep id that the server does not know."""
+    if "-" in sweep_id:
+        head, _, number = sweep_id.rpartition("-")
+        if number.isdigit() and any(sweep["id"] == head for sweep in client.sweeps()):
+            return NotFoundError(
+                f"{sweep_id!r} is a trial; the sweep is {head}. `sweep logs {sweep_id}` shows it."
+            )
+    known = [str(sweep["id"]) for sweep in client.sweeps()]
+    return NotFoundError(f"no sweep {sweep_id!r} here{_nearest(sweep_id, known)}; {LISTS}")
+
+
+LISTS = "`sweep ls` lists them."
+
+
+def trial(client: Client, text: str) -> dict[str, Any]:
+    """The trial that `text` names (SWEEP-NUMBER). NotFoundError says what to do instead."""
+    trial_id = bare_id(text)
+    try:
+        return client.trial(trial_id)
+    except NotFoundError:
+        pass
+    sweep_id, _, number = trial_id.rpartition("-")
+    known = [str(sweep["id"]) for sweep in client.sweeps()]
+    if trial_id in known:
+        raise NotFoundError(
+            f"{trial_id!r} is a sweep, not a trial: name one as {trial_id}-1; "
+            f"`sweep trials {trial_id}` lists them."
+        )
+    if sweep_id in known and number.isdigit():
+        raise NotFoundError(
+            f"sweep {sweep_id} has no trial {number}; `sweep trials {sweep_id}` lists them."
+        )
+    raise NotFoundError(
+        f"no trial {trial_id!r} here{_nearest(sweep_id or trial_id, known, 'the sweep ')}; {LISTS}"
+    )
+
+
+def _nearest(text: str, known: list[str], what: str = "") -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(text, known, n=1, cutoff=0.5)
+    return f" (did you mean {what}{near[0]}?)" if near else ""
+
+
+def latest(client: Client) -> dict[str, Any]:
+    """The newest sweep. NotFoundError when there is none."""
+    sweeps = client.sweeps()
+    if not sweeps:
+        raise NotFoundError("there is no sweep yet; `sweep create FILE` records one.")
+    return sweeps[0]
+
+
+def running_server() -> Client | None:
+    """A client of the server if one is there already; never starts one, never complains."""
+    from opensweep.local import find_server
+
+    try:
+        return find_server(within_s=COMPLETION_S)
+    except OpensweepError:
+        return None
+
+
+def say(message: str) -> None:
+    """Talk: to stderr, so that stdout stays the result."""
+    click.echo(message, err=True)

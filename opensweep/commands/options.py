@@ -1,0 +1,146 @@
+"""Arguments and options that several commands share, and the completion of ids.
+
+Completion asks a server that runs already; without one it offers nothing. Neighbours: connection
+finds that server.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class SweepId(click.ParamType):
+    """A sweep id, completed with the ids that the running server knows."""
+
+    name = "sweep"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return complete(incomplete, trials=False)
+
+
+class TrialId(click.ParamType):
+    """A trial id, completed with sweep ids and, once one is whole, with its trials."""
+
+    name = "trial"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return complete(incomplete, trials=True)
+
+
+def complete(incomplete: str, *, trials: bool) -> list[CompletionItem]:
+    """Ids that begin with `incomplete`; [] when no server runs or it does not answer at once."""
+    from click.shell_completion import CompletionItem
+
+    from opensweep.commands.connection import running_server
+    from sweeps.errors import OpensweepError
+
+    client = running_server()
+    if client is None:
+        return []
+    try:
+        with client:
+            head, dash, _ = incomplete.partition("-")
+            if trials and dash:
+                rows = client.trials(head, limit=200)
+                items = [(str(row["id"]), str(row["state"])) for row in rows]
+            else:
+                rows = client.sweeps()
+                end = "-" if trials else ""
+                items = [(f"{row['id']}{end}", _about(row)) for row in rows]
+    except OpensweepError:
+        return []
+    return [CompletionItem(id_, help=about) for id_, about in items if id_.startswith(incomplete)]
+
+
+def _about(sweep: dict[str, Any]) -> str:
+    return f"{sweep['name']} ({sweep['state']})" if sweep.get("name") else str(sweep["state"])
+
+
+def sweep_argument(**attributes: Any) -> Callable[[Function], Function]:
+    return click.argument("sweep", metavar="ID", type=SweepId(), **attributes)
+
+
+def trial_argument(**attributes: Any) -> Callable[[Function], Function]:
+    return click.argument("trial_id", metavar="TRIAL", type=TrialId(), **attributes)
+
+
+def json_option(what: str = "the result") -> Callable[[Function], Function]:
+    return click.option("--json", "as_json", is_flag=True, help=f"Print {what} as JSON.")
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout. Numbers are finite: the server writes NaN as a string."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def overrides(command: Function) -> Function:
+    """`--name`, `--project` and `--entity`, which replace the sweep file's."""
+    for option, what in (
+        ("--entity", "Replace the file's entity."),
+        ("--project", "Replace the file's project."),
+        ("--name", "Replace the file's name."),
+    ):
+        command = click.option(option, metavar="TEXT", help=what)(command)
+    return command
+
+
+def agent_options(command: Function) -> Function:
+    """The options of `sweep agent`, which `sweep run` takes too."""
+    options = (
+        click.option(
+            "--count", type=click.IntRange(min=1), metavar="N", help="End after N trials here."
+        ),
+        click.option(
+            "--slots",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Trials at a time, without GPUs. Default: 1, or one for each GPU.",
+        ),
+        click.option(
+            "--gpus",
+            metavar="0,1|all|none",
+            help="GPUs to use, by index or UUID. Default: all there are.",
+        ),
+        click.option(
+            "--gpus-per-trial",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            metavar="N",
+            help="GPUs that each trial gets.",
+        ),
+        click.option(
+            "--workdir",
+            type=click.Path(exists=True, file_okay=False),
+            metavar="DIR",
+            help="Folder in which trials start. Default: where the sweep was created, if this "
+            "machine has that folder, else the current one.",
+        ),
+        click.option(
+            "--forward-signals",
+            is_flag=True,
+            help="Pass SIGINT and SIGTERM on to the trials at once.",
+        ),
+        click.option(
+            "--max-consecutive-failed-runs",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="End after N failed trials in a row.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -1,0 +1,179 @@
+"""A sweep in words: the lines that `status`, `run` and `agent` print of one status document.
+
+Pure functions of the server's JSON, and `ending()`, which asks the server for the little more that
+the end of a sweep wants told. Neighbours: opensweep/_text.py sets numbers and columns; live.py
+draws the moving picture from the same parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from opensweep import _text
+
+if TYPE_CHECKING:
+    from sweeps.protocol.client import Client
+
+OVER = frozenset({"finished", "canceled", "failed"})
+
+
+def over(status: Mapping[str, Any]) -> bool:
+    return status["state"] in OVER
+
+
+def title(status: Mapping[str, Any]) -> str:
+    """`k3j9x2ab digits: bayes, maximize val/acc`."""
+    name = f" {status['name']}" if status.get("name") else ""
+    return f"{click.style(status['id'], bold=True)}{name}: {aim(status)}"
+
+
+def aim(status: Mapping[str, Any]) -> str:
+    metric = status.get("metric")
+    return f"{status['method']}, {metric['goal']} {metric['name']}" if metric else status["method"]
+
+
+def expected(status: Mapping[str, Any]) -> int | None:
+    """Trials that there will be: the lesser of the space's size and run_cap; None: no end."""
+    ends = [status[key] for key in ("total", "run_cap") if status.get(key) is not None]
+    return min(ends) if ends else None
+
+
+def progress(status: Mapping[str, Any]) -> str:
+    """`17 of 25`, or `17` when there is no end."""
+    end = expected(status)
+    done = _text.done(status["counts"])
+    return f"{done} of {end}" if end is not None else str(done)
+
+
+def best_line(trial: Mapping[str, Any] | None, width: int | None = None) -> str:
+    """`0.981  trial 17  lr=0.003 optimizer=adam`."""
+    if trial is None:
+        return "no objective yet"
+    head = f"{_text.number(trial['objective'])}  trial {trial['number']}  "
+    room = None if width is None else width - len(head)
+    return f"{head}{_text.config_line(trial['config'], room)}"
+
+
+def status_lines(
+    status: Mapping[str, Any], now: float, width: int | None = None
+) -> list[tuple[str, str]]:
+    """(label, text) pairs: trials, best, time, agents, and the reason when there is one."""
+    lines = [("state", _state(status))]
+    lines.append(("trials", f"{progress(status)} done: {_text.counts_line(status['counts'])}"))
+    if status.get("metric"):
+        room = None if width is None else width - 8
+        lines.append(("best", best_line(status.get("best"), room)))
+    lines.append(("time", _time(status, now)))
+    agents = status.get("agents") or []
+    lines += [("agent", agent_line(agent)) for agent in agents]
+    if not agents and not over(status):
+        lines.append(("agent", f"none: start one with `sweep agent {status['id']}`"))
+    return lines
+
+
+def _state(status: Mapping[str, Any]) -> str:
+    reason = f": {status['reason']}" if status.get("reason") else ""
+    return f"{_text.state(status['state'])}{reason}"
+
+
+def _time(status: Mapping[str, Any], now: float) -> str:
+    elapsed = status.get("elapsed_s")
+    if over(status):
+        return f"{_text.duration(elapsed)}, ended {_text.ago(status.get('ended'), now)}"
+    if not status.get("started"):
+        return f"created {_text.ago(status.get('created'), now)}, not started"
+    text = f"{_text.duration(elapsed)} so far"
+    if status.get("eta_s") is not None:
+        text += f", about {_text.duration(status['eta_s'])} to go"
+    return text
+
+
+def agent_line(agent: Mapping[str, Any]) -> str:
+    """`gpu1: 3 of 4 slots busy (GPU 0-3)`."""
+    slots, free = int(agent.get("slots") or 0), int(agent.get("free") or 0)
+    devices = ", ".join(map(str, agent.get("devices") or []))
+    text = f"{agent.get('host') or agent['id']}: {slots - free} of {slots} slots busy"
+    text += f" ({devices})" if devices else ""
+    if agent.get("quarantined"):
+        text += click.style("  takes no trials: too many failed here", fg="red")
+    return text
+
+
+def print_status(status: Mapping[str, Any], now: float, width: int | None) -> None:
+    click.echo(title(status))
+    for label, text in status_lines(status, now, width):
+        click.echo(f"  {label:<7} {text}")
+
+
+def state_with_reason(trial: Mapping[str, Any]) -> str:
+    """`failed (out_of_gpu_memory)`; a reason that says nothing new is left out."""
+    reason = trial.get("reason")
+    told = reason and reason not in ("ok", "error", "early_stop", "user", trial["state"])
+    return f"{trial['state']} ({reason})" if told else str(trial["state"])
+
+
+def seconds(trial: Mapping[str, Any], now: float) -> float | None:
+    """How long a trial ran, or has run so far."""
+    if trial.get("started") is None:
+        return None
+    end = trial.get("ended")
+    return float(end if end is not None else now) - float(trial["started"])
+
+
+def ending(client: Client, status: Mapping[str, Any]) -> list[str]:
+    """What to print when a sweep (or this machine's part in it) is over.
+
+    Counts, the best configuration, how it compares to the first configuration that the sweep's
+    `enqueue` names, and where to look next.
+    """
+    sweep_id = status["id"]
+    lines = [
+        f"sweep {click.style(sweep_id, bold=True)} is {_state(status)} "
+        f"after {_text.duration(status.get('elapsed_s'))}: "
+        f"{progress(status)} trials done ({_text.counts_line(status['counts'])})"
+    ]
+    best = status.get("best")
+    if best is not None:
+        metric = status["metric"]["name"] if status.get("metric") else "objective"
+        value = click.style(_text.number(best["objective"]), fg="green", bold=True)
+        lines.append(f"best {metric} {value}, trial {best['id']}:")
+        leaves = _text.flat(best["config"])
+        lines += [f"  {name}: {_text.value_text(value)}" for name, value in leaves.items()]
+        lines += _comparison(client, sweep_id, best)
+    lines += [""] + next_steps(sweep_id, best, status["counts"])
+    return lines
+
+
+def _comparison(client: Client, sweep_id: str, best: Mapping[str, Any]) -> list[str]:
+    """The best against the first enqueued configuration, which is trial 1 where there is one."""
+    if not client.spec(sweep_id)["spec"].get("enqueue"):
+        return []
+    first = next(iter(client.trials(sweep_id, limit=1)), None)
+    if first is None or first["number"] != 1 or first["objective"] is None:
+        return []
+    start, end = _text.number(first["objective"]), _text.number(best["objective"])
+    if first["id"] == best["id"]:
+        return [f"nothing beat the first enqueued configuration ({start}, trial 1)"]
+    return [
+        f"first enqueued configuration {start} (trial 1) -> best {end} (trial {best['number']})"
+    ]
+
+
+def next_steps(
+    sweep_id: str, best: Mapping[str, Any] | None, counts: Mapping[str, int]
+) -> list[str]:
+    """Commands that look further, each with what it shows."""
+    rows = [(f"sweep trials {sweep_id}", "every trial")]
+    if best is not None:
+        rows += [
+            (f"sweep best {sweep_id}", "the best configuration as YAML"),
+            (f"sweep logs {best['id']}", "what its script printed"),
+        ]
+    if counts.get("failed"):
+        rows.append((f"sweep trials {sweep_id} --state failed", "why trials failed"))
+    rows.append((f"sweep export {sweep_id} --format csv", "everything as a table"))
+    width = max(len(command) for command, _ in rows)
+    return ["next:", *(f"  {command.ljust(width)}   {what}" for command, what in rows)]

@@ -1,0 +1,242 @@
+"""`sweep trials`, `sweep best` and `sweep logs`: what was tried, what won, what it printed."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from opensweep import _text
+from opensweep.commands import connection, options, report
+from opensweep.commands.status import check_states, terminal_width
+from sweeps.errors import OpensweepError
+
+if TYPE_CHECKING:
+    from sweeps.protocol.client import Client
+
+FOLLOW_S = 0.5
+"""Seconds between two looks of `sweep logs -f`."""
+PAGE = 1000
+"""Trials that one request asks for."""
+
+Trial = Mapping[str, Any]
+
+
+def all_trials(client: Client, sweep_id: str, state: str | None = None) -> list[dict[str, Any]]:
+    """Every trial of a sweep by number, fetched in pages."""
+    rows: list[dict[str, Any]] = []
+    while True:
+        after = int(rows[-1]["number"]) if rows else 0
+        page = client.trials(sweep_id, after=after, limit=PAGE, state=state)
+        rows += page
+        if len(page) < PAGE:
+            return rows
+
+
+def objective(trial: Trial) -> float:
+    """A trial's objective as a float; NaN when it has none (the wire writes NaN as a string)."""
+    value = trial.get("objective")
+    return math.nan if value is None else float(value)
+
+
+def sort_key(by: str, goal: str | None) -> Callable[[Trial], tuple[bool, Any]]:
+    """Order for `--sort`: missing values last, the best objective first.
+
+    Raises click.BadParameter when `by` is nothing to sort by.
+    """
+    if by == "objective":
+        sign = -1.0 if goal == "maximize" else 1.0
+        return lambda trial: (math.isnan(objective(trial)), sign * objective(trial))
+    if by == "duration":
+        now = time.time()
+        return lambda trial: (report.seconds(trial, now) is None, report.seconds(trial, now) or 0.0)
+    if by in ("number", "started", "ended", "attempts", "steps"):
+        return lambda trial: (trial.get(by) is None, trial.get(by) or 0)
+    if by in ("state", "host"):
+        return lambda trial: (trial.get(by) is None, str(trial.get(by)))
+    if by.startswith("config."):
+        return lambda trial: _mixed(_text.flat(trial["config"]).get(by.removeprefix("config.")))
+    raise click.BadParameter(
+        f"{by!r} is nothing to sort by: number, objective, duration, started, ended, state, "
+        "attempts, steps, host or config.NAME",
+        param_hint="--sort",
+    )
+
+
+def _mixed(value: Any) -> tuple[bool, Any]:
+    """Numbers before texts, nothing last: a parameter may be either."""
+    if isinstance(value, int | float) and not math.isnan(value):
+        return (False, (0, float(value), ""))
+    return (value is None, (1, 0.0, _text.value_text(value)))
+
+
+@click.command(epilog="\b\nExample:\n  sweep trials k3j9x2ab --sort objective --limit 10")
+@options.sweep_argument()
+@click.option("--state", metavar="STATE", help="Only these states, such as failed,stopped.")
+@click.option(
+    "--sort",
+    "by",
+    metavar="KEY",
+    default="number",
+    show_default=True,
+    help="number, objective (best first), duration, started, ended, state, attempts, steps, host "
+    "or config.NAME.",
+)
+@click.option("--reverse", is_flag=True, help="Turn the order round.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N trials.")
+@options.json_option("the trials")
+def trials(
+    sweep: str, state: str | None, by: str, reverse: bool, limit: int | None, as_json: bool
+) -> None:
+    """List the trials of a sweep.
+
+    Each with its state (and why it ended so), objective and configuration.
+    """
+    check_states(state, "trial")
+    with connection.server() as client:
+        status = connection.sweep_status(client, sweep)
+        metric = status.get("metric") or {}
+        key = sort_key(by, metric.get("goal"))
+        wanted = {name for name in (state or "").split(",") if name}
+        rows = all_trials(client, status["id"], state if len(wanted) == 1 else None)
+    rows = [row for row in rows if not wanted or row["state"] in wanted]
+    rows.sort(key=key, reverse=reverse)
+    rows = rows[:limit]
+    if as_json:
+        options.print_json(rows)
+    elif not rows:
+        connection.say(f"no trial is {state}" if state else "no trials yet")
+    else:
+        click.echo(_trial_table(rows, str(metric.get("name") or "objective")))
+
+
+def _trial_table(rows: list[dict[str, Any]], metric: str) -> str:
+    now = time.time()
+    where = len({row.get("host") for row in rows}) > 1
+    headers = ["TRIAL", "STATE", metric, "STEPS", "TIME", "TRIES", "WHERE", "CONFIG"]
+    cells = [
+        [
+            row["id"],
+            report.state_with_reason(row),
+            _text.number(row["objective"]),
+            _text.number(row.get("steps")),
+            _text.duration(report.seconds(row, now)),
+            str(row["attempts"]),
+            _place(row, where),
+            _text.config_line(row["config"]),
+        ]
+        for row in rows
+    ]
+    dull = {
+        headers.index("TRIES"): {"0", "1"},
+        headers.index("WHERE"): {_text.NOTHING},
+    }
+    keep = [
+        column
+        for column in range(len(headers))
+        if column not in dull or any(row[column] not in dull[column] for row in cells)
+    ]
+    return _text.table(
+        [headers[column] for column in keep],
+        [[row[column] for column in keep] for row in cells],
+        right={metric, "STEPS", "TIME", "TRIES"},
+        states={"STATE"},
+        width=terminal_width(),
+    )
+
+
+def _place(trial: Trial, with_host: bool) -> str:
+    parts = [trial.get("host") if with_host else None, trial.get("device")]
+    return " ".join(str(part) for part in parts if part) or _text.NOTHING
+
+
+@click.command(
+    epilog="\b\nExample:\n"
+    "  sweep best k3j9x2ab > best.yaml\n"
+    '  eval "python train.py $(sweep best k3j9x2ab --args)"'
+)
+@options.sweep_argument()
+@click.option("--args", "as_args", is_flag=True, help="Print it as arguments, quoted for a shell.")
+@options.json_option("the whole trial")
+def best(sweep: str, as_args: bool, as_json: bool) -> None:
+    """Show the best trial and its configuration.
+
+    The configuration is YAML; the lines about the trial are comments in it.
+    """
+    if as_args and as_json:
+        raise click.UsageError("--args and --json: choose one")
+    with connection.server() as client:
+        status = connection.sweep_status(client, sweep)
+        trial = client.best(status["id"])
+    if trial is None:
+        raise OpensweepError(
+            f"no trial of sweep {status['id']} has an objective"
+            + ("." if report.over(status) else " yet; `sweep status` shows how far it is.")
+        )
+    if as_json:
+        options.print_json(trial)
+    elif as_args:
+        click.echo(arguments(trial["config"]))
+    else:
+        import yaml
+
+        metric = status.get("metric") or {}
+        click.echo(
+            f"# trial {trial['id']} of sweep {status['id']}\n"
+            f"# {metric.get('name', 'objective')}: {_text.number(trial['objective'])}"
+            f" ({metric.get('goal', 'minimize')})"
+        )
+        click.echo(yaml.safe_dump(trial["config"], sort_keys=False, allow_unicode=True), nl=False)
+
+
+def arguments(config: Mapping[str, Any]) -> str:
+    """`--lr=0.003 --optimizer=adam`, as the sweep's command passes them, quoted for a shell."""
+    import shlex
+
+    return " ".join(shlex.quote(f"--{name}={value}") for name, value in config.items())
+
+
+@click.command(epilog="\b\nExample:\n  sweep logs k3j9x2ab-17 -f")
+@options.trial_argument()
+@click.option("--follow", "-f", is_flag=True, help="Stay and print more until the trial is over.")
+@options.json_option("{id, state, text}")
+def logs(trial_id: str, follow: bool, as_json: bool) -> None:
+    """Show what a trial printed.
+
+    Standard output and standard error, of every attempt.
+    """
+    if follow and as_json:
+        raise click.UsageError("--follow and --json: choose one")
+    with connection.server() as client:
+        trial = connection.trial(client, trial_id)
+        if as_json:
+            text = "".join(_console(client, trial["id"], follow=False))
+            options.print_json({"id": trial["id"], "state": trial["state"], "text": text})
+            return
+        empty = True
+        for part in _console(client, trial["id"], follow=follow):
+            empty = False
+            click.echo(part, nl=False)
+            sys.stdout.flush()
+        if empty:
+            detail = f" ({trial['detail']})" if trial.get("detail") else ""
+            connection.say(f"{trial['id']} is {trial['state']} and printed nothing{detail}")
+
+
+def _console(client: Client, run: str, *, follow: bool) -> Any:
+    """Parts of a run's output, in order, to its present end, or (follow) until it is over."""
+    after = 0
+    while True:
+        answer = client.console(run, after)
+        if answer["text"]:
+            yield answer["text"]
+        if answer["next"] > after:
+            after = answer["next"]
+        elif answer["over"] or not follow:
+            return
+        else:
+            time.sleep(FOLLOW_S)
