@@ -11,6 +11,7 @@
     ├── StoreError                    the database failed
     │   ├── StoreTooNew               a newer opensweep wrote it
     │   └── StoreUnavailable          locked, full or out of reach for now: try again
+    ├── ChunkError                    recorded bytes are torn, foreign or cannot be encoded
     ├── DeviceError                   a GPU that was asked for is not there
     ├── Fenced                        a stale attempt or controller tried to record something
     ├── IllegalTransition             a state change that the tables in trial.py do not have
@@ -101,6 +102,10 @@ class StoreTooNew(StoreError):
 
 class StoreUnavailable(StoreError):
     """The database is locked, full or out of reach for now; nothing was written."""
+
+
+class ChunkError(OpensweepError):
+    """A chunk of recorded rows is torn or foreign, or rows cannot be made into one."""
 
 
 class DeviceError(UsageError):

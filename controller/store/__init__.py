@@ -1,0 +1,33 @@
+"""The record of sweeps, trials, attempts and runs: SQLite by default, PostgreSQL when outgrown.
+
+One implementation in SQLAlchemy Core for both. It decides nothing (search, stopping and retries
+are others' decisions) but refuses what the tables in `sweeps.trial` do not have, and whatever a
+stale attempt or controller tries to record. Neighbours: `controller.loop` and `controller.server`.
+"""
+
+from controller.store.records import (
+    AttemptRecord,
+    Chunk,
+    ChunkKind,
+    Ended,
+    NewTrial,
+    ObjectivePoints,
+    RunRecord,
+    SweepRecord,
+    TrialRecord,
+)
+from controller.store.store import Store, open_store
+
+__all__ = [
+    "AttemptRecord",
+    "Chunk",
+    "ChunkKind",
+    "Ended",
+    "NewTrial",
+    "ObjectivePoints",
+    "RunRecord",
+    "Store",
+    "SweepRecord",
+    "TrialRecord",
+    "open_store",
+]

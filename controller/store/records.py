@@ -1,0 +1,264 @@
+"""What the store gives and takes: one frozen dataclass a table, and a few small ones.
+
+Plain values: they hold no connection and never change; a newer state is a newer record. Times are
+seconds since the epoch (UTC) by the database's own clock, so that two machines' records compare.
+Neighbours: `schema.py` (the tables), `store.py` (who makes them).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sweeps.trial import AttemptState, Outcome, Reason, SweepState, TrialState
+
+
+class ChunkKind(StrEnum):
+    """What a chunk of a run holds.
+
+    history: rows logged by the script (`sweeps.protocol.chunks`). console: bytes of stdout and
+    stderr. system: rows of machine metrics, encoded as history is.
+    """
+
+    HISTORY = "history"
+    CONSOLE = "console"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True)
+class SweepRecord:
+    """One sweep.
+
+    Attributes:
+        id: 8 characters of [a-z0-9].
+        name: for people.
+        project: the project that it belongs to; "" for none.
+        yaml: the file's text as the user gave it.
+        spec: the mapping that `sweeps.spec.spec_from_mapping` takes.
+        seed: of the search; always known, whether given or drawn at creation.
+        origin: where it was created: path, cwd, host and the like.
+        state: what it is doing.
+        reason: why it is in that state, one sentence; "" when there is nothing to say.
+        created: when it was recorded.
+        started: when it first went to running; None before.
+        ended: when it got over; None while it is open.
+        owner: the controller that holds its lease (held or run out); None: nobody.
+        lease_until: until when, by the database's clock; None without an owner.
+        generation: counts the changes of owner; a controller whose generation is older is fenced.
+        snapshot: the searcher's, as of the newest trial; None before the first.
+        next_number: the number that the next trial gets; 1 at first.
+        ended_seq: how many ends of trials were recorded: the newest `TrialRecord.ended_seq`.
+        feed: the newest `ObjectivePoints.feed`; 0 when none was recorded.
+    """
+
+    id: str
+    name: str
+    project: str
+    yaml: str
+    spec: Mapping[str, Any]
+    seed: int
+    origin: Mapping[str, Any]
+    state: SweepState
+    reason: str
+    created: float
+    started: float | None
+    ended: float | None
+    owner: str | None
+    lease_until: float | None
+    generation: int
+    snapshot: Mapping[str, Any] | None
+    next_number: int
+    ended_seq: int
+    feed: int
+
+
+@dataclass(frozen=True)
+class NewTrial:
+    """A suggestion to be recorded: its number within the sweep (from 1) and its configuration."""
+
+    number: int
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial, with what its run knows.
+
+    Attributes:
+        id: `<sweep id>-<number>`; the run's id too.
+        sweep_id: its sweep.
+        number: 1, 2, 3, … within the sweep, in the order of suggestion.
+        config: the configuration as suggested (nested).
+        state: where it stands.
+        token: the newest attempt's; only that one may record.
+        attempts: how many goes were queued or run; those superseded unclaimed do not count.
+        objective: the score of a finished or stopped trial, always finite; None otherwise.
+        reason: how the newest ended attempt ended; None before the first end.
+        detail: one sentence on it; "" for none.
+        summary: what the script left in its summary, and the last values logged.
+        steps: the newest history step recorded, plus 1; 0 before the first row.
+        created: when it was suggested.
+        started: when its newest started attempt began; None before.
+        ended: when it got over; None while it is open.
+        ended_seq: 1, 2, 3, … within the sweep in the order of the ends' commits; None while open.
+            A trial that is retried on a user's word gives its number up and gets a new one.
+        agent_id, host, device: of the newest started attempt; None before the first start.
+    """
+
+    id: str
+    sweep_id: str
+    number: int
+    config: Mapping[str, Any]
+    state: TrialState
+    token: int
+    attempts: int
+    objective: float | None
+    reason: Reason | None
+    detail: str
+    summary: Mapping[str, Any]
+    steps: int
+    created: float
+    started: float | None
+    ended: float | None
+    ended_seq: int | None
+    agent_id: str | None
+    host: str | None
+    device: str | None
+
+
+@dataclass(frozen=True)
+class AttemptRecord:
+    """One go at running a trial.
+
+    Attributes:
+        trial_id: its trial.
+        token: 1, 2, 3, … within the trial.
+        sweep_id, number: of its trial.
+        state: where it stands.
+        agent_id, host, device, pid: who runs it, and where; None before the start (pid: also when
+            the agent did not say).
+        created, started, ended: times; None for what has not happened.
+        reason, detail, exit_code, signal: as in `Outcome`; reason None while it is not over.
+    """
+
+    trial_id: str
+    token: int
+    sweep_id: str
+    number: int
+    state: AttemptState
+    agent_id: str | None
+    host: str | None
+    device: str | None
+    pid: int | None
+    created: float
+    started: float | None
+    ended: float | None
+    reason: Reason | None
+    detail: str
+    exit_code: int | None
+    signal: int | None
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended; None for one that is open or was superseded."""
+        if self.reason is None:
+            return None
+        return Outcome(self.state, self.reason, self.detail, self.exit_code, self.signal)
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The run of a trial (later also runs without a sweep): what was recorded from its folder.
+
+    Attributes:
+        id: the trial's id, for a trial's run.
+        sweep_id: its sweep; None for a run of its own.
+        project: the project that it belongs to; "" for none.
+        name: for people; the id unless somebody named it.
+        state: as the trial's.
+        config: the configuration with what the script added to it.
+        summary: as in `TrialRecord`.
+        metadata: host, command, versions and the like, as the run folder has them.
+        writer: the newest writer (attempt token) that was started; 0 before the first.
+        steps: as in `TrialRecord`.
+        created, started, ended: times, as the trial's.
+        updated: when anything of it was last recorded.
+    """
+
+    id: str
+    sweep_id: str | None
+    project: str
+    name: str
+    state: TrialState
+    config: Mapping[str, Any]
+    summary: Mapping[str, Any]
+    metadata: Mapping[str, Any]
+    writer: int
+    steps: int
+    created: float
+    started: float | None
+    ended: float | None
+    updated: float
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A piece of what a run recorded, as one writer shipped it.
+
+    Attributes:
+        run_id: its run.
+        writer: the attempt's token.
+        kind: what it holds (a plain "history", "console" or "system" does as well).
+        seq: 0, 1, 2, … within (run, writer, kind); with them it names the chunk: a second one of
+            the same name is not stored.
+        first, last: history: the first and the last step in it. console: the offset of its first
+            byte in the writer's log, and of the byte after its last. system: the first and last
+            time, whole seconds since the epoch.
+        rows: rows in it; console: lines.
+        data: the bytes, opaque to the store but for history (`sweeps.protocol.chunks.encode`).
+        objective: the objective's points among the rows (`chunks.pack_points`); None for none.
+    """
+
+    run_id: str
+    writer: int
+    kind: ChunkKind
+    seq: int
+    first: int
+    last: int
+    rows: int
+    data: bytes
+    objective: bytes | None = None
+
+
+@dataclass(frozen=True)
+class ObjectivePoints:
+    """Objective values as one chunk brought them.
+
+    Attributes:
+        feed: 1, 2, 3, … within the sweep, in the order of the commits, no gaps.
+        trial_id, number: the trial.
+        token: the attempt that logged them; a higher one than before means that the trial was
+            started again (from its first step here on, if it resumed).
+        points: (step, value), in the order logged; values may be NaN or infinite.
+    """
+
+    feed: int
+    trial_id: str
+    number: int
+    token: int
+    points: list[tuple[int, float]]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What recording an attempt's end came to.
+
+    Attributes:
+        trial: as it is now: over, or queued again with the next token.
+        repeat: True: this end was recorded before, and nothing changed now.
+    """
+
+    trial: TrialRecord
+    repeat: bool

@@ -1,0 +1,337 @@
+"""The columnar chunk: logged rows as the compressed bytes that agent and server pass on.
+
+Made once, by the agent; every hop after that carries bytes, and only who draws or merges decodes.
+Pure: bytes in, arrays out, no I/O. `decode` trusts nothing: whatever is torn, foreign or claims to
+be huge raises ChunkError before memory is spent on it. Neighbours: `columns.py` (the arrays),
+`logging_core.records` (where rows come from), `controller.store` (where chunks are kept).
+
+Layout, little-endian:
+
+    4s  magic "OSCH"        B  version         I  CRC-32 of all that follows
+    I   header, as stored   I  header, raw     then the header, then the buffers that it lists
+
+The header is zstd-compressed JSON: {"rows": n, "steps": size, "times": size, "columns": [[name,
+kind, count, size, mask size or null], …]}. A size is [bytes as stored, bytes raw]; equal ones mean
+that the buffer is stored as it is, otherwise it is one zstd frame. A column that not every row has
+carries a bit mask of its rows. Numbers are stored as the differences of neighbours where that helps
+(steps, times, integers), and all with their bytes transposed, which is what makes them small.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import threading
+import zlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import zstandard
+from numpy.typing import NDArray
+
+from sweeps.errors import ChunkError
+from sweeps.protocol.columns import Column, Columns, Values, from_list
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_JSON_BYTES",
+    "MAX_ROWS",
+    "ChunkError",
+    "Column",
+    "Columns",
+    "Row",
+    "decode",
+    "encode",
+    "pack_points",
+    "unpack_points",
+    "verify",
+]
+
+MAX_ROWS = 1_000_000
+"""Rows that one chunk may hold."""
+MAX_BYTES = 64 << 20
+"""Bytes that one chunk may take when unpacked."""
+MAX_JSON_BYTES = 16 << 20
+"""Bytes that one column of odd values may take as JSON: parsed, it is twenty times as much."""
+
+_MAGIC = b"OSCH"
+_VERSION = 1
+_PREFIX = struct.Struct("<4sBI")
+_SIZES = struct.Struct("<II")
+_POINT = struct.Struct("<qd")
+_LEVEL = 3
+
+Row = tuple[int, float, Mapping[str, Any]]
+"""Step, time (seconds since the epoch), values by name."""
+
+
+# -- encoding ---------------------------------------------------------------------------------
+
+
+def encode(rows: Sequence[Row]) -> bytes:
+    """Rows (step, time, values by name) as one chunk.
+
+    Steps fit 64 bits; times and values come back bit for bit (NaN and infinities too); values are
+    whatever JSON can say. Raises ChunkError for rows that cannot be encoded: a name that is no
+    string, a value that JSON does not have, or more than MAX_ROWS and MAX_BYTES allow.
+    """
+    if len(rows) > MAX_ROWS:
+        raise ChunkError(f"a chunk holds at most {MAX_ROWS:,} rows, not {len(rows):,}: split it")
+    if any(type(row[0]) is not int for row in rows):
+        raise ChunkError("a step must be a whole number")
+    try:
+        steps = np.array([row[0] for row in rows], np.int64)
+        times = np.array([row[1] for row in rows], np.float64)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise ChunkError(f"a step or time cannot be encoded: {error}") from error
+    sink = _Sink()
+    sizes = [sink.add(_pack_ints(steps)), sink.add(_pack_ints(times.view(np.int64)))]
+    columns = []
+    for name, (where, cells) in _by_name(rows).items():
+        kind, raw = _pack(name, from_list(cells))
+        size = sink.add(raw)
+        mask = None
+        if len(cells) < len(rows):
+            bits = np.zeros(len(rows), np.bool_)
+            bits[where] = True
+            mask = sink.add(np.packbits(bits).tobytes())
+        columns.append([name, kind, len(cells), size, mask])
+    if sink.raw_bytes > MAX_BYTES:
+        raise ChunkError(f"a chunk holds at most {MAX_BYTES:,} bytes: split it")
+    header = {"rows": len(rows), "steps": sizes[0], "times": sizes[1], "columns": columns}
+    raw_header = json.dumps(header, separators=(",", ":")).encode()
+    packed_header = _compress(raw_header)
+    head = _SIZES.pack(len(packed_header), len(raw_header))
+    body = b"".join([head, packed_header, *sink.buffers])
+    return _PREFIX.pack(_MAGIC, _VERSION, zlib.crc32(body)) + body
+
+
+def _by_name(rows: Sequence[Row]) -> dict[str, tuple[Any, list[Any]]]:
+    """Of each name: which rows have it, and their values."""
+    if not rows:
+        return {}
+    names = tuple(rows[0][2])
+    if any(type(name) is not str for row in rows for name in row[2]):
+        raise ChunkError("the names in a row must be strings")
+    if names and all(tuple(row[2]) == names for row in rows):  # the usual case, and a quick one
+        values = zip(*(row[2].values() for row in rows), strict=True)
+        return {name: (None, list(cells)) for name, cells in zip(names, values, strict=True)}
+    found: dict[str, tuple[list[int], list[Any]]] = {}
+    for number, (_, _, row) in enumerate(rows):
+        for name, value in row.items():
+            where, cells = found.setdefault(name, ([], []))
+            where.append(number)
+            cells.append(value)
+    return dict(found)
+
+
+class _Sink:
+    """Collects the buffers, each compressed if that makes it smaller."""
+
+    def __init__(self) -> None:
+        self.buffers: list[bytes] = []
+        self.raw_bytes = 0
+
+    def add(self, raw: bytes) -> list[int]:
+        """[bytes as stored, bytes raw]."""
+        packed = _compress(raw)
+        self.raw_bytes += len(raw)
+        self.buffers.append(packed)
+        return [len(packed), len(raw)]
+
+
+def _pack(name: str, values: Values) -> tuple[str, bytes]:
+    """(kind, bytes) of a column's values."""
+    if isinstance(values, list):
+        try:
+            text = json.dumps(values, separators=(",", ":"))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ChunkError(f"a value of {name!r} cannot be written as JSON: {error}") from error
+        if len(text) > MAX_JSON_BYTES:
+            raise ChunkError(f"the values of {name!r} take {len(text):,} bytes in one chunk")
+        return "json", text.encode()
+    if values.dtype == np.bool_:
+        return "b1", values.astype(np.uint8).tobytes()
+    if values.dtype == np.int64:
+        return "i8", _pack_ints(values)
+    with np.errstate(over="ignore", invalid="ignore"):
+        single = values.astype("<f4")
+        exact = np.array_equal(single.astype("<f8").view("<i8"), values.view(np.int64))
+    return ("f4", _transpose(single)) if exact else ("f8", _transpose(values.astype("<f8")))
+
+
+def _pack_ints(values: NDArray[np.int64]) -> bytes:
+    return _transpose(np.diff(values, prepend=np.int64(0)).astype("<i8"))
+
+
+def _transpose(values: NDArray[Any]) -> bytes:
+    """All first bytes, then all second bytes, …"""
+    return values.view(np.uint8).reshape(len(values), values.itemsize).T.tobytes()
+
+
+# -- decoding ---------------------------------------------------------------------------------
+
+
+def verify(data: bytes) -> None:
+    """Raises ChunkError unless `data` is a whole chunk of a version that we know, by its checksum.
+
+    Cheap, for whoever takes chunks from others without reading them.
+    """
+    if len(data) < _PREFIX.size + _SIZES.size:
+        raise ChunkError(f"a chunk is torn: {len(data)} bytes are too few")
+    magic, version, checksum = _PREFIX.unpack_from(data)
+    if magic != _MAGIC:
+        raise ChunkError("these bytes are no chunk of opensweep's")
+    if version != _VERSION:
+        raise ChunkError(f"a chunk has version {version}, and this opensweep reads {_VERSION}")
+    if zlib.crc32(memoryview(data)[_PREFIX.size :]) != checksum:
+        raise ChunkError("a chunk is damaged: its checksum does not fit")
+
+
+def decode(data: bytes, keys: Collection[str] | None = None) -> Columns:
+    """The columns of a chunk, or those of `keys` only (cheaper: the others are not unpacked).
+
+    Raises ChunkError on anything that `encode` did not make.
+    """
+    verify(data)
+    try:
+        return _decode(data, keys)
+    except (ValueError, TypeError, KeyError, RecursionError, zstandard.ZstdError) as error:
+        raise ChunkError(f"a chunk does not fit its own header: {error}") from error
+
+
+def _decode(data: bytes, keys: Collection[str] | None) -> Columns:
+    """Lets ValueError and its like out, which `decode` turns into ChunkError."""
+    stored, raw = _SIZES.unpack_from(data, _PREFIX.size)
+    begin = _PREFIX.size + _SIZES.size
+    source = _Source(data, begin + stored)
+    header = json.loads(source.unpack(data[begin : begin + stored], raw))
+    rows = _count(header["rows"], MAX_ROWS)
+    steps = _unpack_ints(source.take(header["steps"], 8 * rows))
+    times = _unpack_ints(source.take(header["times"], 8 * rows)).view(np.float64)
+    columns: dict[str, Column] = {}
+    for name, kind, count, size, mask in header["columns"]:
+        if type(name) is not str or name in columns:
+            raise ValueError("a name is twice there, or is none")
+        count = _count(count, rows)
+        wanted = keys is None or name in keys
+        packed = source.take(
+            size, None if kind == "json" else _WIDTH[kind] * count, skip=not wanted
+        )
+        bits = None if mask is None else source.take(mask, (rows + 7) // 8, skip=not wanted)
+        if not wanted:
+            continue
+        index = None
+        if bits is not None:
+            index = np.flatnonzero(np.unpackbits(np.frombuffer(bits, np.uint8), count=rows))
+        if count != (rows if index is None else len(index)):
+            raise ValueError(f"the mask of {name!r} does not fit")
+        columns[name] = Column(_unpack(kind, packed, count), index)
+    source.check_end()
+    return Columns(steps, times, columns)
+
+
+_WIDTH = {"f8": 8, "f4": 4, "i8": 8, "b1": 1}
+
+
+class _Source:
+    """Hands out the buffers in order, and counts what they claim to take."""
+
+    def __init__(self, data: bytes, offset: int) -> None:
+        self._data = data
+        self._offset = offset
+        self._left = 2 * MAX_BYTES  # the chunk itself, and its header
+
+    def take(self, size: Any, expected: int | None, *, skip: bool = False) -> bytes:
+        stored, raw = size
+        stored, raw = _count(stored, len(self._data)), _count(raw, MAX_BYTES)
+        if expected is not None and raw != expected:
+            raise ValueError(f"a buffer has {raw} bytes for {expected}")
+        if expected is None and raw > MAX_JSON_BYTES:
+            raise ValueError(f"a column of JSON claims {raw} bytes")
+        begin, self._offset = self._offset, self._offset + stored
+        return b"" if skip else self.unpack(self._data[begin : self._offset], raw)
+
+    def unpack(self, packed: bytes, raw: int) -> bytes:
+        self._left -= raw
+        if self._left < 0:
+            raise ValueError(f"it claims to unpack to more than {MAX_BYTES:,} bytes")
+        if len(packed) == raw:
+            return packed
+        # The frame's own word on its size is what the library allocates: it must be ours.
+        if zstandard.frame_content_size(packed) != raw:
+            raise ValueError("a buffer is torn")
+        return _codecs.decompressor.decompress(packed, allow_extra_data=False)
+
+    def check_end(self) -> None:
+        if self._offset != len(self._data):
+            raise ValueError("its length does not fit")
+
+
+def _count(value: Any, limit: int) -> int:
+    if type(value) is not int or not 0 <= value <= limit:
+        raise ValueError(f"{value!r} is no count up to {limit}")
+    return value
+
+
+def _unpack(kind: str, raw: bytes, count: int) -> Values:
+    if kind == "json":
+        values = json.loads(raw)
+        if type(values) is not list or len(values) != count:
+            raise ValueError("a column of JSON does not fit")
+        return values
+    if kind == "i8":
+        return _unpack_ints(raw)
+    if kind == "b1":
+        return np.frombuffer(raw, np.uint8).astype(np.bool_)
+    return _untranspose(raw, f"<{kind}").astype(np.float64)
+
+
+def _unpack_ints(raw: bytes) -> NDArray[np.int64]:
+    return np.cumsum(_untranspose(raw, "<i8").astype(np.int64), dtype=np.int64)
+
+
+def _untranspose(raw: bytes, dtype: str) -> NDArray[Any]:
+    width = np.dtype(dtype).itemsize
+    grid = np.frombuffer(raw, np.uint8).reshape(width, len(raw) // width)
+    return np.ascontiguousarray(grid.T).view(dtype).reshape(-1)
+
+
+class _Codec(threading.local):
+    """zstd contexts: costly to make, and not to be shared by threads."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=_LEVEL)
+        self.decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_BYTES)
+
+
+_codecs = _Codec()
+
+
+def _compress(raw: bytes) -> bytes:
+    packed = _codecs.compressor.compress(raw)
+    return packed if len(packed) < len(raw) else raw
+
+
+# -- objective points -------------------------------------------------------------------------
+
+
+def pack_points(points: Iterable[tuple[int, float]]) -> bytes:
+    """(step, value) pairs as N x (int64 step, float64 value), little-endian.
+
+    Raises ChunkError for a step beyond 64 bits or a value that is no number.
+    """
+    try:
+        return b"".join(_POINT.pack(step, value) for step, value in points)
+    except (struct.error, OverflowError) as error:
+        raise ChunkError(f"an objective value cannot be packed: {error}") from error
+
+
+def unpack_points(data: bytes) -> list[tuple[int, float]]:
+    """What `pack_points` packed. Raises ChunkError when the length does not fit."""
+    if len(data) % _POINT.size:
+        raise ChunkError(
+            f"objective points are torn: {len(data)} bytes are no whole number of them"
+        )
+    return list(_POINT.iter_unpack(data))

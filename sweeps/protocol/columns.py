@@ -1,0 +1,149 @@
+"""Logged rows as columns: NumPy arrays where values are numbers, lists where they are not.
+
+What a decoded chunk is, and what charts, exports and the merge of several attempts work on. Pure.
+Neighbours: `chunks.py` (their bytes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[Any] | list[Any]
+"""float64, int64 or bool of shape (n,), or a list of n JSON values."""
+
+_EXACT_INT = 2**53  # beyond, a double no longer holds every whole number
+
+
+@dataclass(frozen=True)
+class Column:
+    """The values of one name.
+
+    Attributes:
+        values: float64, int64 or bool of shape (n,); a list of n JSON values for all else. A
+            column that mixes whole numbers and floats is float64 where that is exact.
+        index: the rows that have a value, int64 of shape (n,), rising; None: all rows.
+    """
+
+    values: Values
+    index: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Rows by columns, as `chunks.decode` gives them.
+
+    Attributes:
+        steps: int64 of shape (rows,).
+        times: float64 of shape (rows,), seconds since the epoch.
+        columns: by name, in the order in which the rows first had them.
+    """
+
+    steps: NDArray[np.int64]
+    times: NDArray[np.float64]
+    columns: Mapping[str, Column]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def rows(self) -> Iterator[tuple[int, float, dict[str, Any]]]:
+        """The rows, as they were given to `chunks.encode`."""
+        rows: list[dict[str, Any]] = [{} for _ in range(len(self))]
+        for name, column in self.columns.items():
+            where = range(len(rows)) if column.index is None else column.index.tolist()
+            for row, value in zip(where, _to_list(column.values), strict=True):
+                rows[row][name] = value
+        return zip(self.steps.tolist(), self.times.tolist(), rows, strict=True)
+
+    def numbers(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """(steps, values) of the numeric values of a name; both empty when it has none."""
+        column = self.columns.get(name)
+        if column is None:
+            return self.steps[:0], np.empty(0)
+        steps = self.steps if column.index is None else self.steps[column.index]
+        if not isinstance(column.values, list):
+            return steps, column.values.astype(np.float64)
+        numeric = [i for i, v in enumerate(column.values) if isinstance(v, int | float)]
+        return steps[numeric], np.array([_as_float(column.values[i]) for i in numeric], float)
+
+    def where(self, keep: NDArray[np.bool_]) -> Columns:
+        """The rows that `keep` (bool of shape (rows,)) marks; names left without value go."""
+        new_row = np.cumsum(keep) - 1
+        columns: dict[str, Column] = {}
+        for name, column in self.columns.items():
+            kept = keep if column.index is None else keep[column.index]
+            if not kept.any():
+                continue
+            if isinstance(column.values, list):
+                values: Any = [v for v, k in zip(column.values, kept, strict=True) if k]
+            else:
+                values = column.values[kept]
+            index = None if column.index is None else new_row[column.index[kept]]
+            columns[name] = Column(values, index)
+        return Columns(self.steps[keep], self.times[keep], columns)
+
+
+def concatenate(parts: Sequence[Columns]) -> Columns:
+    """The rows of all parts, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    offsets = np.cumsum([0, *(len(part) for part in parts)])
+    total = int(offsets[-1])
+    names = dict.fromkeys(name for part in parts for name in part.columns)
+    columns: dict[str, Column] = {}
+    for name in names:
+        pieces, where = [], []
+        for part, offset in zip(parts, offsets, strict=False):
+            if (column := part.columns.get(name)) is not None:
+                pieces.append(column.values)
+                rows = np.arange(len(part)) if column.index is None else column.index
+                where.append(rows + offset)
+        index = np.concatenate(where)
+        columns[name] = Column(_join(pieces), None if len(index) == total else index)
+    steps = np.concatenate([np.empty(0, np.int64), *(part.steps for part in parts)])
+    times = np.concatenate([np.empty(0), *(part.times for part in parts)])
+    return Columns(steps, times, columns)
+
+
+def _join(pieces: Sequence[Values]) -> Values:
+    if all(not isinstance(p, list) and p.dtype == _dtype(pieces[0]) for p in pieces):
+        return np.concatenate(pieces)
+    return from_list([value for piece in pieces for value in _to_list(piece)])
+
+
+def _dtype(values: Values) -> Any:
+    return None if isinstance(values, list) else values.dtype
+
+
+def _to_list(values: Values) -> list[Any]:
+    return values if isinstance(values, list) else values.tolist()
+
+
+def _as_float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number beyond the doubles
+        return float("inf") if value > 0 else float("-inf")
+
+
+def from_list(values: list[Any]) -> Values:
+    """An array if that holds the values exactly, else the list itself."""
+    types = set(map(type, values))
+    if types == {float}:
+        return np.array(values, np.float64)
+    if types == {bool}:
+        return np.array(values, np.bool_)
+    if types == {int}:
+        try:
+            return np.array(values, np.int64)
+        except OverflowError:
+            return values
+    if types == {int, float} and all(
+        type(value) is float or abs(value) <= _EXACT_INT for value in values
+    ):
+        return np.array(values, np.float64)
+    return values
