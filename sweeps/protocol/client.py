@@ -70,7 +70,7 @@ class Client:
     # -- people ------------------------------------------------------------------------------
 
     def healthy(self, *, within_s: float = 2.0) -> dict[str, Any] | None:
-        """{ok, version, home, pid} of a live opensweep server; None when there is none."""
+        """{ok, version, server_id} of a live opensweep server; None when there is none."""
         try:
             answer = self._call("GET", "/healthz", timeout=urllib3.Timeout(total=within_s))
         except errors.OpensweepError:
@@ -194,7 +194,7 @@ class Client:
             run: trial id.
             writer: the attempt's token.
             kind: history, console or system.
-            seq: 1, 2, 3, … within (run, writer, kind).
+            seq: 0, 1, 2, … within (run, writer, kind).
             first: step of the first row; console: offset of the first byte in the writer's log.
             last: step of the last row; console: offset just behind the last byte.
             rows: rows (console: lines) in it.

@@ -13,6 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import redis
+from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.retry import Retry
 
 from sweeps.errors import BrokerError, ConfigurationError
 
@@ -71,7 +73,11 @@ def connect(url: str, *, server_id: str | None = None, within_s: float = 5.0) ->
     """
     check_redis_url(url)
     connection: redis.Redis = redis.Redis.from_url(
-        url, socket_connect_timeout=5.0, socket_timeout=30.0, health_check_interval=15
+        url,
+        socket_connect_timeout=5.0,
+        socket_timeout=30.0,  # longer than any blocking wait of ours
+        health_check_interval=15,
+        retry=Retry(ExponentialBackoff(base=0.05, cap=0.5), 5),  # a restart takes less: 1.7 s
     )
     try:
         _check(url, server_id, time.monotonic() + within_s)
@@ -83,9 +89,6 @@ def connect(url: str, *, server_id: str | None = None, within_s: float = 5.0) ->
 
 def _check(url: str, server_id: str | None, deadline: float) -> None:
     """Looks with a connection of its own that does not try again: an outage must be told soon."""
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-
     shown = redact(url)
     parts = urlsplit(url)
     if parts.scheme == "unix" and not os.path.exists(parts.path):
