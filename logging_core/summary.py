@@ -1,0 +1,185 @@
+"""A run's history folded to one value (or min, max, mean, …) a metric, as W&B does.
+
+`SummaryFold` is the rule, used by the logger while it runs and by the agent when it reads the
+record file: both come to the same summary. `Summary` is what a script holds as `run.summary`.
+Pure but for what `Summary` is told to call; neighbours: records.py, run.py.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any, Callable, Iterator, Mapping, MutableMapping, Sequence
+
+from logging_core.records import History, MetricDefined, Record, SummaryUpdate
+from logging_core.values import flatten, plain
+
+KINDS = ("min", "max", "mean", "last", "first", "best", "copy", "none")
+
+
+class _Track:
+    """What is needed to keep one metric's min, max, mean, first, last and best."""
+
+    __slots__ = ("count", "first", "last", "max", "mean", "min")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean = 0.0
+        self.first: Any = None
+        self.last: Any = None
+        self.min: Any = None
+        self.max: Any = None
+
+    def add(self, value: Any) -> None:
+        if self.first is None:
+            self.first = value
+        self.last = value
+        if type(value) not in (int, float) or value != value:
+            return  # text, a bool or NaN is neither small nor large
+        self.min = value if self.min is None else min(self.min, value)
+        self.max = value if self.max is None else max(self.max, value)
+        self.count += 1
+        # Welford's running mean; a sum of a million floats would drift. An int beyond the
+        # range of floats counts as infinite.
+        try:
+            self.mean += (value - self.mean) / self.count
+        except OverflowError:
+            self.mean = math.inf if value > 0 else -math.inf
+
+    def values(self, definition: MetricDefined) -> dict[str, Any]:
+        found = {
+            "min": self.min,
+            "max": self.max,
+            "mean": self.mean if self.count else None,
+            "first": self.first,
+            "last": self.last,
+            "best": self.max if definition.goal == "maximize" else self.min,
+        }
+        return {
+            kind: found[kind]
+            for kind in definition.summary
+            if kind in found and found[kind] is not None
+        }
+
+
+class SummaryFold:
+    """Folds records, in the order of the file, into a summary.
+
+    Attributes:
+        summary: dotted metric name -> its last value; or, for a metric defined with
+            `summary="min,max"`, -> {"min": …, "max": …}. Values are plain JSON values.
+    """
+
+    def __init__(self) -> None:
+        self.summary: dict[str, Any] = {}
+        self.definitions: dict[str, MetricDefined] = {}
+        self._resolved: dict[str, MetricDefined | None] = {}
+        self._tracks: dict[str, _Track] = {}
+
+    def apply(self, record: Record) -> None:
+        """Take one record in; those that say nothing about the summary are passed over."""
+        if isinstance(record, History):
+            self.add_row(flatten(record.row))
+        elif isinstance(record, SummaryUpdate):
+            self.summary.update(record.values)
+            for name in record.removed:
+                self.summary.pop(name, None)
+        elif isinstance(record, MetricDefined):
+            self.define(record)
+
+    def add_row(self, row: Mapping[str, Any]) -> None:
+        """Take in a row that is flat already."""
+        if not self.definitions:
+            self.summary.update(row)
+            return
+        for name, value in row.items():
+            definition = self.definition(name)
+            kinds = definition.summary if definition is not None else ()
+            if definition is None or not kinds or "copy" in kinds:
+                self.summary[name] = value
+            elif "none" not in kinds:
+                track = self._tracks.get(name)
+                if track is None:
+                    track = self._tracks[name] = _Track()
+                track.add(value)
+                self.summary[name] = track.values(definition)
+
+    def define(self, new: MetricDefined) -> None:
+        old = self.definitions.get(new.name)
+        if old is not None and not new.overwrite:
+            new = MetricDefined(
+                name=new.name,
+                step_metric=new.step_metric or old.step_metric,
+                step_sync=new.step_sync or old.step_sync,
+                hidden=new.hidden or old.hidden,
+                summary=tuple(dict.fromkeys([*old.summary, *new.summary])),
+                goal=new.goal or old.goal,
+            )
+        self.definitions[new.name] = new
+        self._resolved.clear()
+
+    def definition(self, name: str) -> MetricDefined | None:
+        """What define_metric said of this metric: by its very name, else by the longest glob."""
+        try:
+            return self._resolved[name]
+        except KeyError:
+            pass
+        found = self.definitions.get(name)
+        if found is None:
+            globs = [glob for glob in self.definitions if "*" in glob and _matches(glob, name)]
+            found = self.definitions[max(globs, key=len)] if globs else None
+        self._resolved[name] = found
+        return found
+
+
+def _matches(glob: str, name: str) -> bool:
+    return re.fullmatch(".*".join(map(re.escape, glob.split("*"))), name, re.DOTALL) is not None
+
+
+class Summary(MutableMapping[str, Any]):
+    """`run.summary`: reads the fold; what is written is recorded, and stays until it is logged
+    again. Keys are dotted names; `summary.best_loss` is `summary["best_loss"]`."""
+
+    def __init__(
+        self, values: dict[str, Any], record: Callable[[dict[str, Any], Sequence[str]], None]
+    ) -> None:
+        object.__setattr__(self, "_values", values)
+        object.__setattr__(self, "_record", record)
+
+    _values: dict[str, Any]
+    _record: Callable[[dict[str, Any], Sequence[str]], None]
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self.update({name: value})
+
+    def __delitem__(self, name: str) -> None:
+        if name not in self._values:
+            raise KeyError(name)
+        self._record({}, [name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._values))
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._values[name]
+        except KeyError:
+            raise AttributeError("the summary has no value {!r} yet".format(name)) from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
+
+    def __repr__(self) -> str:
+        return repr(self._values)
+
+    def update(self, *values: Any, **more: Any) -> None:
+        """Set several values at once: one record."""
+        given = {str(name): plain(value) for name, value in dict(*values, **more).items()}
+        if given:
+            self._record(given, ())

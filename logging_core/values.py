@@ -1,0 +1,136 @@
+"""Turn whatever a script logs into plain JSON values.
+
+NumPy, PyTorch, JAX and TensorFlow scalars are known by their methods (`item`, `tolist`, `numpy`);
+none of these libraries is ever imported here. Neighbours: records.py (rows), config.py, summary.py.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import math
+from typing import Any, Callable, Iterator, Mapping
+
+# Beyond this many bits an int is recorded as an infinity: Python (>= 3.11) refuses to print more
+# than 4,300 digits, and nobody could read the number.
+MAX_INT_BITS = 8192
+MAX_DEPTH = 24
+MAX_ELEMENTS = 10_000
+
+Odd = Callable[[str], None]  # told, in one sentence, about a value that cannot be kept as it is
+
+
+def _ignore(_sentence: str) -> None:
+    return
+
+
+def plain(value: Any, odd: Odd = _ignore, _depth: int = 0) -> Any:
+    """`value` as None, bool, int, float, str, list or dict (string keys), whatever it was.
+
+    A one-element array or tensor becomes its scalar, a larger one a list (of at most
+    MAX_ELEMENTS); what has no plain form becomes text, and `odd` is told.
+    """
+    kind = type(value)
+    if kind is float or kind is str or kind is bool or value is None:
+        return value
+    if kind is int:
+        return _bounded(value)
+    if _depth > MAX_DEPTH:
+        odd("a value is nested deeper than {} levels: recorded as text".format(MAX_DEPTH))
+        return _text(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item, odd, _depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset, range)):
+        return [plain(item, odd, _depth + 1) for item in value]
+    if isinstance(value, enum.Enum):
+        return plain(value.value, odd, _depth + 1)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, int):
+        return _bounded(int(value))
+    return _foreign(value, odd, _depth)
+
+
+def _bounded(value: int) -> Any:
+    if value.bit_length() <= MAX_INT_BITS:
+        return value
+    return math.inf if value > 0 else -math.inf
+
+
+def _foreign(value: Any, odd: Odd, depth: int) -> Any:
+    for method in ("item", "tolist", "numpy"):
+        convert = getattr(value, method, None)
+        if not callable(convert):
+            continue
+        try:
+            if method == "tolist" and _elements(value) > MAX_ELEMENTS:
+                break
+            converted = convert()
+        except Exception:  # every library has its own error for "not a scalar"
+            continue
+        # numpy.longdouble.item() gives itself back.
+        if type(converted) is not type(value):
+            return plain(converted, odd, depth + 1)
+    isoformat = getattr(value, "isoformat", None)
+    if callable(isoformat):
+        return str(isoformat())
+    fields = getattr(value, "__dataclass_fields__", None)
+    if fields and not isinstance(value, type):
+        return {name: plain(getattr(value, name), odd, depth + 1) for name in fields}
+    if hasattr(type(value), "__float__"):
+        try:
+            return float(value)
+        except Exception as error:
+            odd("a value of type {} is no number ({})".format(type(value).__name__, error))
+    odd(
+        "a value of type {} has no plain form: recorded as text".format(
+            "{}.{}".format(type(value).__module__, type(value).__qualname__)
+        )
+    )
+    return _text(value)
+
+
+def _elements(value: Any) -> int:
+    count = 1
+    for length in getattr(value, "shape", ()):
+        count *= int(length)
+    return count
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value)[:1000]
+    except Exception as error:
+        return "<{}: {}>".format(type(value).__name__, error)
+
+
+def dumps(value: Any) -> bytes:
+    """JSON in Python's dialect (NaN and Infinity as such), ASCII, of any value.
+
+    Raises nothing for an odd value: it is made plain first when json refuses it.
+    """
+    try:
+        return _encode(value).encode("ascii")
+    except (TypeError, ValueError, RecursionError):
+        return _encode(plain(value)).encode("ascii")
+
+
+_encode = json.JSONEncoder(separators=(",", ":"), check_circular=True).encode
+
+
+def flatten(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with its nested dicts laid flat under dotted names: {"a": {"b": 1}} -> {"a.b": 1}."""
+    for value in row.values():
+        if isinstance(value, dict):
+            return dict(_leaves(row, ""))
+    return dict(row)
+
+
+def _leaves(row: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in row.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, prefix + key + ".")
+        else:
+            yield prefix + key, value
