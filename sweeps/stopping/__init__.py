@@ -1,0 +1,52 @@
+"""The early-termination rules: one a file, all behind `StoppingRule`.
+
+    hyperband   W&B's exact rule
+    asha        asynchronous successive halving that stops
+    median      Vizier's median stopping rule
+    percentile  only the best p percent go on
+
+`make_rule` is the only place that knows which `early_terminate.type` is which.
+"""
+
+from __future__ import annotations
+
+from sweeps.errors import SpecError
+from sweeps.spec import Goal, SweepSpec
+from sweeps.stopping.asha import Asha
+from sweeps.stopping.base import StoppingRule, Verdict
+from sweeps.stopping.hyperband import Hyperband, bands_down_from, bands_up_from
+from sweeps.stopping.median import Median
+from sweeps.stopping.percentile import Percentile
+
+__all__ = ["StoppingRule", "Verdict", "make_rule"]
+
+
+def make_rule(spec: SweepSpec) -> StoppingRule | None:
+    """The rule of a sweep, before the first value; None when it has none.
+
+    Raises SpecError for a type that there is not, and for settings that leave nothing to judge.
+    """
+    early = spec.early_terminate
+    if early is None:
+        return None
+    maximize = spec.metric is not None and spec.metric.goal is Goal.MAXIMIZE
+    settings = dict(early.settings)
+    try:
+        match early.type:
+            case "hyperband":
+                eta = settings["eta"]
+                # max_iter wins over min_iter, as in W&B
+                if settings.get("max_iter") is not None:
+                    bands = bands_down_from(settings["max_iter"], settings["s"], eta)
+                else:
+                    bands = bands_up_from(settings["min_iter"], eta)
+                return Hyperband(bands, eta=eta, strict=settings["strict"], maximize=maximize)
+            case "asha":
+                return Asha(**settings, maximize=maximize)
+            case "median":
+                return Median(**settings, maximize=maximize)
+            case "percentile":
+                return Percentile(**settings, maximize=maximize)
+    except ValueError as error:
+        raise SpecError(str(error), key_path="early_terminate") from error
+    raise SpecError(f"there is no rule {early.type!r}.", key_path="early_terminate.type")

@@ -1,0 +1,102 @@
+"""Optuna's tree-structured Parzen estimator as a function: observations in, one point out.
+
+The only module that imports optuna, which takes the better part of a second: import it late. Each
+call works on a fresh study and a fresh sampler, so nothing is carried over but a cache of the
+observations in Optuna's form. Optuna's own log is silenced; the controller speaks for the sweep.
+
+Multivariate, so that it sees which values go together; with the constant liar, so that running
+trials count as bad for now and parallel agents do not get the same point; without `group`, which is
+for parameters that only some trials have. Source: Bergstra et al. 2011; Watanabe, arXiv 2304.11127.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.storages import InMemoryStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from sweeps.search.axes import Axis, Choice, Coordinate, Whole
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+# Optuna 4 calls the multivariate sampler and the constant liar experimental; Optuna 5 has them on.
+warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One trial as the model sees it: its number (from 1), its point, and its value if any yet."""
+
+    number: int
+    point: Mapping[str, Coordinate]
+    value: float | None
+
+
+class Tpe:
+    """The estimator over given axes."""
+
+    def __init__(self, axes: Mapping[str, Axis], *, maximize: bool) -> None:
+        self._distributions = {name: _distribution(axis) for name, axis in axes.items()}
+        self._direction = StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE
+        self._frozen: dict[int, tuple[Observation, FrozenTrial]] = {}
+
+    def propose(self, observations: Iterable[Observation], *, seed: int) -> dict[str, Coordinate]:
+        """A promising point, the same for the same observations and seed (below 2³²)."""
+        storage = _Observations([self._freeze(seen) for seen in observations])
+        sampler = optuna.samplers.TPESampler(
+            n_startup_trials=0, multivariate=True, constant_liar=True, seed=seed
+        )
+        study = optuna.create_study(storage=storage, sampler=sampler, direction=self._direction)
+        return dict(study.ask(self._distributions).params)
+
+    def _freeze(self, seen: Observation) -> FrozenTrial:
+        known = self._frozen.get(seen.number)
+        if known is not None and known[0] == seen:
+            return known[1]
+        trial = create_trial(
+            state=TrialState.RUNNING if seen.value is None else TrialState.COMPLETE,
+            value=seen.value,
+            params=dict(seen.point),
+            distributions=self._distributions,
+        )
+        trial.number = seen.number
+        self._frozen[seen.number] = (seen, trial)
+        return trial
+
+
+class _Observations(InMemoryStorage):  # type: ignore[misc,unused-ignore]
+    """A storage that shows the sampler our observations and nothing else, without copying them.
+
+    The one trial that Optuna itself makes in it, for the point it is asked for, has the number 0,
+    which none of ours has.
+    """
+
+    def __init__(self, trials: list[FrozenTrial]) -> None:
+        super().__init__()
+        self._shown = trials
+
+    def get_all_trials(
+        self,
+        study_id: int,  # noqa: ARG002
+        deepcopy: bool = True,  # noqa: ARG002
+        states: Container[TrialState] | None = None,
+    ) -> list[FrozenTrial]:
+        return [trial for trial in self._shown if states is None or trial.state in states]
+
+
+def _distribution(axis: Axis) -> BaseDistribution:
+    if isinstance(axis, Choice):
+        return CategoricalDistribution(tuple(range(axis.size)))
+    if isinstance(axis, Whole):
+        return IntDistribution(axis.low, axis.high, log=axis.log)
+    return FloatDistribution(axis.low, axis.high, log=axis.log)
