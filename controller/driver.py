@@ -1,0 +1,297 @@
+"""One sweep's decisions: what has happened goes to the searcher and the stopping rule, and out come
+stop orders, new trials and the sweep's end.
+
+A driver is a cache of the database and nothing more: it is built from the store (`Driver(...)`),
+and whatever goes wrong, the loop throws it away and builds another. So there is one path for a
+first start, a restart, a takeover by another controller and a Redis that was wiped, and none of
+them changes what is suggested next. It must never record a trial without its lease's generation.
+
+Order within a tick, and why:
+- ends are read before objective values, and told after them: a value that was recorded before its
+  trial's end is then never missed;
+- verdicts come after both: a trial is judged by all that is known;
+- suggestions come last: made just in time, with everything known by then and what runs as pending.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from controller import record
+from controller.queue import TrialQueue
+from controller.store.records import AttemptRecord, NewTrial, ObjectivePoints, SweepRecord
+from controller.store.store import Store
+from sweeps.objective import best_of
+from sweeps.protocol.live import Live, Order
+from sweeps.search import Ended, Reported, TrialSeen, make_searcher
+from sweeps.spec import Goal
+from sweeps.stopping import make_rule
+from sweeps.trial import SweepState
+
+_PAGE = 1000
+_HANDS_OUT = (SweepState.PENDING, SweepState.RUNNING)
+
+
+class Driver:
+    """Drives one sweep whose lease this controller holds; not thread-safe.
+
+    Args:
+        generation: of the lease; the store refuses new trials from an older one (Fenced).
+    """
+
+    def __init__(
+        self, store: Store, live: Live, queue: TrialQueue, sweep: SweepRecord, generation: int
+    ) -> None:
+        self._store, self._live, self._queue = store, live, queue
+        self._id = sweep.id
+        self._generation = generation
+        self._spec = record.spec_of(sweep)
+        self._searcher = make_searcher(self._spec, sweep.seed)
+        self._rule = make_rule(self._spec)
+        # Of trials that are open: (step, value) as merged over their attempts, and the newest
+        # attempt that brought any.
+        self._curves: dict[int, list[tuple[int, float]]] = {}
+        self._tokens: dict[int, int] = {}
+        self._ordered: set[tuple[str, int]] = set()
+        self._news = True  # values came in since the verdicts were last given
+        self._best: float | None = None
+        self._feed = 0
+        self._ended = 0
+        self._exhausted = False
+        self._projected_state: SweepState | None = None
+        self._rebuild(sweep)
+
+    # -- the tick -----------------------------------------------------------------------------
+
+    def tick(self, sweep: SweepRecord, free: int) -> bool:
+        """Takes in what is new, decides, and hands out trials for `free` waiting slots.
+
+        Returns False once the sweep is over and nothing of it runs or waits any more.
+        """
+        self._learn()
+        queued = self._store.queued_attempts(self._id)
+        running = self._store.running_attempts(self._id)
+        self._order(sweep, running)
+        sweep = self._decide(sweep, queued, running)
+        if sweep.state in _HANDS_OUT:
+            sweep = self._hand_out(sweep, queued, free)
+        self._project_state(sweep)
+        return not sweep.state.over or bool(queued or running)
+
+    def requeue(self, attempts: Iterable[AttemptRecord]) -> None:
+        """Puts attempts that wait in the database, but no longer in the queue, there again.
+
+        Under a new token each: whoever was handed the old one in the meantime is fenced out.
+        """
+        fresh = [self._store.requeue_attempt(a.trial_id, a.token) for a in attempts]
+        self._enqueue(fresh)
+
+    def reconcile(self) -> None:
+        """Makes Redis agree with the database about this sweep's open attempts.
+
+        Heals what a crash between two writes left behind, a queue entry that RQ lost, and a Redis
+        that was wiped: running attempts get their lease back (and are reaped if nobody renews it).
+        """
+        for attempt in self._store.running_attempts(self._id):
+            self._live.project(
+                attempt.trial_id,
+                attempt.token,
+                self._id,
+                state="running",
+                agent_id=attempt.agent_id or "",
+            )
+        queued = self._store.queued_attempts(self._id)
+        # Asked in this order: a job that is handed out in between shows as claimed, not as lost.
+        waiting = self._queue.waiting(self._id)
+        lost = []
+        for attempt in queued:
+            if (attempt.trial_id, attempt.token) in waiting:
+                continue
+            held = self._live.attempt(attempt.trial_id)
+            if held.get("token") != str(attempt.token) or held.get("state") == "queued":
+                lost.append(attempt)
+        if lost:
+            self.requeue(lost)
+        self._queue.clean(self._id)
+
+    # -- learning -----------------------------------------------------------------------------
+
+    def _rebuild(self, sweep: SweepRecord) -> None:
+        trials = self._store.trials(self._id)
+        self._ended = max((t.ended_seq or 0 for t in trials), default=0)
+        open_numbers = {t.number for t in trials if not t.state.over}
+        self._searcher.restore(
+            sweep.snapshot,
+            [
+                TrialSeen(t.number, t.config, t.state, t.objective if t.state.over else None)
+                for t in trials
+            ],
+        )
+        self._read_feed()
+        if self._rule is not None:
+            for number in self._curves.keys() - open_numbers:
+                self._rule.end(number)
+        for number in self._curves.keys() - open_numbers:
+            self._drop(number)
+        for trial in trials:
+            self._note(trial.objective)
+
+    def _learn(self) -> None:
+        ended = self._store.ended_since(self._id, self._ended)
+        self._read_feed()
+        for trial in ended:
+            self._ended = trial.ended_seq or self._ended
+            self._searcher.tell(Ended(trial.number, trial.state, trial.objective))
+            if self._rule is not None:
+                self._rule.end(trial.number)
+            self._drop(trial.number)
+            self._note(trial.objective)
+
+    def _drop(self, number: int) -> None:
+        self._curves.pop(number, None)
+        self._tokens.pop(number, None)
+
+    def _note(self, value: float | None) -> None:
+        """Keeps the best value seen, for the target."""
+        metric = self._spec.metric
+        if metric is not None:
+            self._best = best_of([self._best, value], maximize=metric.goal is Goal.MAXIMIZE)
+
+    def _read_feed(self) -> None:
+        while True:
+            page = self._store.objective_feed(self._id, self._feed, _PAGE)
+            for entry in page:
+                self._feed = entry.feed
+                self._take(entry)
+            if len(page) < _PAGE:
+                return
+
+    def _take(self, entry: ObjectivePoints) -> None:
+        """A resumed attempt goes on after the rows it kept; one that starts anew replaces them."""
+        number = entry.number
+        curve = self._curves.setdefault(number, [])
+        fresh = [point for point in entry.points if math.isfinite(point[1])]
+        if fresh and entry.token > self._tokens.get(number, 0):
+            self._tokens[number] = entry.token
+            kept = [point for point in curve if point[0] < fresh[0][0]]
+            if len(kept) < len(curve):
+                if self._rule is not None:
+                    self._rule.forget(number)
+                curve.clear()
+                fresh = kept + fresh
+        for step, value in fresh:
+            curve.append((step, value))
+            self._searcher.tell(Reported(number, len(curve), value))
+            if self._rule is not None:
+                self._rule.report(number, value)
+            self._note(value)
+        self._news = True
+
+    # -- deciding -----------------------------------------------------------------------------
+
+    def _order(self, sweep: SweepRecord, running: list[AttemptRecord]) -> None:
+        """Tells agents which attempts are to end. An order stands in Redis until they do.
+
+        Any trial's new value can change the verdict on every other (W&B looks at all of them, too).
+        """
+        given = True
+        for attempt in running:
+            name = (attempt.trial_id, attempt.token)
+            if name in self._ordered:
+                continue
+            if sweep.state is SweepState.CANCELED:
+                order, why = Order.CANCEL, sweep.reason
+            elif self._rule is not None and self._news:
+                verdict = self._rule.judge(attempt.number)
+                if not verdict.stop:
+                    continue
+                order, why = Order.STOP, verdict.why
+            else:
+                continue
+            if self._live.order(*name, order, why):
+                self._ordered.add(name)
+            else:
+                given = False  # this Redis does not know the attempt yet: again at the next tick
+        self._news = not given
+        self._ordered.intersection_update((a.trial_id, a.token) for a in running)
+
+    def _decide(
+        self, sweep: SweepRecord, queued: list[AttemptRecord], running: list[AttemptRecord]
+    ) -> SweepRecord:
+        """Ends the sweep when its target is reached, or when there is nothing left to do."""
+        if sweep.state.over:
+            return sweep
+        if sweep.state in _HANDS_OUT and (reached := self._target_reached()):
+            self._store.cancel_queued(self._id)
+            return self._store.set_sweep_state(self._id, SweepState.STOPPING, reached)
+        if queued or running:
+            return sweep
+        if sweep.state is SweepState.STOPPING:
+            return self._store.set_sweep_state(self._id, SweepState.FINISHED, sweep.reason)
+        if sweep.state in _HANDS_OUT:
+            total = self._searcher.total
+            if self._exhausted or (total is not None and sweep.next_number > total):
+                why = "every configuration was tried"
+                return self._store.set_sweep_state(self._id, SweepState.FINISHED, why)
+            if self._room(sweep) == 0:
+                return self._store.set_sweep_state(
+                    self._id, SweepState.FINISHED, f"run_cap {self._spec.run_cap} is reached"
+                )
+        return sweep
+
+    def _target_reached(self) -> str:
+        metric = self._spec.metric
+        if metric is None or metric.target is None:
+            return ""
+        if self._best is None:
+            return ""
+        maximize = metric.goal is Goal.MAXIMIZE
+        if self._best >= metric.target if maximize else self._best <= metric.target:
+            return f"the target {metric.target:g} of {metric.name} is reached ({self._best:g})"
+        return ""
+
+    # -- handing out --------------------------------------------------------------------------
+
+    def _room(self, sweep: SweepRecord) -> int | None:
+        """How many more trials run_cap allows; None without one."""
+        if self._spec.run_cap is None:
+            return None
+        return max(0, self._spec.run_cap - (sweep.next_number - 1))
+
+    def _hand_out(self, sweep: SweepRecord, queued: list[AttemptRecord], free: int) -> SweepRecord:
+        # Trials that are queued again come without a job; Redis then holds an older token or none.
+        self._enqueue(
+            a for a in queued if self._live.attempt(a.trial_id).get("token") != str(a.token)
+        )
+        want = free - len(queued)
+        room = self._room(sweep)
+        if room is not None:
+            want = min(want, room)
+        if want <= 0 or self._exhausted:
+            return sweep
+        suggestions = self._searcher.ask(want)
+        self._exhausted = len(suggestions) < want
+        if not suggestions:
+            return sweep
+        if sweep.state is SweepState.PENDING:
+            sweep = self._store.set_sweep_state(self._id, SweepState.RUNNING)
+        attempts = self._store.add_trials(
+            self._id,
+            self._generation,
+            [NewTrial(s.number, s.config) for s in suggestions],
+            self._searcher.snapshot(),
+        )
+        self._enqueue(attempts)
+        return sweep
+
+    def _enqueue(self, attempts: Iterable[AttemptRecord]) -> None:
+        pairs = [(a.trial_id, a.token) for a in attempts]
+        for trial_id, token in pairs:
+            self._live.project(trial_id, token, self._id)
+        self._queue.enqueue(self._id, pairs)
+
+    def _project_state(self, sweep: SweepRecord) -> None:
+        if sweep.state is not self._projected_state:
+            self._live.set_sweep_state(self._id, sweep.state.value)
+            self._projected_state = sweep.state

@@ -1,0 +1,238 @@
+"""The controller's loop: reap, tell, decide, ask, enqueue; for each open sweep that it holds.
+
+One thread ticks: at once when something happened (a value or an end came in over HTTP, an agent
+rang for a free slot), and each second anyway. Another thread waits at the doorbell in Redis.
+The loop decides nothing of its own: what one sweep needs is `driver.py`'s, what is written down is
+`record.py`'s. It is crash-only: whatever fails in a sweep's tick (the database is locked, Redis is
+away, the lease is lost) throws that sweep's driver away, and the next tick builds it anew from the
+database. So no error can leave it half-informed, and it needs no way to repair itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+
+from redis.exceptions import RedisError
+
+from controller import record
+from controller.driver import Driver
+from controller.queue import TrialQueue
+from controller.store.records import SweepRecord
+from controller.store.store import Store
+from sweeps.errors import Fenced, IllegalTransition, NotFoundError, StoreUnavailable
+from sweeps.protocol.live import LEASE_S, AgentBeat, Expired, Live
+from sweeps.trial import AttemptState, Outcome, Reason, SweepState
+
+log = logging.getLogger(__name__)
+
+TICK_S = 1.0
+"""Seconds between two looks when nothing rings: how late an expired lease is seen at most."""
+RENEW_S = 5.0
+"""Seconds between two renewals of a sweep's lease."""
+RECONCILE_S = 5.0
+"""Seconds between two comparisons of Redis with the database."""
+_AWAY_S = (0.2, 5.0)
+"""First and longest pause before Redis is tried again."""
+
+
+class Loop:
+    """Runs all open sweeps of one store.
+
+    Args:
+        server_id: who we are, for the leases of sweeps: unique for each start of a server.
+        lease_s: after so many seconds of silence another controller may take our sweeps.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        live: Live,
+        queue: TrialQueue,
+        server_id: str,
+        *,
+        lease_s: float = LEASE_S,
+    ) -> None:
+        self._store, self._live, self._queue = store, live, queue
+        self._owner = server_id
+        self._lease_s = lease_s
+        self._drivers: dict[str, Driver] = {}
+        self._renewed: dict[str, float] = {}
+        self._reconciled: dict[str, float] = {}
+        self._epoch: str | None = None
+        self._away: str | None = None  # what is out of reach, so that it is said once
+        self._event = threading.Event()
+        self._closing = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, name="loop", daemon=True),
+            threading.Thread(target=self._listen, name="doorbell", daemon=True),
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Ends the threads and gives the leases back, so that the next controller need not wait."""
+        self._closing.set()
+        self._event.set()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(timeout=10)
+        for sweep_id in list(self._drivers):
+            self._forget(sweep_id)
+            try:
+                self._store.release_sweep(sweep_id, self._owner)
+            except StoreUnavailable as error:
+                log.warning("the lease of sweep %s runs out by itself: %s", sweep_id, error)
+
+    def wake(self) -> None:
+        """Something was recorded: look now."""
+        self._event.set()
+
+    # -- the threads --------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        pause = _AWAY_S[0]
+        while not self._closing.is_set():
+            try:
+                if self._live.wait_for_ring(TICK_S):
+                    self._event.set()
+                pause = _AWAY_S[0]
+            except RedisError:
+                self._closing.wait(pause)
+                pause = min(2 * pause, _AWAY_S[1])
+
+    def _run(self) -> None:
+        pause = _AWAY_S[0]
+        while not self._closing.is_set():
+            self._event.wait(TICK_S)
+            self._event.clear()
+            if self._closing.is_set():
+                return
+            try:
+                self.tick()
+                self._say_back()
+                pause = _AWAY_S[0]
+            except (RedisError, StoreUnavailable) as error:
+                self._say_away(error)
+                self._closing.wait(pause)
+                pause = min(2 * pause, _AWAY_S[1])
+            except Exception:
+                log.exception("a tick failed; the next one starts from the database")
+                self._drivers.clear()
+
+    def _say_away(self, error: Exception) -> None:
+        what = "Redis" if isinstance(error, RedisError) else "the database"
+        if self._away != what:
+            log.warning("%s is out of reach; training goes on, no new trials: %s", what, error)
+        self._away = what
+        self._drivers.clear()
+
+    def _say_back(self) -> None:
+        if self._away is not None:
+            log.warning("%s is back", self._away)
+            self._away = None
+
+    # -- one tick -----------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Looks at every open sweep once. RedisError or StoreUnavailable: that one is away."""
+        self._check_epoch()
+        sweeps = {sweep.id: sweep for sweep in self._store.open_sweeps()}
+        for gone in self._drivers.keys() - sweeps.keys():
+            self._forget(gone)
+        agents = self._live.agents()
+        mine = [sweep for sweep in sweeps.values() if self._hold(sweep)]
+        for expired in self._live.expired():
+            self._reap(expired, {sweep.id for sweep in mine})
+        for sweep in mine:
+            try:
+                self._tick_sweep(sweep, agents)
+            except (Fenced, IllegalTransition, NotFoundError) as error:
+                # Somebody was quicker: a user's order, another controller, an agent's report.
+                log.info("sweep %s: begun anew from the database: %s", sweep.id, error)
+                self._forget(sweep.id)
+                self._event.set()
+
+    def _tick_sweep(self, sweep: SweepRecord, agents: list[AgentBeat]) -> None:
+        driver = self._drivers[sweep.id]
+        now = time.monotonic()
+        if now - self._reconciled.get(sweep.id, -RECONCILE_S) >= RECONCILE_S:
+            driver.reconcile()
+            self._reconciled[sweep.id] = now
+        free = sum(agent.free for agent in agents if agent.sweep_id == sweep.id)
+        if not driver.tick(sweep, free):
+            self._queue.delete(sweep.id)
+            self._forget(sweep.id)
+            self._store.release_sweep(sweep.id, self._owner)
+
+    def _hold(self, sweep: SweepRecord) -> bool:
+        """Whether the sweep's lease is ours; takes it, and builds its driver, where it is free."""
+        now = time.monotonic()
+        fresh = now - self._renewed.get(sweep.id, -RENEW_S) < RENEW_S
+        if sweep.id in self._drivers and fresh:
+            return True
+        generation = self._store.take_sweep(sweep.id, self._owner, self._lease_s)
+        if generation is None:
+            self._forget(sweep.id)
+            return False
+        self._renewed[sweep.id] = now
+        if sweep.id not in self._drivers:
+            # Read again: what was recorded before we had the lease must be in the driver.
+            sweep = self._store.get_sweep(sweep.id)
+            self._drivers[sweep.id] = Driver(
+                self._store, self._live, self._queue, sweep, generation
+            )
+        return True
+
+    def _forget(self, sweep_id: str) -> None:
+        self._drivers.pop(sweep_id, None)
+        self._renewed.pop(sweep_id, None)
+        self._reconciled.pop(sweep_id, None)
+
+    def _check_epoch(self) -> None:
+        """A Redis that lost our mark was wiped (or is new): everything open is projected anew."""
+        epoch = self._live.epoch()
+        if epoch is not None and epoch == self._epoch:
+            return
+        if epoch is None:
+            epoch = secrets.token_hex(8)
+            self._live.set_epoch(epoch)
+        if self._epoch is not None:
+            log.warning("Redis has forgotten what was live; projecting it anew from the database")
+        self._epoch = epoch
+        self._drivers.clear()
+        self._reconciled.clear()
+
+    def _reap(self, expired: Expired, mine: set[str]) -> None:
+        """An agent has not renewed in time: its attempt is lost, or was over already."""
+        sweep_id = expired.trial_id.rpartition("-")[0]
+        try:
+            trial = self._store.get_trial(expired.trial_id)
+        except NotFoundError:
+            self._live.finish(expired.trial_id, expired.token)
+            return
+        if sweep_id not in mine and not trial.state.over:
+            return  # another controller's, which will see it too
+        if trial.state.over or trial.token != expired.token:
+            self._live.finish(expired.trial_id, expired.token)
+            return
+        where = f" on {trial.host}" if trial.host else ""
+        outcome = Outcome(
+            AttemptState.LOST,
+            Reason.LEASE_EXPIRED,
+            f"its agent{where} has not been heard of for {self._lease_s:g} s",
+        )
+        if self._store.get_sweep(sweep_id).state is SweepState.CANCELED:
+            outcome = Outcome(AttemptState.CANCELED, Reason.USER, outcome.detail)
+        try:
+            ended = record.record_end(self._store, expired.trial_id, expired.token, outcome)
+        except Fenced:
+            self._event.set()  # its report came in at this moment; the next tick sees it
+            return
+        log.warning("trial %s: %s; %s", trial.id, outcome.detail, ended.trial.state)
+        self._live.finish(expired.trial_id, expired.token)
+        self._event.set()

@@ -1,0 +1,143 @@
+"""What the controller writes down on somebody's word: a new sweep, a trial's end, a user's order.
+
+The server calls these for its clients, the loop for what it sees itself (an expired lease). Each
+is one decision and one transaction of the store; nothing here talks to Redis, so that all of it
+works while Redis is away.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from controller.store.records import Ended, SweepRecord
+from controller.store.store import Store
+from sweeps import retry
+from sweeps.errors import UsageError
+from sweeps.objective import best_of, metric_value
+from sweeps.spec import Goal, SweepSpec, load_spec, spec_from_mapping
+from sweeps.trial import AttemptState, Outcome, Reason, SweepState
+
+_ALPHABET = string.ascii_lowercase + string.digits
+_SHOWN_KEYS = 12
+_HANDS_OUT = (SweepState.PENDING, SweepState.RUNNING, SweepState.PAUSED)
+"""A sweep that is stopping or over queues nothing again, or it might never end."""
+
+
+def create_sweep(
+    store: Store, yaml: str, *, path: str | None = None, origin: Mapping[str, Any]
+) -> tuple[SweepRecord, SweepSpec]:
+    """Checks a sweep file and records it. Raises SpecError; nothing is recorded then.
+
+    Args:
+        yaml: the file's text.
+        path: its name as the user gave it, for messages.
+        origin: where it comes from (cwd, host), for agents that look for the program.
+    """
+    spec = load_spec(yaml, path=path)
+    sweep_id = "".join(secrets.choice(_ALPHABET) for _ in range(8))
+    sweep = store.create_sweep(
+        sweep_id=sweep_id,
+        name=spec.name or sweep_id,
+        project=spec.project or "",
+        yaml=yaml,
+        spec=spec.source,
+        seed=spec.seed if spec.seed is not None else secrets.randbelow(2**31),
+        origin=origin,
+    )
+    return sweep, spec
+
+
+def spec_of(sweep: SweepRecord) -> SweepSpec:
+    """The checked form of a recorded sweep's file."""
+    return _parse(json.dumps(sweep.spec))
+
+
+@lru_cache(maxsize=256)
+def _parse(source: str) -> SweepSpec:
+    return spec_from_mapping(json.loads(source))
+
+
+def record_end(
+    store: Store,
+    trial_id: str,
+    token: int,
+    outcome: Outcome,
+    *,
+    summary: Mapping[str, Any] | None = None,
+    logged_keys: Sequence[str] = (),
+) -> Ended:
+    """Records how an attempt ended, scores it, and queues the trial again where the policy says so.
+
+    A trial's score is the best finite value of the metric over its history and its summary. One
+    that ended well without a value has failed, and its reason names what it did log.
+
+    Raises:
+        Fenced: the attempt is no longer the trial's newest, or ended otherwise already.
+        NotFoundError: no such trial.
+    """
+    sweep = store.get_sweep(store.get_trial(trial_id).sweep_id)
+    spec = spec_of(sweep)
+    objective = None
+    if spec.metric is not None:
+        curve = [value for _, value in store.objective_curve(trial_id)]
+        last = metric_value(summary or {}, spec.metric.name)
+        objective = best_of([*curve, last], maximize=spec.metric.goal is Goal.MAXIMIZE)
+        if objective is None and outcome.state is AttemptState.FINISHED:
+            detail = _no_objective(spec.metric.name, logged_keys)
+            outcome = replace(
+                outcome, state=AttemptState.FAILED, reason=Reason.NO_OBJECTIVE, detail=detail
+            )
+    return store.end_attempt(
+        trial_id,
+        token,
+        outcome,
+        summary=summary,
+        objective=objective,
+        retry=lambda outcomes: sweep.state in _HANDS_OUT and retry.decide(spec.retry, outcomes),
+    )
+
+
+def _no_objective(metric: str, logged_keys: Sequence[str]) -> str:
+    if not logged_keys:
+        return (
+            f"no objective was reported: the sweep wants {metric!r}, and the script logged nothing;"
+            f" log({{{metric!r}: value}}) in it"
+        )
+    shown = ", ".join(repr(key) for key in sorted(logged_keys)[:_SHOWN_KEYS])
+    more = len(logged_keys) - _SHOWN_KEYS
+    tail = f" and {more} more" if more > 0 else ""
+    return f"no objective was reported: the sweep wants {metric!r}, the script logged {shown}{tail}"
+
+
+_ACTIONS = {
+    "pause": (SweepState.PAUSED, "paused by a user"),
+    "resume": (SweepState.RUNNING, ""),
+    "stop": (SweepState.STOPPING, "stopped by a user"),
+    "cancel": (SweepState.CANCELED, "canceled by a user"),
+}
+
+
+def change_state(store: Store, sweep_id: str, action: str) -> SweepRecord:
+    """Carries out pause, resume, stop or cancel; the loop sees to the trials that run.
+
+    Raises:
+        UsageError: no such action.
+        NotFoundError: no such sweep.
+        IllegalTransition: the sweep is over, or was never paused.
+    """
+    if action not in _ACTIONS:
+        raise UsageError(f"no action {action!r}; there are {', '.join(_ACTIONS)}")
+    state, reason = _ACTIONS[action]
+    sweep = store.get_sweep(sweep_id)
+    if action == "resume" and sweep.state is SweepState.PENDING:
+        return sweep
+    sweep = store.set_sweep_state(sweep_id, state, reason)
+    if state in (SweepState.CANCELED, SweepState.STOPPING):
+        store.cancel_queued(sweep_id)
+    return sweep

@@ -1,0 +1,46 @@
+"""What counts as a value of the objective, and which value a trial scores.
+
+One reading for the agent (which marks objective values in what it ships) and the controller
+(which records a trial's score). A value that is missing, not finite, a bool or a string is no
+value; it never crashes anything.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def metric_value(row: Mapping[str, Any], name: str) -> float | None:
+    """The finite numeric value of metric `name` in a logged row or a summary; None without one.
+
+    A key spelled exactly so wins; else dots lead into nested mappings ("val.loss" finds
+    {"val": {"loss": 0.1}}), as in W&B.
+    """
+    if name in row:
+        return _finite(row[name])
+    value: Any = row
+    for part in name.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return None
+        value = value[part]
+    return _finite(value)
+
+
+def _finite(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def best_of(values: Iterable[float | None], *, maximize: bool) -> float | None:
+    """The best of the finite values: what a trial scores (W&B scores the best, not the last)."""
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    if not finite:
+        return None
+    return max(finite) if maximize else min(finite)
