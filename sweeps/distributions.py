@@ -52,8 +52,13 @@ def _key(value: Any) -> Hashable:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is an int or a finite float; a bool is not."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether a value is a finite number that a float can hold; a bool is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an int of more than 308 digits
+        return False
 
 
 class Distribution(ABC):

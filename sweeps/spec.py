@@ -1,0 +1,395 @@
+"""A sweep file, checked and frozen: YAML text -> SweepSpec.
+
+The file is W&B's (https://docs.wandb.ai/models/sweeps/sweep-config-keys), whole, and means here
+what it means there. Added: `seed`, `enqueue`, `retry`, and three types of `early_terminate`.
+
+Pure: opens no file, asks nothing of the machine. A SweepSpec that exists can be run; all that is
+wrong is a SpecError first, with key path and line. Neighbours: `yaml_lines` (text to values),
+`section` (one mapping, key by key), `parameters` (the space), `early` (early_terminate).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sweeps.early import EarlyTerminate, read_early_terminate
+from sweeps.errors import SpecError
+from sweeps.parameters import place_in_file, read_space
+from sweeps.retry import Ending, Retry
+from sweeps.section import Origin, Section, kind, plain
+from sweeps.space import Grid, Space
+from sweeps.yaml_lines import KeyPath, parse
+
+__all__ = [
+    "DEFAULT_COMMAND",
+    "EarlyTerminate",
+    "Goal",
+    "Impute",
+    "Method",
+    "Metric",
+    "Retry",
+    "SweepSpec",
+    "check_runnable",
+    "load_spec",
+    "spec_from_mapping",
+]
+
+DEFAULT_COMMAND = ("${env}", "${interpreter}", "${program}", "${args}")
+LARGEST_SEED = 2**63 - 1
+
+
+class Method(StrEnum):
+    """How configs are chosen. grid: each one once. random: drawn. bayes: by what was learnt."""
+
+    GRID = "grid"
+    RANDOM = "random"
+    BAYES = "bayes"
+
+
+class Goal(StrEnum):
+    """Which way the metric is better."""
+
+    MINIMIZE = "minimize"
+    MAXIMIZE = "maximize"
+
+
+class Impute(StrEnum):
+    """Which value a search takes for a trial that has none of its own: its latest one, or the
+    best or worst of all trials. NONE (W&B writes "false"): the trial counts as not yet seen."""
+
+    LATEST = "latest"
+    BEST = "best"
+    WORST = "worst"
+    NONE = "false"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What the sweep optimises.
+
+    Attributes:
+        name: the key that the script logs.
+        goal: which way is better.
+        target: the sweep ends when a trial reaches it; None: no such end.
+        impute: stands in for the metric of a failed trial; never NONE.
+        impute_while_running: stands in for the metric of a running trial.
+    """
+
+    name: str
+    goal: Goal = Goal.MINIMIZE
+    target: float | None = None
+    impute: Impute = Impute.WORST
+    impute_while_running: Impute = Impute.NONE
+
+
+@dataclass(frozen=True)
+class SweepSpec:
+    """A checked sweep file.
+
+    Attributes:
+        method: how configs are chosen.
+        parameters: the space that they are chosen from.
+        metric: what is optimised; never None with bayes or early termination.
+        program: the training script, as the file names it.
+        command: the argv of a trial, macros unexpanded.
+        name, description, project, entity: for people; None when not given.
+        early_terminate: the stopping rule; None: trials run to their end.
+        run_cap: how many trials there are at most; None: no cap.
+        seed: of the search; None: whoever records the sweep draws one.
+        enqueue: configs to try first, full or partial (the search fills in the rest).
+        retry: when a trial is queued again.
+        warnings: what is accepted but not quite right, for the user to read.
+        source: the file's mapping, plain JSON; `spec_from_mapping(spec.source) == spec`.
+    """
+
+    method: Method
+    parameters: Space
+    metric: Metric | None
+    program: str | None
+    command: tuple[str, ...]
+    name: str | None
+    description: str | None
+    project: str | None
+    entity: str | None
+    early_terminate: EarlyTerminate | None
+    run_cap: int | None
+    seed: int | None
+    enqueue: tuple[Mapping[str, Any], ...]
+    retry: Retry
+    warnings: tuple[str, ...]
+    source: Mapping[str, Any]
+
+
+_KEYS = (
+    "apiVersion", "command", "controller", "description", "early_terminate", "enqueue", "entity",
+    "image_uri", "job", "kind", "method", "metric", "metrics", "name", "parameters", "program",
+    "project", "retry", "run_cap", "scheduler", "seed",
+)  # fmt: skip
+
+
+def load_spec(text: str, *, path: str | None = None) -> SweepSpec:
+    """The spec of a sweep file that is to be run.
+
+    Args:
+        text: the YAML.
+        path: the file's name, for messages.
+
+    Raises:
+        SpecError: with file, line and key path. Also when there is nothing to run.
+    """
+    data, lines = parse(text, path=path)
+    if data is None:
+        raise SpecError(
+            "the file is empty.",
+            path=path,
+            hint="A sweep file has at least `program`, `method` and `parameters`.",
+        )
+    if not isinstance(data, dict):
+        raise SpecError(
+            f"a sweep file must be a mapping of keys to values, not {kind(data)}.",
+            path=path,
+            line=1,
+            hint="Begin with `program: train.py`, `method: random`, `parameters: …`.",
+        )
+    spec = spec_from_mapping(data, path=path, lines=lines)
+    check_runnable(spec, path=path, lines=lines)
+    return spec
+
+
+def check_runnable(
+    spec: SweepSpec, *, path: str | None = None, lines: Mapping[KeyPath, int] | None = None
+) -> None:
+    """Raises SpecError unless the spec says what an agent is to start.
+
+    (A sweep whose trials are functions, started from Python, needs neither program nor command.)
+    """
+    root = Section(spec.source, Origin(path, lines or {}))
+    if spec.program is not None:
+        return
+    if "job" in root or "image_uri" in root:
+        key = "job" if "job" in root else "image_uri"
+        raise root.error(
+            "W&B Launch jobs and images are not run here.",
+            key,
+            hint="Name the training script instead: `program: train.py`.",
+        )
+    if "command" not in root:
+        raise root.error(
+            "there is nothing to run.",
+            hint="Name the training script: `program: train.py`, or give a whole `command`.",
+        )
+    for i, word in enumerate(spec.command):
+        if "${program}" in word:
+            raise root.error(
+                "${program} stands here, but there is no `program`.",
+                "command",
+                i,
+                hint="Name the training script: `program: train.py`.",
+            )
+
+
+def spec_from_mapping(
+    data: Mapping[str, Any],
+    *,
+    path: str | None = None,
+    lines: Mapping[KeyPath, int] | None = None,
+) -> SweepSpec:
+    """The spec of a mapping that is a sweep file's, wherever it came from.
+
+    Args:
+        data: JSON-like values; copied.
+        path: a file's name, for messages.
+        lines: the line of each key path, for messages.
+
+    Raises:
+        SpecError: with key path, and file and line where known. A missing program is not
+            looked at here, see `check_runnable`.
+    """
+    origin = Origin(path, lines or {})
+    if not isinstance(data, Mapping):
+        raise SpecError(
+            f"a sweep must be a mapping of keys to values, not {kind(data)}.", path=path
+        )
+    source = plain(data, origin)
+    root = Section(source, origin)
+    root.only(_KEYS, "a sweep file")
+    warnings = _read_foreign(root)
+    method = _read_method(root)
+    if "parameters" not in root:
+        raise root.error("is missing.", "parameters", hint="Name at least one parameter.")
+    space, deprecated = read_space(root.section("parameters"))
+    grid = _read_grid(root, space) if method is Method.GRID else None
+    metric = _read_metric(root.section("metric")) if "metric" in root else None
+    early = None
+    if "early_terminate" in root:
+        early, ignored = read_early_terminate(root.section("early_terminate"))
+        warnings += ignored
+    for key in ("method", "early_terminate"):
+        if metric is None and (early if key == "early_terminate" else method is Method.BAYES):
+            raise root.error(
+                "needs a `metric`.", key, hint="Add `metric: {name: loss, goal: minimize}`."
+            )
+    return SweepSpec(
+        method=method,
+        parameters=space,
+        metric=metric,
+        program=root.optional_text("program"),
+        command=_read_command(root),
+        name=root.optional_text("name"),
+        description=root.optional_text("description"),
+        project=root.optional_text("project"),
+        entity=root.optional_text("entity"),
+        early_terminate=early,
+        run_cap=root.whole("run_cap", at_least=1) if "run_cap" in root else None,
+        seed=_read_seed(root),
+        enqueue=_read_enqueue(root, space, grid),
+        retry=_read_retry(root.section("retry")) if "retry" in root else Retry(),
+        warnings=(*warnings, *deprecated),
+        source=source,
+    )
+
+
+def _read_foreign(root: Section) -> list[str]:
+    """The keys that belong to W&B's own service: checked, and refused or warned about."""
+    warnings = []
+    if "kind" in root and root.text("kind") != "sweep":
+        raise root.error(f"must be `sweep`, not {root.data['kind']!r}.", "kind")
+    if "apiVersion" in root:
+        root.text("apiVersion")
+    if "controller" in root:
+        controller = root.section("controller")
+        controller.only(["type"], "controller")
+        controller.choice("type", _Controller)
+    if "metrics" in root:
+        raise root.error(
+            "several objectives are not searched for at once.",
+            "metrics",
+            hint="Name one under `metric`; a script can log a weighted sum of several.",
+        )
+    if "scheduler" in root:
+        engine = root.section("scheduler").text("engine")
+        if engine != "wandb":
+            raise root.error(
+                f"schedulers of one's own ({engine}) are not run here.",
+                "scheduler",
+                hint="Remove `scheduler`, and take `method: bayes` (Optuna's TPE).",
+            )
+        warnings.append("scheduler: ignored; the search runs in the opensweep server.")
+    warnings += [
+        f"{key}: ignored; agents run `program` or `command`, not W&B Launch jobs."
+        for key in ("job", "image_uri")
+        if key in root and root.text(key)
+    ]
+    return warnings
+
+
+class _Controller(StrEnum):
+    """Where W&B would run the search; here it always runs in one's own server."""
+
+    LOCAL = "local"
+    CLOUD = "cloud"
+
+
+def _read_method(root: Section) -> Method:
+    if "method" not in root:
+        raise root.error("is missing.", "method", hint="Add `method: bayes`, `random` or `grid`.")
+    if root.data["method"] == "custom":
+        raise root.error(
+            "`custom` leaves the search to a script of one's own, which is not run here.",
+            "method",
+            hint="Take `bayes` (Optuna's TPE), `random` or `grid`.",
+        )
+    return root.choice("method", Method)
+
+
+def _read_metric(section: Section) -> Metric:
+    section.only(("name", "goal", "target", "impute", "impute_while_running"), "metric")
+    filled = section.with_defaults(
+        {"goal": "minimize", "impute": "worst", "impute_while_running": "false"}
+    )
+    unquoted = section.data.get("impute_while_running") is False  # W&B means the text "false"
+    impute = filled.choice("impute", Impute)
+    if impute is Impute.NONE:
+        raise section.error("must be latest, best or worst.", "impute")
+    return Metric(
+        name=section.text("name"),
+        goal=filled.choice("goal", Goal),
+        target=section.number("target") if "target" in section else None,
+        impute=impute,
+        impute_while_running=(
+            Impute.NONE if unquoted else filled.choice("impute_while_running", Impute)
+        ),
+    )
+
+
+def _read_command(root: Section) -> tuple[str, ...]:
+    if "command" not in root:
+        return DEFAULT_COMMAND
+    words = root.data["command"]
+    if not isinstance(words, list) or not words:
+        raise root.error(
+            f"must be a list of words, not {kind(words) if words != [] else 'an empty one'}.",
+            "command",
+            hint="Write one word per entry: [python, ${program}, ${args}].",
+        )
+    for i, word in enumerate(words):
+        if isinstance(word, bool) or not isinstance(word, (str, int, float)):
+            raise root.error(f"must be a text, not {kind(word)}.", "command", i)
+        if "\0" in str(word):
+            raise root.error("holds a null character.", "command", i)
+    return tuple(str(word) for word in words)
+
+
+def _read_seed(root: Section) -> int | None:
+    if "seed" not in root:
+        return None
+    seed = root.whole("seed", at_least=0)
+    if seed > LARGEST_SEED:
+        raise root.error(f"must be at most {LARGEST_SEED}.", "seed")
+    return seed
+
+
+def _read_grid(root: Section, space: Space) -> Grid:
+    """The grid of the space; a complaint names the parameter that has none."""
+    for parameter in space.parameters:
+        try:
+            Space((parameter,)).grid()
+        except SpecError as error:
+            at = place_in_file(parameter.path)
+            raise root.error(error.problem, *at, hint=error.hint) from None
+    try:
+        return space.grid()
+    except SpecError as error:
+        raise root.error(error.problem, "parameters", hint=error.hint) from None
+
+
+def _read_enqueue(root: Section, space: Space, grid: Grid | None) -> tuple[Mapping[str, Any], ...]:
+    """The configs to try first; under grid each value must be one that the grid has."""
+    configs = []
+    for i in range(len(root.entries("enqueue")) if "enqueue" in root else 0):
+        config = root.section("enqueue", i)
+        misfit = space.misfit(config.data)
+        if misfit:
+            raise config.error(misfit.problem, *misfit.path)
+        for path, value in space.flatten(config.data).items() if grid else ():
+            if grid and grid.axes[path].find(value) is None:
+                raise config.error(f"the grid has no {value!r} here.", *path)
+        configs.append(config.data)
+    return tuple(configs)
+
+
+def _read_retry(section: Section) -> Retry:
+    """`max` alone retries crashes too; `on` alone says which endings, crashes needing `max`."""
+    section.only(("max", "on"), "retry")
+    most = section.whole("max", at_least=0) if "max" in section else 0
+    if "on" not in section:
+        return Retry(most, frozenset(Ending)) if most else Retry()
+    on = section.choices("on", Ending)
+    if Ending.CRASH in on and not most:
+        raise section.error(
+            "crashes are to be retried, but not how often.", "on", hint="Add `max: 1`, say."
+        )
+    return Retry(most, on)
