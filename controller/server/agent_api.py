@@ -1,0 +1,177 @@
+"""What agents say: here I am, this attempt starts, this is what it logged, this is how it ended.
+
+Everything is safe to repeat and answered only after the commit, so that an agent may send again
+until it hears 200, or 409: the attempt is somebody else's now, and what it says is not recorded.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import struct
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from controller import record
+from controller.server.services import Services, services
+from controller.server.status import metric_json
+from controller.server.wire import Fields, json_response, read_body, read_json
+from controller.store.records import Chunk, ChunkKind
+from sweeps.errors import BrokerError, UsageError
+from sweeps.protocol import chunks
+from sweeps.trial import Outcome, TrialState
+
+CHUNK_BYTES = 64 << 20
+"""A chunk's body may not be longer."""
+
+_LENGTH = struct.Struct("<I")
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
+
+
+async def handshake(request: Request) -> Response:
+    """GET /api/handshake: the address of Redis as this client reaches it, and who we are."""
+    found = services(request)
+    if found.broker.conflict:
+        raise BrokerError(found.broker.conflict)
+    return json_response(
+        {
+            "version": found.version,
+            "redis_url": found.broker.agent_url(reached_as(request)),
+            "server_id": found.server_id,
+            "idle_s": found.idle_s,
+        }
+    )
+
+
+def reached_as(request: Request) -> str | None:
+    """By which name or address the client reached this machine; None: it is on it.
+
+    A name other than localhost counts as another machine's view, even from here: behind a proxy
+    every client seems to be local.
+    """
+    try:
+        host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    except ValueError:
+        host = ""
+    try:
+        return None if ipaddress.ip_address(host).is_loopback else host
+    except ValueError:
+        pass
+    if not _HOST.fullmatch(host):
+        raise UsageError(f"the Host header {host!r} names no host")
+    return None if host == "localhost" or host.endswith(".localhost") else host
+
+
+async def start(request: Request) -> Response:
+    """POST /api/agent/start: an attempt is about to run; answers what it is to run."""
+    found = services(request)
+    body = await read_json(request)
+    answer = await found.call(
+        _start,
+        found,
+        body.text("trial_id", longest=200),
+        body.whole("token", least=1),
+        agent_id=body.text("agent_id", longest=200),
+        host=body.text("host", longest=300),
+        device=body.text("device", "", longest=1000),
+        pid=body.optional_whole("pid", least=1),
+    )
+    return json_response(answer, exact=True)
+
+
+def _start(
+    found: Services,
+    trial_id: str,
+    token: int,
+    *,
+    agent_id: str,
+    host: str,
+    device: str,
+    pid: int | None,
+) -> dict[str, Any]:
+    trial = found.store.start_attempt(
+        trial_id, token, agent_id=agent_id, host=host, device=device, pid=pid
+    )
+    before = found.store.attempts(trial_id) if token > 1 else []
+    return {
+        "trial": {
+            "id": trial.id,
+            "number": trial.number,
+            "config": dict(trial.config),
+            "attempt": token,
+            "resumed": any(old.token < token and old.started is not None for old in before),
+        },
+        "sweep_id": trial.sweep_id,
+        "metric": metric_json(record.spec_of(found.store.get_sweep(trial.sweep_id))),
+    }
+
+
+async def chunk(request: Request) -> Response:
+    """POST /api/agent/chunk: a piece of a run's records; 204 once it is committed (or was)."""
+    found = services(request)
+    query = Fields(request.query_params)
+    kind = query.text("kind", longest=20)
+    if kind not in list(ChunkKind):
+        raise UsageError(f"kind: expected {', '.join(ChunkKind)}; not {kind!r}")
+    run, writer = query.text("run", longest=200), query.whole("writer", least=1)
+    seq, rows = query.whole("seq"), query.whole("rows")
+    first, last = query.whole("first"), query.whole("last")
+    if last < first:
+        raise UsageError("last: is before first")
+    body = await read_body(request, CHUNK_BYTES)
+    objective, data = _split(body)
+    piece = Chunk(run, writer, ChunkKind(kind), seq, first, last, rows, data, objective or None)
+    fresh = await found.call(_add, found, piece)
+    if fresh and objective:
+        found.loop.wake()
+    return Response(status_code=204)
+
+
+def _split(body: bytes) -> tuple[bytes, bytes]:
+    """(objective, data) of a chunk's body."""
+    if len(body) < _LENGTH.size:
+        raise UsageError("the chunk's body is torn: shorter than its length field")
+    (length,) = _LENGTH.unpack_from(body)
+    behind = _LENGTH.size + length
+    if behind > len(body):
+        raise UsageError("the chunk's body is torn: shorter than the objective that it announces")
+    return body[_LENGTH.size : behind], body[behind:]
+
+
+def _add(found: Services, piece: Chunk) -> bool:
+    if piece.objective is not None:
+        chunks.unpack_points(piece.objective)
+    if piece.kind is not ChunkKind.CONSOLE:
+        chunks.verify(piece.data)
+    return found.store.add_chunk(piece)
+
+
+async def finish(request: Request) -> Response:
+    """POST /api/agent/finish: an attempt ended; answers what the trial is now."""
+    found = services(request)
+    body = await read_json(request)
+    try:
+        outcome = Outcome.from_json(body.mapping("outcome"))
+    except (ValueError, KeyError) as error:
+        raise UsageError(f"outcome: {error!r} does not fit") from None
+    if not outcome.state.over or not isinstance(outcome.detail, str):
+        raise UsageError(f"outcome: {outcome.state} is no end")
+    for name, value in (("exit_code", outcome.exit_code), ("signal", outcome.signal)):
+        if value is not None and (type(value) is not int or abs(value) > 1 << 31):
+            raise UsageError(f"outcome.{name}: expected a whole number or null")
+    ended = await found.call(
+        record.record_end,
+        found.store,
+        body.text("trial_id", longest=200),
+        body.whole("token", least=1),
+        outcome,
+        summary=body.optional_mapping("summary"),
+        logged_keys=body.texts("logged_keys"),
+    )
+    found.loop.wake()
+    state = ended.trial.state
+    waits = state in (TrialState.QUEUED, TrialState.PREEMPTED)
+    return json_response({"state": state.value, "will_retry": waits})

@@ -1,0 +1,102 @@
+"""What the server's handlers work with, handed to them as one value.
+
+The handlers never make any of it and never block the event loop: whatever touches the database or
+Redis goes through `Services.call`, to a small pool of threads. Made by process.py (and by tests).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+import anyio
+import anyio.to_thread
+from starlette.requests import Request
+
+from controller.server.console import Consoles
+from controller.store.store import Store
+from sweeps.protocol.live import Live
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+THREADS = 8
+"""Requests that may be at the database at once; the others wait their turn."""
+
+
+class LoopLike(Protocol):
+    """What handlers need of the controller loop."""
+
+    def wake(self) -> None:
+        """There is something to look at now."""
+
+
+class Brokers(Protocol):
+    """What handlers need of the broker."""
+
+    conflict: str | None
+
+    def agent_url(self, host: str | None) -> str: ...
+
+
+class Activity:
+    """Whether anybody has asked anything of late. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running = 0
+        self._last = time.monotonic()
+
+    def begin(self) -> None:
+        with self._lock:
+            self._running += 1
+
+    def end(self) -> None:
+        with self._lock:
+            self._running -= 1
+            self._last = time.monotonic()
+
+    def quiet_s(self) -> float:
+        """Seconds since the last request was answered; 0 while one is being worked on."""
+        with self._lock:
+            return 0.0 if self._running else time.monotonic() - self._last
+
+
+@dataclass
+class Services:
+    """Attributes:
+    key: the API key.
+    idle_s: after how many idle seconds the server ends; None: never by itself.
+    """
+
+    store: Store
+    live: Live
+    loop: LoopLike
+    broker: Brokers
+    key: str
+    server_id: str
+    version: str
+    idle_s: float | None = None
+    activity: Activity = field(default_factory=Activity)
+    _limiter: anyio.CapacityLimiter | None = None
+
+    def __post_init__(self) -> None:
+        self.consoles = Consoles(self.store)
+
+    async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs a blocking function in a thread; its exceptions come out here."""
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(THREADS)
+        return await anyio.to_thread.run_sync(
+            lambda: function(*args, **kwargs), limiter=self._limiter
+        )
+
+
+def services(request: Request) -> Services:
+    """Those of the app that the request came to."""
+    found: Any = request.app.state.services
+    assert isinstance(found, Services)  # noqa: S101
+    return found

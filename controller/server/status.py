@@ -1,0 +1,192 @@
+"""The JSON of sweeps and trials, as every listing and the dashboard show them.
+
+Reads the store and Redis and changes nothing. Redis only adds the live agents: while it is away the
+rest is still told. All times are seconds since the epoch, durations seconds.
+
+A sweep: {"id", "name", "project", "state", "reason", "method", "metric": {"name", "goal"} | null,
+"created", "started", "ended", "total", "run_cap", "counts": {state: n}, "best": trial | null,
+"agents": [{"id", "host", "slots", "free", "running", "devices", "quarantined"}], "eta_s",
+"elapsed_s", "throughput"}. total: how many trials there will be, null when there is no end.
+throughput: trials that ended per hour, over the last ones; null before the first end. eta_s: null
+when it cannot be known.
+
+A trial: {"id", "sweep_id", "number", "config", "state", "objective", "attempts", "reason",
+"detail", "summary", "steps", "created", "started", "ended", "agent_id", "host", "device"}.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import redis
+
+from controller import record
+from controller.store.records import AttemptRecord, SweepRecord, TrialRecord
+from controller.store.store import Store
+from sweeps.errors import OpensweepError
+from sweeps.protocol.live import AgentBeat, Live
+from sweeps.spec import Method, SweepSpec
+from sweeps.trial import SweepState, TrialState
+
+log = logging.getLogger(__name__)
+
+RECENT_ENDS = 30
+"""The throughput is that of the last so many ends."""
+
+
+def sweep_json(
+    store: Store,
+    sweep: SweepRecord,
+    agents: Sequence[AgentBeat],
+    clock: Callable[[], float] = time.time,
+) -> dict[str, Any]:
+    """One sweep; `agents` are those that live, of any sweep."""
+    spec = record.spec_of(sweep)
+    counts = store.counts(sweep.id)
+    total = total_trials(spec)
+    now = clock()
+    throughput = _throughput(store, sweep, now)
+    best = store.best_trial(sweep.id, spec.metric.goal.value) if spec.metric else None
+    return {
+        "id": sweep.id,
+        "name": sweep.name,
+        "project": sweep.project,
+        "state": sweep.state.value,
+        "reason": sweep.reason,
+        "method": spec.method.value,
+        "metric": metric_json(spec),
+        "created": sweep.created,
+        "started": sweep.started,
+        "ended": sweep.ended,
+        "total": total,
+        "run_cap": spec.run_cap,
+        "counts": {state.value: number for state, number in counts.items()},
+        "best": trial_json(best) if best else None,
+        "agents": [agent_json(agent) for agent in agents if agent.sweep_id == sweep.id],
+        "eta_s": _eta_s(sweep.state, total, counts, throughput),
+        "elapsed_s": _elapsed_s(sweep, now),
+        "throughput": throughput,
+    }
+
+
+def trial_json(trial: TrialRecord) -> dict[str, Any]:
+    return {
+        "id": trial.id,
+        "sweep_id": trial.sweep_id,
+        "number": trial.number,
+        "config": dict(trial.config),
+        "state": trial.state.value,
+        "objective": trial.objective,
+        "attempts": trial.attempts,
+        "reason": trial.reason.value if trial.reason else None,
+        "detail": trial.detail,
+        "summary": dict(trial.summary),
+        "steps": trial.steps,
+        "created": trial.created,
+        "started": trial.started,
+        "ended": trial.ended,
+        "agent_id": trial.agent_id,
+        "host": trial.host,
+        "device": trial.device,
+    }
+
+
+def attempt_json(attempt: AttemptRecord) -> dict[str, Any]:
+    return {
+        "token": attempt.token,
+        "state": attempt.state.value,
+        "reason": attempt.reason.value if attempt.reason else None,
+        "detail": attempt.detail,
+        "exit_code": attempt.exit_code,
+        "signal": attempt.signal,
+        "created": attempt.created,
+        "started": attempt.started,
+        "ended": attempt.ended,
+        "agent_id": attempt.agent_id,
+        "host": attempt.host,
+        "device": attempt.device,
+        "pid": attempt.pid,
+    }
+
+
+def agent_json(agent: AgentBeat) -> dict[str, Any]:
+    """What an agent says of itself; an older or newer one may say less."""
+    info = agent.info
+    return {
+        "id": agent.agent_id,
+        "host": info.get("host"),
+        "slots": info.get("slots"),
+        "free": agent.free,
+        "running": info.get("running") or [],
+        "devices": info.get("devices") or [],
+        "quarantined": info.get("quarantined") or [],
+    }
+
+
+def metric_json(spec: SweepSpec) -> dict[str, Any] | None:
+    """{"name", "goal"} of what the sweep optimises; None when it has no metric."""
+    return {"name": spec.metric.name, "goal": spec.metric.goal.value} if spec.metric else None
+
+
+def live_agents(live: Live) -> list[AgentBeat]:
+    """The agents that live; none while Redis is away."""
+    try:
+        return live.agents()
+    except redis.exceptions.RedisError as error:
+        log.warning("Redis cannot say which agents live: %s", error)
+        return []
+
+
+def total_trials(spec: SweepSpec) -> int | None:
+    """How many trials there will be in all; None when nothing ends the sweep."""
+    ends = [] if spec.run_cap is None else [spec.run_cap]
+    if spec.method is Method.GRID:
+        try:
+            from sweeps.search import make_searcher
+
+            total = make_searcher(spec, 0).total
+        except OpensweepError:  # it was checked when the sweep was recorded; a listing goes on
+            total = None
+        ends += [] if total is None else [total]
+    return min(ends, default=None)
+
+
+def _elapsed_s(sweep: SweepRecord, now: float) -> float:
+    if sweep.started is None:
+        return 0.0
+    return max((now if sweep.ended is None else sweep.ended) - sweep.started, 0.0)
+
+
+def _throughput(store: Store, sweep: SweepRecord, now: float) -> float | None:
+    """Ends per hour from the end before the window (or the sweep's start) until now."""
+    if sweep.ended_seq == 0 or sweep.started is None:
+        return None
+    recent = store.ended_since(sweep.id, max(sweep.ended_seq - RECENT_ENDS - 1, 0))
+    count, since = len(recent), sweep.started
+    if count > RECENT_ENDS and recent[0].ended is not None:
+        count, since = count - 1, recent[0].ended
+    until = sweep.ended if sweep.ended is not None else now
+    if count == 0 or until <= since:
+        return None
+    return 3600.0 * count / (until - since)
+
+
+def _eta_s(
+    state: SweepState,
+    total: int | None,
+    counts: dict[TrialState, int],
+    throughput: float | None,
+) -> float | None:
+    if state not in (SweepState.RUNNING, SweepState.STOPPING) or not throughput:
+        return None
+    open_now = sum(number for trial, number in counts.items() if not trial.over)
+    ended = sum(number for trial, number in counts.items() if trial.over)
+    left = open_now if state is SweepState.STOPPING else None if total is None else total - ended
+    if left is None:
+        return None
+    eta = 3600.0 * max(left, 0) / throughput
+    return eta if math.isfinite(eta) else None

@@ -1,0 +1,159 @@
+"""What people and their programs ask for: sweeps, trials, histories, consoles, and orders.
+
+The shapes of the answers are described in status.py; lists come wrapped in an object
+({"sweeps": […]}), so that an answer can grow. Creating and changing is controller/record.py's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from controller import record
+from controller.server.services import Services, services
+from controller.server.status import attempt_json, live_agents, sweep_json, trial_json
+from controller.server.wire import Fields, json_response, read_json
+from sweeps.errors import UsageError
+from sweeps.trial import TrialState
+
+YAML_BYTES = 4 << 20
+"""A sweep file may not be longer."""
+
+
+async def create(request: Request) -> Response:
+    """POST /api/sweeps {yaml, path, cwd, host}: records a sweep."""
+    found = services(request)
+    body = await read_json(request)
+    yaml = body.text("yaml", longest=YAML_BYTES)
+    path = body.optional_text("path", longest=4096)
+    origin = {
+        "path": path,
+        "cwd": body.optional_text("cwd", longest=4096),
+        "host": body.optional_text("host", longest=300),
+    }
+    sweep, spec = await found.call(record.create_sweep, found.store, yaml, path=path, origin=origin)
+    found.loop.wake()
+    return json_response({"id": sweep.id, "name": sweep.name, "warnings": list(spec.warnings)})
+
+
+async def listing(request: Request) -> Response:
+    """GET /api/sweeps: all of them, the newest first."""
+    found = services(request)
+    return json_response({"sweeps": await found.call(_all_sweeps, found)})
+
+
+def _all_sweeps(found: Services) -> list[dict[str, Any]]:
+    agents = live_agents(found.live)
+    return [sweep_json(found.store, sweep, agents) for sweep in found.store.list_sweeps()]
+
+
+async def status(request: Request) -> Response:
+    """GET /api/sweeps/{id}."""
+    found = services(request)
+    return json_response(await found.call(_one_sweep, found, request.path_params["sweep_id"]))
+
+
+def _one_sweep(found: Services, sweep_id: str) -> dict[str, Any]:
+    sweep = found.store.get_sweep(sweep_id)
+    return sweep_json(found.store, sweep, live_agents(found.live))
+
+
+async def change(request: Request) -> Response:
+    """POST /api/sweeps/{id}/pause, resume, stop or cancel: answers the status after it."""
+    found = services(request)
+    sweep_id, action = request.path_params["sweep_id"], request.path_params["action"]
+    await found.call(record.change_state, found.store, sweep_id, action)
+    found.loop.wake()
+    return json_response(await found.call(_one_sweep, found, sweep_id))
+
+
+async def trials(request: Request) -> Response:
+    """GET /api/sweeps/{id}/trials?after=&limit=&state=: by number."""
+    found = services(request)
+    query = Fields(request.query_params)
+    state = query.optional_text("state", longest=20)
+    if state is not None and state not in list(TrialState):
+        raise UsageError(f"state: expected one of {', '.join(TrialState)}; not {state!r}")
+    answer = await found.call(
+        _trials,
+        found,
+        request.path_params["sweep_id"],
+        after=query.whole("after", 0),
+        limit=query.optional_whole("limit"),
+        state=TrialState(state) if state else None,
+    )
+    return json_response({"trials": answer})
+
+
+def _trials(
+    found: Services, sweep_id: str, *, after: int, limit: int | None, state: TrialState | None
+) -> list[dict[str, Any]]:
+    found.store.get_sweep(sweep_id)
+    listed = found.store.trials(sweep_id, after_number=after, limit=limit, state=state)
+    return [trial_json(trial) for trial in listed]
+
+
+async def best(request: Request) -> Response:
+    """GET /api/sweeps/{id}/best: {"trial": trial or null}."""
+    found = services(request)
+    return json_response({"trial": await found.call(_best, found, request.path_params["sweep_id"])})
+
+
+def _best(found: Services, sweep_id: str) -> dict[str, Any] | None:
+    metric = record.spec_of(found.store.get_sweep(sweep_id)).metric
+    trial = found.store.best_trial(sweep_id, metric.goal.value) if metric else None
+    return trial_json(trial) if trial else None
+
+
+async def spec(request: Request) -> Response:
+    """GET /api/sweeps/{id}/spec: the file as it was given, and where it came from."""
+    found = services(request)
+    sweep = await found.call(found.store.get_sweep, request.path_params["sweep_id"])
+    return json_response(
+        {
+            "yaml": sweep.yaml,
+            "spec": dict(sweep.spec),
+            "seed": sweep.seed,
+            "origin": dict(sweep.origin),
+        }
+    )
+
+
+async def trial(request: Request) -> Response:
+    """GET /api/trials/{id}: a trial and its attempts."""
+    found = services(request)
+    return json_response(await found.call(_trial, found, request.path_params["trial_id"]))
+
+
+def _trial(found: Services, trial_id: str) -> dict[str, Any]:
+    held = trial_json(found.store.get_trial(trial_id))
+    held["attempts_list"] = [attempt_json(each) for each in found.store.attempts(trial_id)]
+    return held
+
+
+async def history(request: Request) -> Response:
+    """GET /api/runs/{id}/history?keys=a,b: {"rows": [{"_step", "_timestamp", …}]}."""
+    found = services(request)
+    keys = Fields(request.query_params).optional_text("keys")
+    wanted = None if keys is None else [key for key in keys.split(",") if key]
+    return await found.call(_history, found, request.path_params["run_id"], wanted)
+
+
+def _history(found: Services, run_id: str, keys: list[str] | None) -> Response:
+    found.store.get_run(run_id)
+    rows = [
+        {"_step": step, "_timestamp": when, **row}
+        for step, when, row in found.store.history(run_id, keys).rows()
+    ]
+    return json_response({"rows": rows})  # written in this thread too: it may be long
+
+
+async def console(request: Request) -> Response:
+    """GET /api/runs/{id}/console?after=<byte offset>: {text, next, over}."""
+    found = services(request)
+    after = Fields(request.query_params).whole("after", 0)
+    return json_response(
+        await found.call(found.consoles.read, request.path_params["run_id"], after)
+    )
