@@ -19,7 +19,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import Any, cast
 
 import click
 
@@ -70,16 +70,19 @@ _MODULES = {name: module for part in SECTIONS.values() for name, (module, _) in 
 class SweepCommand(click.Group):
     """A group whose sub-commands are imported on use, and whose `main` is the error boundary."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(_MODULES)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        cmd_name: str,
+    ) -> click.Command | None:
         module = _MODULES.get(cmd_name)
         if module is None:
             return None
-        command = getattr(import_module(f"opensweep.commands.{module}"), cmd_name)
-        assert isinstance(command, click.Command)
-        return command
+        loaded = import_module(f"opensweep.commands.{module}")
+        return cast("click.Command", getattr(loaded, cmd_name))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -92,14 +95,18 @@ class SweepCommand(click.Group):
             raise click.UsageError(f"There is no command {args[0]!r}.{hint}", ctx)
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        formatter: click.HelpFormatter,
+    ) -> None:
         width = max(map(len, _MODULES))
         for section, commands in SECTIONS.items():
             with formatter.section(section):
                 rows = [(name.ljust(width), line) for name, (_, line) in commands.items()]
                 formatter.write_dl(rows)
 
-    def main(  # type: ignore[override]
+    def main(
         self,
         args: Sequence[str] | None = None,
         prog_name: str | None = None,
@@ -112,9 +119,9 @@ class SweepCommand(click.Group):
         def call() -> Any:
             return run(args, prog_name or "sweep", complete_var, standalone_mode=False, **extra)
 
-        if not standalone_mode:
-            return call()
-        _exit(guarded(call))
+        if standalone_mode:
+            sys.exit(guarded(call))
+        return call()
 
 
 def guarded(call: Callable[[], Any]) -> int:
@@ -156,9 +163,11 @@ def _complain(error: BaseException, message: str) -> None:
 
 
 def _usage(error: click.ClickException) -> str:
-    message = error.format_message().rstrip(".")
+    message = error.format_message()
+    if not message.endswith((".", "?")):
+        message += "."
     ctx = getattr(error, "ctx", None)
-    return f"{message}. See `{ctx.command_path} --help`." if ctx else f"{message}."
+    return f"{message} See `{ctx.command_path} --help`." if ctx else message
 
 
 def _of_the_system(error: OSError) -> str:
@@ -181,10 +190,6 @@ def _bug(error: BaseException) -> str:
 def _colour() -> bool | None:
     """None: as the stream allows; False: NO_COLOR forbids it (https://no-color.org)."""
     return False if os.environ.get("NO_COLOR") else None
-
-
-def _exit(code: int) -> NoReturn:
-    sys.exit(code)
 
 
 def _version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:

@@ -31,7 +31,8 @@ def completion(ctx: click.Context, shell: str | None) -> None:
     if shell not in _INSTALL:
         raise click.UsageError(f"name your shell: sweep completion {'|'.join(_INSTALL)}", ctx)
     maker = get_completion_class(shell)
-    assert maker is not None
+    if maker is None:
+        raise click.UsageError(f"this version of click knows no completion for {shell}", ctx)
     click.echo(maker(ctx.find_root().command, {}, "sweep", "_SWEEP_COMPLETE").source())
     if sys.stdout.isatty():
         connection.say(f"\nTo have it in every {shell}, {_INSTALL[shell]}")

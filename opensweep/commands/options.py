@@ -7,6 +7,7 @@ finds that server.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,24 +19,37 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class SweepId(click.ParamType):
+# Newer versions of click make ParamType generic; older ones cannot be subscripted.
+if TYPE_CHECKING:
+    _Id = click.ParamType[str]
+else:
+    _Id = click.ParamType
+
+
+class SweepId(_Id):
     """A sweep id, completed with the ids that the running server knows."""
 
     name = "sweep"
 
     def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
     ) -> list[CompletionItem]:
         return complete(incomplete, trials=False)
 
 
-class TrialId(click.ParamType):
+class TrialId(_Id):
     """A trial id, completed with sweep ids and, once one is whole, with its trials."""
 
     name = "trial"
 
     def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
     ) -> list[CompletionItem]:
         return complete(incomplete, trials=True)
 
@@ -84,6 +98,12 @@ def json_option(what: str = "the result") -> Callable[[Function], Function]:
 def print_json(value: Any) -> None:
     """One JSON document on stdout. Numbers are finite: the server writes NaN as a string."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_json_line(value: Any) -> None:
+    """One JSON document on one line of stdout, at once: for a stream of them."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+    sys.stdout.flush()
 
 
 def overrides(command: Function) -> Function:

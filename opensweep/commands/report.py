@@ -143,8 +143,7 @@ def ending(client: Client, status: Mapping[str, Any]) -> list[str]:
         leaves = _text.flat(best["config"])
         lines += [f"  {name}: {_text.value_text(value)}" for name, value in leaves.items()]
         lines += _comparison(client, sweep_id, best)
-    lines += [""] + next_steps(sweep_id, best, status["counts"])
-    return lines
+    return [*lines, "", *next_steps(sweep_id, best, status["counts"])]
 
 
 def _comparison(client: Client, sweep_id: str, best: Mapping[str, Any]) -> list[str]:

@@ -87,10 +87,8 @@ def status(sweep: str | None, watch: bool, as_json: bool) -> None:
     Without an ID: the newest sweep.
     """
     with connection.server() as client:
-        if sweep is None:
-            now = connection.latest(client)
-        else:
-            now = connection.sweep_status(client, sweep)
+        find = connection.sweep_status
+        now = connection.latest(client) if sweep is None else find(client, sweep)
         if watch:
             _watch(client, now, as_json)
         elif as_json:
@@ -114,15 +112,13 @@ def _watch(client: Client, first: dict[str, Any], as_json: bool) -> None:
 
 
 def _watch_lines(client: Client, first: dict[str, Any], as_json: bool) -> None:
-    import json
-
     now, told = first, None
     while True:
         marks = (now["state"], now["counts"], (now.get("best") or {}).get("id"))
         if marks != told:
             told = marks
             if as_json:
-                click.echo(json.dumps(now, ensure_ascii=False))
+                options.print_json_line(now)
             else:
                 best = report.best_line(now.get("best"))
                 click.echo(

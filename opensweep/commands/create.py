@@ -1,0 +1,168 @@
+"""`sweep create`: a sweep file is checked here and recorded by the server.
+
+All that can be checked without the server is checked first, so that a wrong file starts nothing.
+`sweep run` begins the same way.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from opensweep.commands import connection, options
+from sweeps.errors import SpecError, UsageError
+
+if TYPE_CHECKING:
+    from sweeps.protocol.client import Client
+    from sweeps.spec import SweepSpec
+
+_HERE = "-"
+
+
+@click.command(
+    epilog="\b\nExample:\n"
+    "  sweep create sweep.yaml --name first-try\n"
+    "  cat sweep.yaml | sweep create -"
+)
+@click.argument("file", type=click.Path(allow_dash=True))
+@options.overrides
+@click.option(
+    "--program-elsewhere",
+    is_flag=True,
+    help="Do not look for the program: this machine runs no trials.",
+)
+@options.json_option('{"id": …}')
+def create(
+    file: str,
+    name: str | None,
+    project: str | None,
+    entity: str | None,
+    program_elsewhere: bool,
+    as_json: bool,
+) -> None:
+    """Check a sweep file and record the sweep.
+
+    FILE is a sweep file in W&B's format (`-`: standard input). Prints the sweep's id and the line
+    that makes a machine work for it.
+    """
+    text = read(file, {"name": name, "project": project, "entity": entity})
+    check(file, text, program_here=not program_elsewhere)
+    with connection.server() as client:
+        made = record(client, file, text)
+    if as_json:
+        options.print_json({key: made[key] for key in ("id", "name", "url") if made.get(key)})
+        return
+    click.echo(f"sweep {click.style(made['id'], bold=True)} is recorded")
+    command = click.style(f"sweep agent {made['id']}", bold=True)
+    click.echo(f"run on each machine: {command}")
+
+
+def read(file: str, replace: dict[str, str | None]) -> str:
+    """The text of a sweep file, with some of its top-level values replaced.
+
+    Raises UsageError when it cannot be read.
+    """
+    try:
+        if file == _HERE:
+            text = sys.stdin.read()
+        else:
+            with open(file, encoding="utf-8") as stream:
+                text = stream.read()
+    except FileNotFoundError:
+        raise UsageError(f"there is no file {file} in {os.getcwd()}.{_yaml_files(file)}") from None
+    except IsADirectoryError:
+        raise UsageError(f"{file} is a folder: name the sweep file in it.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{file} is not a text file (UTF-8).") from None
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}.") from None
+    wanted = {key: value for key, value in replace.items() if value is not None}
+    return override(text, wanted, path=shown(file)) if wanted else text
+
+
+def _yaml_files(file: str) -> str:
+    """A hint: the YAML files that are where `file` was looked for."""
+    folder = os.path.dirname(file) or "."
+    try:
+        names = sorted(n for n in os.listdir(folder) if n.endswith((".yaml", ".yml")))
+    except OSError:
+        return ""
+    shown_names = [os.path.join(os.path.dirname(file), name) for name in names[:5]]
+    return f" There is: {', '.join(shown_names)}." if names else ""
+
+
+def shown(file: str) -> str:
+    return "<stdin>" if file == _HERE else file
+
+
+def override(text: str, values: dict[str, str], *, path: str | None = None) -> str:
+    """A sweep file with top-level keys set to `values`; lines stay where they are.
+
+    Raises SpecError when the text is no YAML mapping.
+    """
+    import yaml
+
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        root = None
+    if not isinstance(root, yaml.MappingNode):
+        from sweeps.spec import load_spec
+
+        load_spec(text, path=path)  # says what is wrong, and on which line
+        raise SpecError("it is no mapping of keys to values.", path=path)
+    nodes = {key.value: value for key, value in root.value}
+    spans = [
+        (node.start_mark.index, node.end_mark.index, f" {json.dumps(values[key])}")
+        for key, node in nodes.items()
+        if key in values
+    ]
+    missing = {key: json.dumps(value) for key, value in values.items() if key not in nodes}
+    if root.flow_style:
+        start = root.start_mark.index + 1
+        spans += [(start, start, f'"{key}": {value}, ') for key, value in missing.items()]
+    else:
+        end = root.end_mark.index
+        lines = "".join(f"{key}: {value}\n" for key, value in missing.items())
+        before = "" if text[:end].endswith("\n") or not lines else "\n"
+        spans.append((end, end, before + lines))
+    for start, end, value in sorted(spans, reverse=True):
+        text = text[:start] + value + text[end:]
+    return text
+
+
+def check(file: str, text: str, *, program_here: bool) -> SweepSpec:
+    """The sweep that `text` describes. Raises SpecError, or UsageError when its program is not
+    to be found by an agent that starts in this folder."""
+    from sweeps.spec import load_spec
+
+    spec = load_spec(text, path=shown(file))
+    if program_here:
+        from agent.launch import check_program
+
+        try:
+            check_program(spec.command, spec.program, origin=origin(file))
+        except UsageError as error:
+            raise UsageError(
+                f"{error} (If trials run on other machines only: --program-elsewhere.)"
+            ) from None
+    return spec
+
+
+def origin(file: str) -> dict[str, Any]:
+    """Where a sweep comes from: what the server keeps, and agents look for the program by."""
+    path = None if file == _HERE else os.path.abspath(file)
+    return {"path": path, "cwd": os.getcwd(), "host": socket.gethostname()}
+
+
+def record(client: Client, file: str, text: str) -> dict[str, Any]:
+    """Records the sweep: {id, name, warnings}. Says the warnings on stderr."""
+    made = client.create_sweep(text, **origin(file))
+    for warning in made.get("warnings") or ():
+        connection.say(f"{click.style('warning:', fg='yellow')} {warning}")
+    return made

@@ -1,0 +1,232 @@
+"""A sweep as an Optuna study: for optuna.load_study, its importances and its dashboards.
+
+Every trial that is over becomes one trial of the study: finished ones COMPLETE, those stopped
+early PRUNED (with their last value), failed and canceled ones FAIL. Parameters are dotted names
+with the distribution of the sweep file, or the nearest that Optuna has:
+
+    constant, categorical     Categorical; lists and dicts as JSON text, which Optuna can hold
+    int_uniform               Int
+    uniform, q_uniform        Float; with a step; Int when the step is a whole number
+    log_uniform…              Float with log=True, without a step: Optuna allows no log with one
+    normal, log_normal, beta  Float over the middle 99.8 %, widened to what was drawn
+
+Never reads the database or asks a server: the caller hands in the trials. The only neighbours
+that know Optuna are the searchers beside this file.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from sweeps.distributions import (
+    Categorical,
+    Constant,
+    Continuous,
+    Distribution,
+    IntUniform,
+    LogNormal,
+    LogUniform,
+    Uniform,
+)
+from sweeps.errors import ConfigurationError
+from sweeps.space import Path, Space
+from sweeps.trial import TrialState
+
+_TAIL = 0.001
+
+
+@dataclass(frozen=True)
+class ExportedTrial:
+    """One trial that is over, as the study shall hold it.
+
+    Attributes:
+        config: nested, as the script got it.
+        objective: None when there is none.
+        curve: step -> value of the metric.
+        started, ended: UTC epoch seconds; None when it never started.
+        notes: kept as the trial's user attributes; JSON values.
+    """
+
+    config: Mapping[str, Any]
+    state: TrialState
+    objective: float | None
+    curve: Mapping[int, float] = field(default_factory=dict)
+    started: float | None = None
+    ended: float | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def export_study(
+    path: str,
+    *,
+    name: str,
+    space: Space,
+    direction: Literal["minimize", "maximize"],
+    trials: Iterable[ExportedTrial],
+    notes: Mapping[str, Any] | None = None,
+) -> str:
+    """Writes the study `name` into the file `path`; returns the storage for optuna.load_study.
+
+    Args:
+        path: ends in .log or .journal: an Optuna journal; anything else: an SQLite database.
+        direction: minimize or maximize.
+        notes: the study's user attributes; JSON values.
+
+    Returns:
+        A Python expression: an SQLite URL in quotes, or the call that opens the journal.
+
+    Raises:
+        ConfigurationError: the file holds a study of that name already, or is no Optuna storage.
+    """
+    trials = list(trials)
+    flat = [space.flatten(trial.config) for trial in trials]
+    mapped = {
+        p.path: nearest(p.distribution, [values[p.path] for values in flat if p.path in values])
+        for p in space.parameters
+    }
+    loudness = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        storage, expression = _storage(path)
+        study = optuna.create_study(storage=storage, study_name=name, direction=direction)
+        for key, value in (notes or {}).items():
+            study.set_user_attr(key, value)
+        for trial, values in zip(trials, flat, strict=True):
+            study.add_trial(_frozen(trial, values, mapped))
+    except optuna.exceptions.DuplicatedStudyError:
+        raise ConfigurationError(
+            f"{path} holds a study {name!r} already: remove the file, or choose another with -o."
+        ) from None
+    except (optuna.exceptions.StorageInternalError, OSError) as error:
+        raise ConfigurationError(
+            f"{path} cannot be written as an Optuna storage: {error}"
+        ) from error
+    finally:
+        optuna.logging.set_verbosity(loudness)
+    return expression
+
+
+def _storage(path: str) -> tuple[Any, str]:
+    if path.endswith((".log", ".journal")):
+        from optuna.storages import JournalStorage
+        from optuna.storages.journal import JournalFileBackend
+
+        expression = f"JournalStorage(JournalFileBackend({path!r}))"
+        return JournalStorage(JournalFileBackend(path)), expression
+    url = f"sqlite:///{path}"
+    return optuna.storages.RDBStorage(url), repr(url)
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A parameter as Optuna holds it.
+
+    Attributes:
+        distribution: Optuna's.
+        as_text: every value is stored as JSON text, for Optuna takes 1, 1.0 and True for one.
+    """
+
+    distribution: BaseDistribution
+    as_text: bool = False
+
+    def encode(self, value: Any) -> Any:
+        """`value` as a value of `distribution`."""
+        return _json(value) if self.as_text else _choice(value)
+
+
+def nearest(distribution: Distribution, drawn: Sequence[Any]) -> Mapped:
+    """The Optuna distribution nearest to `distribution` that holds every value in `drawn`."""
+    if isinstance(distribution, Constant):
+        return _categorical([distribution.value, *drawn])
+    if isinstance(distribution, Categorical):
+        return _categorical([*distribution.values, *drawn])
+    if isinstance(distribution, IntUniform):
+        ends = [distribution.low, distribution.high, *drawn]
+        return Mapped(IntDistribution(min(ends), max(ends)))
+    if not isinstance(distribution, Continuous):
+        raise TypeError(f"{type(distribution).__name__} has no counterpart in Optuna yet")
+    low, high = _bounds(distribution)
+    if distribution.q is not None and isinstance(distribution, Uniform):
+        stepped = _stepped(low, high, distribution.q)
+        if all(stepped._contains(stepped.to_internal_repr(value)) for value in drawn):
+            return Mapped(stepped)
+    low, high = min([low, *drawn]), max([high, *drawn])
+    log = isinstance(distribution, LogUniform | LogNormal) and low > 0
+    return Mapped(FloatDistribution(float(low), float(high), log=log))
+
+
+def _bounds(distribution: Continuous) -> tuple[float, float]:
+    """Where its values lie, in multiples of its step if it has one."""
+    low, high = distribution.support
+    if not isinstance(distribution, Uniform | LogUniform):
+        low, high = distribution.ppf(_TAIL), distribution.ppf(1 - _TAIL)
+    if distribution.q is not None and isinstance(distribution, Uniform):
+        low, high = distribution.quantise(low), distribution.quantise(high)
+    return low, high
+
+
+def _stepped(low: float, high: float, step: float) -> IntDistribution | FloatDistribution:
+    count = round((high - low) / step)
+    if all(isinstance(value, int) for value in (low, step)):
+        return IntDistribution(int(low), int(low + count * step), step=int(step))
+    return FloatDistribution(float(low), float(low + count * step), step=float(step))
+
+
+def _categorical(values: Sequence[Any]) -> Mapped:
+    choices: dict[str, Any] = {}
+    for value in values:
+        choices.setdefault(_json(value), _choice(value))
+    if len(set(choices.values())) < len(choices):
+        return Mapped(CategoricalDistribution(tuple(choices)), as_text=True)
+    return Mapped(CategoricalDistribution(tuple(choices.values())))
+
+
+def _choice(value: Any) -> bool | int | float | str | None:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return _json(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _frozen(
+    trial: ExportedTrial, values: Mapping[Path, Any], mapped: Mapping[Path, Mapped]
+) -> optuna.trial.FrozenTrial:
+    state, value = _state(trial)
+    made = optuna.trial.create_trial(
+        state=state,
+        value=value,
+        params={".".join(path): mapped[path].encode(value) for path, value in values.items()},
+        distributions={".".join(path): mapped[path].distribution for path in values},
+        user_attrs={"state": trial.state.value, **trial.notes},
+        intermediate_values=dict(trial.curve),
+    )
+    if trial.ended is not None:
+        begun = trial.started if trial.started is not None else trial.ended
+        made.datetime_start = datetime.fromtimestamp(begun)
+        made.datetime_complete = datetime.fromtimestamp(trial.ended)
+    return made
+
+
+def _state(trial: ExportedTrial) -> tuple[optuna.trial.TrialState, float | None]:
+    known = trial.objective is not None and not math.isnan(trial.objective)
+    if trial.state is TrialState.FINISHED and known:
+        return optuna.trial.TrialState.COMPLETE, trial.objective
+    if trial.state is TrialState.STOPPED:
+        return optuna.trial.TrialState.PRUNED, trial.objective if known else None
+    return optuna.trial.TrialState.FAIL, None
