@@ -259,6 +259,10 @@ def _infer(section: Section) -> str:
         return "constant"
     if "values" in section:
         return "categorical_w_probabilities" if "probabilities" in section else "categorical"
+    if "q" in section:
+        raise section.error(
+            "needs `distribution`.", "q", hint="Add `distribution: q_uniform`, say."
+        )
     if "min" in section or "max" in section:
         bounds = (section.number("min"), section.number("max"))
         return "int_uniform" if all(isinstance(bound, int) for bound in bounds) else "uniform"

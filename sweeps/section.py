@@ -91,7 +91,8 @@ class Section:
         """A finite number, an int or a float as it was written."""
         value = self.value(key)
         if not is_number(value):
-            raise self.error(f"must be a finite number, not {kind(value)}.", key)
+            hint = "Write it without quotes." if _reads_as_number(value) else None
+            raise self.error(f"must be a finite number, not {kind(value)}.", key, hint=hint)
         number: int | float = value
         if not number > above:
             raise self.error(f"must be greater than {above:g}, not {number!r}.", key)
@@ -141,6 +142,8 @@ class Section:
         inner: Any = self.data
         for key in below:
             inner = inner[key]
+        if inner is None:
+            raise self.error("is empty.", *below, hint="Give it a value, or remove the key.")
         if not isinstance(inner, Mapping):
             raise self.error(f"must be a mapping of keys to values, not {kind(inner)}.", *below)
         return Section(inner, self.origin, (*self.at, *below))
@@ -149,7 +152,9 @@ class Section:
 def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
     """A hint: the nearest known word, or all of them."""
     known = list(known)
-    close = difflib.get_close_matches(word.lower(), known, n=1)
+    word = word.lower()
+    begun = [name for name in known if word and name.startswith(word)]
+    close = begun if len(begun) == 1 else difflib.get_close_matches(word, known, n=1)
     if close:
         return f"Did you mean `{close[0]}`?"
     return f"{otherwise} {', '.join(f'`{name}`' for name in known)}."
@@ -168,13 +173,20 @@ def kind(value: Any) -> str:
     return f"the text {shown}" if isinstance(value, str) else shown
 
 
+def _reads_as_number(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and math.isfinite(float(value))
+    except ValueError:
+        return False
+
+
 def plain(value: Any, origin: Origin, at: KeyPath = ()) -> Any:
     """A copy of `value` as plain JSON (dict, list, str, int, float, bool, None).
 
     Raises SpecError where it holds anything else, a key that is no text, or itself.
     """
     if len(at) > MAX_DEPTH:
-        raise origin.error("nested too deeply.", at[:3])
+        raise origin.error("nested too deeply.", at)
     if isinstance(value, Mapping):
         for key in value:
             if not isinstance(key, str):

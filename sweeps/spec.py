@@ -336,7 +336,7 @@ def _read_command(root: Section) -> tuple[str, ...]:
             hint="Write one word per entry: [python, ${program}, ${args}].",
         )
     for i, word in enumerate(words):
-        if isinstance(word, bool) or not isinstance(word, (str, int, float)):
+        if not isinstance(word, (str, int, float)):
             raise root.error(f"must be a text, not {kind(word)}.", "command", i)
         if "\0" in str(word):
             raise root.error("holds a null character.", "command", i)

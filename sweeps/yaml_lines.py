@@ -26,6 +26,7 @@ KeyPath = tuple[str | int, ...]
 MAX_CHARACTERS = 4_000_000
 MAX_VALUES = 500_000
 MAX_DEPTH = 100
+_SHOWN_DEPTH = 12
 
 _FLOAT = re.compile(
     r"""^(?:[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?
@@ -157,8 +158,10 @@ class _Tree:
             raise self._foreign(node, at)
         try:
             return self._loader.construct_object(node)  # type: ignore[no-untyped-call]
-        except (ValueError, KeyError) as error:  # `!!int x`, or an integer of 5,000 digits
-            raise self._error(node, at, f"{node.value[:40]!r} cannot be read: {error}.") from None
+        except (ValueError, KeyError):  # `!!int x`, or an integer of 5,000 digits
+            name = str(node.tag).replace(_TAG, "!!")
+            problem = f"{node.value[:40]!r} cannot be read as {name}."
+            raise self._error(node, at, problem) from None
 
     def _foreign(self, node: yaml.Node, at: KeyPath) -> SpecError:
         tag = str(node.tag).replace(_TAG, "!!")
@@ -173,11 +176,11 @@ class _Tree:
 
 
 def show_path(at: KeyPath) -> str:
-    """("parameters", "lr", "values", 0) -> "parameters.lr.values[0]"."""
+    """("parameters", "lr", "values", 0) -> "parameters.lr.values[0]"; a long one is cut short."""
     shown = ""
-    for key in at:
+    for key in at[:_SHOWN_DEPTH]:
         shown += f"[{key}]" if isinstance(key, int) else f".{key}" if shown else key
-    return shown
+    return shown + ("…" if len(at) > _SHOWN_DEPTH else "")
 
 
 def _line(node: yaml.Node) -> int:
