@@ -220,7 +220,7 @@ class SlotWorker(Worker):
         except RedisError:
             raise
         except Exception as error:  # whatever a crafted job makes RQ or Python raise
-            self.connection.lrem(queue.intermediate_queue_key, 1, raw)
+            self.connection.lrem(queue.intermediate_queue_key, 1, raw)  # type: ignore[arg-type]
             self.connection.delete(b"rq:job:" + raw)
             self._slot.job_refused(raw.decode(errors="replace")[:80], str(error)[:200])
             return None
