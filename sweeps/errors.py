@@ -13,6 +13,7 @@
     │   └── StoreUnavailable          locked, full or out of reach for now: try again
     ├── ChunkError                    recorded bytes are torn, foreign or cannot be encoded
     ├── DeviceError                   a GPU that was asked for is not there
+    ├── LaunchError                   a training process could not be started
     ├── Fenced                        a stale attempt or controller tried to record something
     ├── IllegalTransition             a state change that the tables in trial.py do not have
     └── HomeInUse                     a second server on one OPENSWEEP_HOME
@@ -110,6 +111,10 @@ class ChunkError(OpensweepError):
 
 class DeviceError(UsageError):
     """A device that was asked for is not there, or cannot be read."""
+
+
+class LaunchError(OpensweepError):
+    """A training process could not be started: its program, its folder or its console log."""
 
 
 class Fenced(OpensweepError):
