@@ -1,0 +1,44 @@
+# `make help` lists what there is. Everything runs from .venv, which `make setup` makes.
+PYTHON ?= python3
+BIN := .venv/bin
+JOBS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format bench clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.ready ## a .venv with everything; .venv/bin/sweep works then
+
+.venv/.ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "opensweep needs Python 3.11 or newer; $(PYTHON) is %d.%d. Say which one: make setup PYTHON=python3.12" % v[:2])'
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "$(PYTHON) cannot make a virtual environment: install Debian's python3-venv, or name another with PYTHON=…"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: setup ## a sweep over a real training script: progress, the best configuration, what next
+	@cd sweep_configs && PATH="$(CURDIR)/$(BIN):$$PATH" OPENSWEEP_HOME="$(CURDIR)/demo-home" \
+		sweep run digits.yaml --slots 2
+
+# PostgreSQL cannot be installed by pip: where it is missing its tests are skipped and say so; CI
+# installs it and runs them all.
+test: export OPENSWEEP_TEST_NO_POSTGRES ?= $(shell command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo 1)
+test: setup ## the whole suite, in parallel
+	$(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8 $(ARGS)
+
+lint: setup ## ruff and mypy, as CI runs them
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup ## let ruff put the code in shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## measure every figure in the README again
+	$(BIN)/python -m benchmarks
+
+clean: ## remove what setup and the tests made
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-home dist

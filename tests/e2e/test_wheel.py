@@ -1,0 +1,130 @@
+"""What `pip install opensweep` puts on a machine: one name, that disturbs nobody and works whole.
+
+Built and installed for real. W&B's engine on PyPI is called `sweeps`, and reinforcement-learning
+code often has its own `agent`: neither may break us, nor we them.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*argv: str | Path, cwd: Path, env: dict[str, str] | None = None) -> str:
+    done = subprocess.run(
+        [str(a) for a in argv],
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert done.returncode == 0, f"{argv}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, ROOT, cwd=ROOT)
+    (built,) = out.glob("*.whl")
+    return built
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A virtual environment with the wheel alone; what it depends on is borrowed from ours."""
+    place = tmp_path / "env"
+    venv.create(place, with_pip=False, symlinks=True)
+    site = place / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    # A folder named in a .pth file is searched last, and .pth files within it are not read: so the
+    # checkout that is installed for development stays out.
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return place
+
+
+def pip(home: Path, *args: str | Path) -> None:
+    run(sys.executable, "-m", "pip", "--python", home / "bin" / "python", *args, cwd=home)
+
+
+def environment(home: Path) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENSWEEP_", "PYTHON"))}
+    path = f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    return {**kept, "PATH": path, "OPENSWEEP_HOME": str(home / "opensweep-home")}
+
+
+def test_the_wheel_holds_one_name_and_all_that_it_needs(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"opensweep"}
+    for needed in (
+        "opensweep/_rooms/sweeps/protocol/lua/claim.lua",
+        "opensweep/_rooms/controller/store/migrations/env.py",
+        "opensweep/_rooms/agent/warden.py",
+        "opensweep/_rooms/logging_core/run.py",
+        "opensweep/py.typed",
+    ):
+        assert needed in names
+
+
+def test_a_sweep_runs_from_the_wheel_alone(wheel: Path, home: Path, tmp_path: Path) -> None:
+    pip(home, "install", "--quiet", "--no-deps", wheel)
+    work = tmp_path / "work"
+    work.mkdir()
+    # The user's own modules have the names of our rooms, and are what the script gets.
+    (work / "agent.py").write_text("who = 'my agent'\n")
+    (work / "controller.py").write_text("who = 'my controller'\n")
+    (work / "sweeps.py").write_text("who = 'my sweeps'\n")
+    (work / "train.py").write_text(
+        "import opensweep\n"
+        "import agent, controller, sweeps\n"
+        "run = opensweep.init()\n"
+        "assert (agent.who, controller.who, sweeps.who) == "
+        "('my agent', 'my controller', 'my sweeps')\n"
+        "run.log({'loss': run.config.x})\n"
+    )
+    (work / "sweep.yaml").write_text(
+        "program: train.py\nmethod: grid\nmetric: {name: loss}\n"
+        "parameters: {x: {values: [3, 1, 2]}}\n"
+    )
+    env = environment(home)
+    shown = run(home / "bin" / "sweep", "run", "sweep.yaml", cwd=work, env=env)
+    run(home / "bin" / "sweep", "server", "stop", cwd=work, env=env)
+    assert "x: 1" in shown or "x=1" in shown, shown
+
+
+def test_foreign_packages_of_our_names_come_and_go(wheel: Path, home: Path) -> None:
+    pip(home, "install", "--quiet", "--no-deps", wheel)
+    python, env = home / "bin" / "python", environment(home)
+    pip(home, "install", "--quiet", "--no-deps", "sweeps")  # W&B's engine
+    foreign = home / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    (foreign / "site-packages" / "agent").mkdir()
+    (foreign / "site-packages" / "agent" / "__init__.py").write_text("who = 'theirs'\n")
+
+    assert "Usage" in run(home / "bin" / "sweep", "--help", cwd=home, env=env)
+    run(home / "bin" / "sweep", "create", "--help", cwd=home, env=env)
+    whose = "import opensweep, agent, sweeps; print(agent.who, hasattr(sweeps, 'SweepRun'))"
+    assert run(python, "-c", whose, cwd=home, env=env).split() == ["theirs", "True"] or (
+        # W&B's engine imports scikit-learn, which is not ours to have here: found is enough.
+        "_rooms"
+        not in run(
+            python,
+            "-c",
+            "import opensweep, importlib.util as u; print(u.find_spec('sweeps').origin)",
+            cwd=home,
+            env=env,
+        )
+    )
+
+    pip(home, "uninstall", "--quiet", "--yes", "sweeps")
+    assert "Usage" in run(home / "bin" / "sweep", "--help", cwd=home, env=env)
+    run(python, "-c", "import opensweep; opensweep.init", cwd=home, env=env)
