@@ -16,10 +16,11 @@ def metric_value(row: Mapping[str, Any], name: str) -> float | None:
     """The finite numeric value of metric `name` in a logged row or a summary; None without one.
 
     A key spelled exactly so wins; else dots lead into nested mappings ("val.loss" finds
-    {"val": {"loss": 0.1}}), as in W&B.
+    {"val": {"loss": 0.1}}), as in W&B, or stand for the slashes of a section ("val/loss").
     """
-    if name in row:
-        return _finite(row[name])
+    for key in (name, name.replace(".", "/")):
+        if key in row:
+            return _finite(row[key])
     value: Any = row
     for part in name.split("."):
         if not isinstance(value, Mapping) or part not in value:
