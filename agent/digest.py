@@ -6,44 +6,17 @@ Reads the record file and nothing else. Its neighbours: `shipper.py` asks it wha
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from logging_core.records import History, Reader, Record
 from logging_core.summary import SummaryFold
+from sweeps.objective import best_of, metric_value
 
 MAX_KEYS = 1000
 """Names kept for "no objective was reported, but these were"."""
 _BATCH = 500
-
-
-def number(value: Any) -> float | None:
-    """`value` as a finite float; None for anything else (a bool is no number)."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        as_float = float(value)
-    except OverflowError:
-        return None
-    return as_float if math.isfinite(as_float) else None
-
-
-def look_up(row: Mapping[str, Any], metric: str) -> Any:
-    """The metric's value in a row; None when it has none.
-
-    `val.loss` is found under that very name, under `val/loss`, and nested as {"val": {"loss"}}.
-    """
-    for name in (metric, metric.replace(".", "/")):
-        if name in row:
-            return row[name]
-    value: Any = row
-    for part in metric.split("."):
-        if not isinstance(value, Mapping) or part not in value:
-            return None
-        value = value[part]
-    return value
 
 
 class Digest:
@@ -65,7 +38,8 @@ class Digest:
         self._reader = Reader(path)
         self._readable = True
         self._fold = SummaryFold()
-        self._last: float | None = None
+        self._lowest: float | None = None
+        self._highest: float | None = None
         self.rows = self.points = 0
         self.keys: dict[str, None] = {}
 
@@ -79,22 +53,16 @@ class Digest:
             self._readable = False
             self._warn(f"what the trial logged cannot be read on: {error}")
 
-    def objective_of(self, row: Mapping[str, Any]) -> float | None:
-        """The finite objective in a row, or None."""
-        return None if self._metric is None else number(look_up(row, self._metric))
-
     @property
     def summary(self) -> dict[str, Any]:
         return dict(self._fold.summary)
 
-    @property
-    def objective(self) -> float | None:
-        """The summary's value if it is a finite number, else the last one logged."""
-        value = None if self._metric is None else look_up(self.summary, self._metric)
-        if isinstance(value, Mapping) and len(value) == 1:  # define_metric(…, summary="min")
-            value = next(iter(value.values()))
-        found = number(value)
-        return self._last if found is None else found
+    def objective(self, *, maximize: bool) -> float | None:
+        """What this attempt scores: the best finite value in its history and its summary."""
+        if self._metric is None:
+            return None
+        best = self._highest if maximize else self._lowest
+        return best_of((best, metric_value(self.summary, self._metric)), maximize=maximize)
 
     def _apply(self, record: Record) -> None:
         self._fold.apply(record)
@@ -103,7 +71,8 @@ class Digest:
         self.rows += 1
         if len(self.keys) < MAX_KEYS:
             self.keys.update(dict.fromkeys(record.row))
-        value = self.objective_of(record.row)
+        value = None if self._metric is None else metric_value(record.row, self._metric)
         if value is not None:
             self.points += 1
-            self._last = value
+            self._lowest = value if self._lowest is None else min(value, self._lowest)
+            self._highest = value if self._highest is None else max(value, self._highest)

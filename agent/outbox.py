@@ -2,8 +2,7 @@
 
 Each agent has a folder of its own under `<home>/outbox/`, and holds a lock on it while it lives;
 a kill -9 lets go of the lock, and the next agent on this machine delivers what it finds there.
-A file is written whole or not at all. Nothing here speaks to a server: `attempt.py` delivers the
-agent's own results, `leftovers.py` those of dead agents.
+A file is written whole or not at all. Nothing here speaks to a server: `delivery.py` does.
 """
 
 from __future__ import annotations

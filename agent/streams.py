@@ -18,9 +18,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.digest import look_up, number
 from logging_core.records import History, Reader, Record
 from sweeps.errors import ChunkError
+from sweeps.objective import metric_value
 from sweeps.protocol import chunks
 
 CHUNK_RECORDS = 5000
@@ -198,7 +198,7 @@ class HistoryStream(Stream):
     def _points(self, rows: list[chunks.Row]) -> list[tuple[int, float]]:
         if self._metric is None:
             return []
-        values = ((step, number(look_up(row, self._metric))) for step, _, row in rows)
+        values = ((step, metric_value(row, self._metric)) for step, _, row in rows)
         return [(step, value) for step, value in values if value is not None]
 
 

@@ -1,0 +1,120 @@
+"""Tells the server how attempts ended, until it says that it knows; also for agents that died.
+
+A result is in the outbox before the first try and leaves it with the server's answer: recorded,
+or fenced (somebody else's attempt counts, and this result is of no use to anybody).
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.outbox import Outbox, Result, abandoned
+from agent.shipper import Backoff, Listener, Shipper
+from logging_core.folder import RunFolder
+from sweeps.errors import (
+    ConfigurationError,
+    Fenced,
+    NotFoundError,
+    OpensweepError,
+    ServerUnreachable,
+    StoreUnavailable,
+)
+from sweeps.protocol.client import Client
+
+_REFUSALS = 5
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The server's last word on a result.
+
+    Attributes:
+        recorded: False when it was fenced.
+        state: the trial's state now, "" when fenced.
+        will_retry: it was queued again.
+    """
+
+    recorded: bool
+    state: str = ""
+    will_retry: bool = False
+
+
+def deliver(
+    client: Client, outbox: Outbox, result: Result, listener: Listener, give_up: threading.Event
+) -> Receipt | None:
+    """Delivers one result, however long the server is away.
+
+    Returns None when `give_up` was set first, or the server refuses it: then it stays in the
+    outbox.
+    """
+    backoff, refused = Backoff(), 0
+    while True:
+        try:
+            answer = client.finish(
+                result.trial_id,
+                result.token,
+                result.outcome,
+                result.summary,
+                result.logged_keys,
+            )
+        except Fenced:
+            receipt = Receipt(recorded=False)
+            break
+        except (ServerUnreachable, StoreUnavailable, ConfigurationError) as error:
+            listener.server_away(error)
+        except NotFoundError as error:
+            listener.warn(f"the server does not know {result.trial_id} any more: {error}")
+            receipt = Receipt(recorded=False)
+            break
+        except OpensweepError as error:
+            refused += 1
+            if refused == _REFUSALS:
+                listener.warn(
+                    f"the server refuses the result of {result.trial_id} (it stays in"
+                    f" {outbox.path}): {error}"
+                )
+                return None
+        else:
+            receipt = Receipt(True, str(answer.get("state", "")), bool(answer.get("will_retry")))
+            break
+        if give_up.wait(backoff.seconds()):
+            return None
+    listener.server_back()
+    outbox.acknowledge(result)
+    return receipt
+
+
+def deliver_abandoned(
+    client: Client, home: Path, listener: Listener, give_up: threading.Event
+) -> int:
+    """Ships and reports what agents that died on this machine left; returns how many results."""
+    delivered = 0
+    for outbox in abandoned(home):
+        try:
+            for result in outbox.pending():
+                if result.server != client.url:
+                    continue
+                ship_rest(client, result, listener, give_up)
+                if give_up.is_set():
+                    return delivered
+                if deliver(client, outbox, result, listener, give_up) is not None:
+                    delivered += 1
+        finally:
+            outbox.close()
+    return delivered
+
+
+def ship_rest(client: Client, result: Result, listener: Listener, give_up: threading.Event) -> None:
+    """Sends what is not acknowledged yet of a dead attempt's run folder, if that is still there."""
+    folder = RunFolder(result.folder)
+    if not folder.path.is_dir():
+        return
+    try:
+        shipper = Shipper(client, folder, result.trial_id, result.token, result.metric, listener)
+    except ValueError as error:
+        listener.warn(f"some of what {result.trial_id} logged was not delivered: {error}")
+        return
+    shipper.stop()
+    shipper.drain(give_up)
