@@ -1,0 +1,228 @@
+"""The store's part for runs: what was recorded of them, chunk by chunk.
+
+Chunks are opaque bytes here until `history` merges them. Several attempts may have written to one
+run; a later one's rows replace the earlier ones' from its first step on, as if the run had gone
+back to its checkpoint (which is what happened). Neighbours: `sweeps.protocol.chunks`, `sweeps.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, tuple_, update
+
+from controller.store.engine import Database
+from controller.store.records import Chunk, ChunkKind, ObjectivePoints, RunRecord
+from controller.store.schema import chunks, runs, sweeps, trials
+from controller.store.sweeps import raise_counter
+from sweeps.errors import Fenced, NotFoundError
+from sweeps.protocol.chunks import decode, unpack_points
+from sweeps.protocol.columns import Columns, concatenate
+from sweeps.trial import TrialState
+
+_PAGE = 16  # chunks read at a time: each may have megabytes
+
+_RUN = select(*(column for column in runs.c if column.name != "history_writer"))
+_CHUNK = select(*(chunks.c[name] for name in Chunk.__dataclass_fields__))
+
+
+class HistoryStore:
+    """Runs, their chunks and their objective values. Each method is one transaction."""
+
+    _db: Database
+
+    def get_run(self, run_id: str) -> RunRecord:
+        """Raises NotFoundError."""
+        with self._db.read() as connection:
+            row = connection.execute(_RUN.where(runs.c.id == run_id)).mappings().one_or_none()
+        if row is None:
+            raise _no_run(run_id)
+        return RunRecord(**{**row, "state": TrialState(row["state"])})
+
+    def update_run(
+        self,
+        run_id: str,
+        writer: int,
+        *,
+        name: str | None = None,
+        config: Mapping[str, Any] | None = None,
+        summary: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Replaces what is given, whole.
+
+        Raises NotFoundError, and Fenced when a newer writer has started.
+        """
+        given = {"name": name, "config": config, "summary": summary, "metadata": metadata}
+        changes = {key: value for key, value in given.items() if value is not None}
+        with self._db.write() as connection:
+            run = _lock(connection, run_id)
+            _check_writer(run, writer)
+            connection.execute(
+                update(runs).where(runs.c.id == run_id).values(updated=self._db.now(), **changes)
+            )
+
+    def add_chunk(self, chunk: Chunk) -> bool:
+        """Keeps a chunk; with objective values in it, they get the sweep's next feed number.
+
+        Returns False when a chunk of this (run, writer, kind, seq) is kept already: nothing
+        changed.
+
+        Raises:
+            NotFoundError: no such run.
+            Fenced: a newer writer has started.
+            ChunkError: the objective values are torn. (The data is not looked at.)
+        """
+        if chunk.objective is not None:
+            unpack_points(chunk.objective)
+        values = {**vars(chunk), "kind": ChunkKind(chunk.kind)}
+        with self._db.write() as connection:
+            run = _lock(connection, chunk.run_id)
+            if _has(connection, chunk):
+                return False
+            _check_writer(run, chunk.writer)
+            now = connection.execute(select(self._db.now())).scalar_one()
+            changes: dict[str, Any] = {"updated": now}
+            if values["kind"] is ChunkKind.HISTORY:
+                again = chunk.writer > run.history_writer
+                steps = chunk.last + 1
+                changes["steps"] = steps if again else max(steps, run.steps)
+                changes["history_writer"] = max(chunk.writer, run.history_writer)
+            connection.execute(update(runs).where(runs.c.id == chunk.run_id).values(changes))
+            feed = None
+            if chunk.objective and run.sweep_id is not None:
+                feed = raise_counter(connection, run.sweep_id, sweeps.c.feed)
+            connection.execute(
+                insert(chunks).values(**values, sweep_id=run.sweep_id, feed=feed, created=now)
+            )
+            return True
+
+    def chunks(
+        self, run_id: str, kind: ChunkKind | str, *, after: tuple[int, int] = (0, -1)
+    ) -> Iterator[Chunk]:
+        """The chunks of a run as they were sent, by (writer, seq), those beyond `after`.
+
+        Read in pages, each a transaction of its own: a slow reader holds nothing up.
+        """
+        place = tuple_(chunks.c.writer, chunks.c.seq)
+        query = _CHUNK.where(chunks.c.run_id == run_id, chunks.c.kind == kind)
+        query = query.order_by(chunks.c.writer, chunks.c.seq).limit(_PAGE)
+        while True:
+            with self._db.read() as connection:
+                page = connection.execute(query.where(place > after)).mappings().all()
+            for row in page:
+                yield Chunk(**{**row, "kind": ChunkKind(row["kind"])})
+            if len(page) < _PAGE:
+                return
+            after = (page[-1]["writer"], page[-1]["seq"])
+
+    def history(self, run_id: str, keys: Sequence[str] | None = None) -> Columns:
+        """All that a run logged, or what it logged under `keys`, merged over its writers.
+
+        All rows are there, also those that have none of the keys. Raises NotFoundError, and
+        ChunkError when a chunk is damaged.
+        """
+        parts: list[Columns] = []
+        with self._db.read() as connection:
+            ends = _ends(connection, run_id)
+            query = (
+                select(chunks.c.writer, chunks.c.first, chunks.c.data)
+                .where(chunks.c.run_id == run_id, chunks.c.kind == ChunkKind.HISTORY)
+                .order_by(chunks.c.writer, chunks.c.seq)
+            )
+            for row in connection.execute(query.execution_options(yield_per=_PAGE)):
+                end = ends.get(row.writer)
+                if end is not None and row.first < end:
+                    columns = decode(row.data, keys)
+                    parts.append(columns.where(columns.steps < end))
+        return concatenate(parts)
+
+    def objective_curve(self, trial_id: str) -> list[tuple[int, float]]:
+        """(step, value) of the objective, merged over the attempts as history is.
+
+        Raises NotFoundError.
+        """
+        query = (
+            select(chunks.c.writer, chunks.c.objective)
+            .where(chunks.c.run_id == trial_id, chunks.c.kind == ChunkKind.HISTORY)
+            .where(chunks.c.objective.is_not(None))
+            .order_by(chunks.c.writer, chunks.c.seq)
+        )
+        with self._db.read() as connection:
+            ends = _ends(connection, trial_id)
+            found = connection.execute(query).all()
+        return [
+            (step, value)
+            for writer, packed in found
+            for step, value in unpack_points(packed)
+            if step < ends.get(writer, step)
+        ]
+
+    def objective_feed(self, sweep_id: str, after: int, limit: int = 1000) -> list[ObjectivePoints]:
+        """The objective values of all trials of a sweep, chunk by chunk in the order of their
+        commits: those with a feed number above `after`, at most `limit` chunks."""
+        query = (
+            select(
+                chunks.c.feed, chunks.c.run_id, trials.c.number, chunks.c.writer, chunks.c.objective
+            )
+            .join(trials, trials.c.id == chunks.c.run_id)
+            .where(chunks.c.sweep_id == sweep_id, chunks.c.feed > after)
+            .order_by(chunks.c.feed)
+            .limit(limit)
+        )
+        with self._db.read() as connection:
+            found = connection.execute(query).all()
+        return [
+            ObjectivePoints(feed, trial_id, number, token, unpack_points(packed))
+            for feed, trial_id, number, token, packed in found
+        ]
+
+
+def _lock(connection: Connection, run_id: str) -> Any:
+    query = select(
+        runs.c.id, runs.c.sweep_id, runs.c.writer, runs.c.history_writer, runs.c.steps
+    ).where(runs.c.id == run_id)
+    row = connection.execute(query.with_for_update(key_share=True)).one_or_none()
+    if row is None:
+        raise _no_run(run_id)
+    return row
+
+
+def _has(connection: Connection, chunk: Chunk) -> bool:
+    query = select(chunks.c.seq).where(
+        chunks.c.run_id == chunk.run_id,
+        chunks.c.kind == chunk.kind,
+        chunks.c.writer == chunk.writer,
+        chunks.c.seq == chunk.seq,
+    )
+    return connection.execute(query).one_or_none() is not None
+
+
+def _check_writer(run: Any, writer: int) -> None:
+    if writer < run.writer:
+        raise Fenced(
+            f"attempt {writer} of run {run.id} is gone: attempt {run.writer} was started since"
+        )
+
+
+def _ends(connection: Connection, run_id: str) -> dict[int, float]:
+    """Of each writer of history: the step from which on a later writer's rows replace its own."""
+    query = (
+        select(chunks.c.writer, func.min(chunks.c.first))
+        .where(chunks.c.run_id == run_id, chunks.c.kind == ChunkKind.HISTORY)
+        .group_by(chunks.c.writer)
+    )
+    firsts: dict[int, int] = {writer: first for writer, first in connection.execute(query)}  # noqa: C416
+    if not firsts and connection.scalar(select(runs.c.id).where(runs.c.id == run_id)) is None:
+        raise _no_run(run_id)
+    ends: dict[int, float] = {}
+    end = float("inf")
+    for writer in sorted(firsts, reverse=True):
+        ends[writer] = end
+        end = min(end, firsts[writer])
+    return ends
+
+
+def _no_run(run_id: str) -> NotFoundError:
+    return NotFoundError(f"there is no run {run_id!r}: `sweep trials SWEEP` lists them")

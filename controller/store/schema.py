@@ -1,0 +1,183 @@
+"""The tables, for both dialects. What a column means is told in `records.py`.
+
+A change here needs a migration beside it (migrations/versions, and HEAD in `migrate.py`); a test
+compares the two. Written for flat cost: what is asked for often has an index that leads straight
+to it. Wide columns stand last, so that SQLite reads the others without walking through them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+)
+from sqlalchemy import Text as PlainText
+from sqlalchemy.types import TypeDecorator
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON value as text: PostgreSQL's own types refuse NaN, which losses do become."""
+
+    impl = PlainText
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return None if value is None else json.dumps(value, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
+        return None if value is None else json.loads(value)
+
+
+class Text(TypeDecorator[str]):
+    """Text from anywhere: what PostgreSQL cannot hold (NUL, halves of surrogate pairs) becomes �.
+
+    Error messages, device names and ids come from other programs and from addresses. Members of a
+    StrEnum go in as their values (psycopg would send their names).
+    """
+
+    impl = PlainText
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        if value is None:
+            return None
+        whole = str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return whole.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("project", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("seed", Json, nullable=False),  # a whole number of any size
+    Column("created", Double, nullable=False),
+    Column("started", Double),
+    Column("ended", Double),
+    # The lease of the controller that works on it.
+    Column("owner", Text),
+    Column("lease_until", Double),
+    Column("generation", Integer, nullable=False),
+    # Counters. Each is raised in the transaction that uses the number: the lock on this row holds
+    # until its commit, and so the numbers rise in the order of the commits.
+    Column("next_number", Integer, nullable=False),
+    Column("ended_seq", Integer, nullable=False),
+    Column("feed", BigInteger, nullable=False),
+    Column("origin", Json, nullable=False),
+    Column("snapshot", Json),
+    Column("spec", Json, nullable=False),
+    Column("yaml", Text, nullable=False),
+    Index(None, "state", "created"),
+    Index(None, "created"),
+)
+
+trials = Table(
+    "trials",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("sweep_id", ForeignKey("sweeps.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("token", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("objective", Double),
+    Column("reason", Text),
+    Column("detail", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("started", Double),
+    Column("ended", Double),
+    Column("ended_seq", Integer),
+    Column("agent_id", Text),
+    Column("host", Text),
+    Column("device", Text),
+    Column("config", Json, nullable=False),
+    Index(None, "sweep_id", "number", unique=True),
+    Index(None, "sweep_id", "ended_seq", unique=True),
+    Index(None, "sweep_id", "state", "number"),
+    Index(None, "sweep_id", "objective", "number"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("trial_id", ForeignKey("trials.id"), primary_key=True),
+    Column("token", Integer, primary_key=True),
+    Column("sweep_id", ForeignKey("sweeps.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("agent_id", Text),
+    Column("host", Text),
+    Column("device", Text),
+    Column("pid", Integer),
+    Column("created", Double, nullable=False),
+    Column("started", Double),
+    Column("ended", Double),
+    Column("reason", Text),
+    Column("detail", Text, nullable=False),
+    Column("exit_code", Integer),
+    Column("signal", Integer),
+    Index(None, "sweep_id", "state", "number"),
+)
+
+# A trial's run has the trial's id; it is recorded with the trial. `writer` is the newest attempt
+# that was started, `history_writer` the newest that has sent history.
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("sweep_id", ForeignKey("sweeps.id")),
+    Column("project", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("writer", Integer, nullable=False),
+    Column("history_writer", Integer, nullable=False),
+    Column("steps", BigInteger, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("started", Double),
+    Column("ended", Double),
+    Column("updated", Double, nullable=False),
+    Column("metadata", Json, nullable=False),
+    Column("summary", Json, nullable=False),
+    Column("config", Json, nullable=False),
+)
+
+# `feed` numbers those of a sweep that carry objective values; the others have none.
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("run_id", ForeignKey("runs.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("writer", Integer, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("sweep_id", ForeignKey("sweeps.id")),
+    Column("feed", BigInteger),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("objective", LargeBinary),
+    Column("data", LargeBinary, nullable=False),
+    Index(None, "sweep_id", "feed", unique=True),
+)
