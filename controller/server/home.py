@@ -1,0 +1,158 @@
+"""One server's folder: its lock, its identity, and the note of where it answers.
+
+The lock (flock on server.lock) is the truth of whether a server lives here: the kernel lets go of
+it however the server ends. server.json only says where it answers, and is believed only while the
+lock is held. Never deletes server.lock: two servers could then each hold "the" lock. Neighbours:
+process.py (holds the lock), opensweep/local.py (finds, starts and stops servers by it).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from controller.broker import private_folder
+from sweeps.errors import ConfigurationError, HomeInUse
+
+_PATIENCE_S = 0.5  # others hold the lock for a moment when they look whether a server lives
+
+
+class Home:
+    """The files of one server; see the module. Nothing is made before `prepare`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.lock_file = folder / "server.lock"
+        self.note_file = folder / "server.json"
+        self.log_file = folder / "server.log"
+        self.key_file = folder / "api_key"
+        self.broker_folder = folder / "broker"
+        self.database_file = folder / "opensweep.db"
+        self._descriptor: int | None = None
+
+    def prepare(self) -> None:
+        """Makes the folder, for this user alone. Raises ConfigurationError when it cannot be."""
+        private_folder(self.folder)
+
+    def server_id(self) -> str:
+        """Names the server of this folder on this machine; the same after every restart."""
+        path = self.folder / "server_id"
+        text = path.read_text().strip() if path.exists() else ""
+        if not text:
+            text = secrets.token_hex(6)
+            _replace(path, text + "\n")
+        return f"{text}@{socket.gethostname()}"
+
+    # -- the server's side -------------------------------------------------------------------
+
+    def acquire(self) -> None:
+        """Takes the lock for as long as this process lives, or until `release`.
+
+        Raises HomeInUse, naming the other server, when there is one.
+        """
+        descriptor = self._open_lock()
+        deadline = time.monotonic() + _PATIENCE_S
+        while not _try_lock(descriptor):
+            if time.monotonic() > deadline:
+                os.close(descriptor)
+                raise HomeInUse(self._who_holds())
+            time.sleep(0.02)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        self._descriptor = descriptor
+        self.note_file.unlink(missing_ok=True)  # of a server that was killed
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            self.note_file.unlink(missing_ok=True)
+            os.ftruncate(self._descriptor, 0)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def publish(self, note: dict[str, Any]) -> None:
+        """Writes where the server answers: {pid, url, started, version, server_id}."""
+        _replace(self.note_file, json.dumps(note) + "\n")
+
+    # -- everybody else's --------------------------------------------------------------------
+
+    def server_lives(self) -> bool:
+        """Whether a process holds the lock (it may still be starting)."""
+        if not self.lock_file.exists():
+            return False
+        descriptor = self._open_lock()
+        try:
+            return not _try_lock(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def server_pid(self) -> int | None:
+        """Of the process that holds the lock; only meaningful while `server_lives`."""
+        try:
+            text = self.lock_file.read_text().strip()
+        except OSError:
+            return None
+        return int(text) if text.isdigit() else None
+
+    def note(self) -> dict[str, Any] | None:
+        """What the server published; None when it has not (yet), or it is dead."""
+        try:
+            note = json.loads(self.note_file.read_text())
+        except (OSError, ValueError):
+            return None
+        if not isinstance(note, dict) or not isinstance(note.get("url"), str):
+            return None
+        return note if note.get("pid") == self.server_pid() else None
+
+    def key(self) -> str | None:
+        """The API key that the server made; None when there is none yet."""
+        try:
+            return self.key_file.read_text().strip() or None
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise ConfigurationError(
+                f"the API key {self.key_file} cannot be read: {error.strerror}."
+            ) from error
+
+    def _open_lock(self) -> int:
+        try:
+            return os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self.lock_file} cannot be used: {error.strerror} (OPENSWEEP_HOME)."
+            ) from error
+
+    def _who_holds(self) -> str:
+        pid, note = self.server_pid(), self.note()
+        at = f" at {note['url']}" if note else ", which is just starting"
+        return (
+            f"another opensweep server (pid {pid}{at}) already works on {self.folder}. "
+            "Use that one, end it with `sweep server stop`, or set OPENSWEEP_HOME to another "
+            "folder."
+        )
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _replace(path: Path, text: str) -> None:
+    """Writes a file that only its user can read, whole or not at all."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        fresh.replace(path)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}.") from error
