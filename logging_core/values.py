@@ -20,11 +20,11 @@ MAX_ELEMENTS = 10_000
 Odd = Callable[[str], None]  # told, in one sentence, about a value that cannot be kept as it is
 
 
-def _ignore(_sentence: str) -> None:
+def ignore(_sentence: str) -> None:
     return
 
 
-def plain(value: Any, odd: Odd = _ignore, _depth: int = 0) -> Any:
+def plain(value: Any, odd: Odd = ignore, _depth: int = 0) -> Any:
     """`value` as None, bool, int, float, str, list or dict (string keys), whatever it was.
 
     A one-element array or tensor becomes its scalar, a larger one a list (of at most

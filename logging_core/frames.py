@@ -1,0 +1,160 @@
+r"""The record file: what a run logs, appended so that nothing `log()` returned from is lost.
+
+The writer packs a row of numbers whose keys and types were seen before with `struct` into a
+memory-mapped file: no system call, and the kernel keeps the page when the process is killed.
+Rows with text, lists or nested dicts, and everything else, are JSON. Numbers are exact: floats as
+float64 (NaN and infinities too), ints as int64 or, if larger, as JSON, bools as bools.
+
+    file    8 bytes magic, then frames, then zeros up to where the file was last grown
+    frame   u32 length of the whole frame, u8 kind, body, u32 CRC-32 of all before it
+    row     u64 position of its layout's frame in this file, i64 step, f64 time, the values
+
+Little-endian. A row names its layout by position, so a reader may start at any frame. A torn or
+damaged frame ends what can be read: the CRC is written last and covers the length.
+
+Here is what a frame is and what a record says; writer.py writes, records.py reads.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from typing import Any, NamedTuple, Sequence, Union
+from zlib import crc32
+
+MAGIC = b"OSWREC\x01\n"
+MAX_FRAME = 1 << 28  # a longer one is damage
+
+LAYOUT, ROW, ROW_PART, ODD_ROW, ODD_ROW_PART = 1, 2, 3, 4, 5
+SUMMARY, CONFIG, METRIC, METADATA, FINISHED = 6, 7, 8, 9, 10
+
+HEAD = struct.Struct("<IB")
+STAMP = struct.Struct("<qd")
+CRC = struct.Struct("<I")
+ROW_HEAD = "<IBQqd"
+SMALLEST = HEAD.size + CRC.size
+
+
+class RecordError(ValueError):
+    """The file is not a record file of this version."""
+
+
+class History(NamedTuple):
+    """One row of history, whole: `row` is what was logged at `step`, nested dicts as they were."""
+
+    step: int
+    time: float  # seconds since 1970, UTC
+    row: dict[str, Any]
+
+
+class SummaryUpdate(NamedTuple):
+    """The script set (or removed) summary values itself. Keys are dotted names."""
+
+    values: dict[str, Any]
+    removed: Sequence[str] = ()
+
+
+class ConfigUpdate(NamedTuple):
+    """The script set config values: a nested mapping, to be merged into what was there."""
+
+    values: dict[str, Any]
+
+
+class MetricDefined(NamedTuple):
+    """define_metric(): how a metric (or every one that a glob names) is summarised and plotted."""
+
+    name: str
+    step_metric: str | None = None
+    step_sync: bool = False
+    hidden: bool = False
+    summary: Sequence[str] = ()  # of min, max, mean, last, first, best, copy, none
+    goal: str | None = None  # minimize | maximize
+    overwrite: bool = False
+
+
+class MetadataUpdate(NamedTuple):
+    """What the script said of the run: name, project, tags, notes, group, job_type, …"""
+
+    values: dict[str, Any]
+
+
+class Finished(NamedTuple):
+    """The script's end, as the logger saw it. More records may follow: init() was called again."""
+
+    exit_code: int
+    time: float
+
+
+Record = Union[History, SummaryUpdate, ConfigUpdate, MetricDefined, MetadataUpdate, Finished]
+
+
+KINDS: dict[type, int] = {
+    SummaryUpdate: SUMMARY,
+    ConfigUpdate: CONFIG,
+    MetricDefined: METRIC,
+    MetadataUpdate: METADATA,
+    Finished: FINISHED,
+}
+
+
+def frame(kind: int, body: bytes) -> bytes:
+    """One whole frame. Raises ValueError for a body that no reader would take."""
+    length = SMALLEST + len(body)
+    if length > MAX_FRAME:
+        raise ValueError(f"a record of {length:,} bytes is too large to log")
+    head = HEAD.pack(length, kind) + body
+    return head + CRC.pack(crc32(head))
+
+
+class FrameSource:
+    """Checked frames of an open record file, by position."""
+
+    CHUNK = 1 << 20
+
+    def __init__(self, fd: int, path: str) -> None:
+        self.fd = fd
+        self._path = path
+        self._chunk = memoryview(b"")
+        self._start = 0
+
+    def is_started(self) -> bool:
+        """Whether the file has its magic. Raises RecordError if it has something else."""
+        magic = os.pread(self.fd, len(MAGIC), 0)
+        if not magic.strip(b"\0") or (len(magic) < len(MAGIC) and MAGIC.startswith(magic)):
+            return False
+        if magic != MAGIC:
+            raise RecordError(f"{self._path} is not a record file of this version")
+        return True
+
+    def frame(self, position: int) -> memoryview | None:
+        """The whole, undamaged frame at `position`, or None."""
+        chunk, at = self._chunk, position - self._start
+        if at < 0 or at + SMALLEST > len(chunk):
+            chunk, at = self._load(position, SMALLEST)
+            if len(chunk) < SMALLEST:
+                return None
+        length: int = HEAD.unpack_from(chunk, at)[0]
+        if not SMALLEST <= length <= MAX_FRAME:
+            return None
+        if at + length > len(chunk):
+            chunk, at = self._load(position, length)
+        cut = at + length - CRC.size
+        if at + length > len(chunk) or crc32(chunk[at:cut]) != CRC.unpack_from(chunk, cut)[0]:
+            return None
+        return chunk[at : at + length]
+
+    def _load(self, position: int, count: int) -> tuple[memoryview, int]:
+        self._chunk = memoryview(os.pread(self.fd, max(count, self.CHUNK), position))
+        self._start = position
+        return self._chunk, 0
+
+    def end(self) -> int:
+        """Where the next frame goes: after the last whole one; 0 in an empty file."""
+        if not self.is_started():
+            return 0
+        position = len(MAGIC)
+        while True:
+            found = self.frame(position)
+            if found is None:
+                return position
+            position += len(found)

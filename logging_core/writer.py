@@ -1,0 +1,242 @@
+"""Append records to a run's record file (frames.py says how it is laid out).
+
+Never interprets what is logged (run.py, summary.py do), never locks threads out (run.py does),
+never waits for a disk. Neighbours: records.py reads what is written here.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import mmap
+import os
+import struct
+from typing import Any
+from zlib import crc32
+
+from logging_core import frames
+from logging_core.frames import FrameSource, History, Record
+from logging_core.values import Odd, dumps, ignore, plain
+
+_CODES = {float: "d", int: "q", bool: "?"}
+_CANNOT_MAP = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV, errno.ENOSYS, errno.EACCES)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+# A script whose every row has other keys gains nothing from layouts; this bounds their memory.
+_MAX_LAYOUTS = 1000
+_MAX_LAYOUT_KEYS = 200_000
+
+
+class WriterBusy(OSError):
+    """Another live process writes this record file."""
+
+
+class _Layout:
+    """The keys and types of one shape of row, and how such a row is packed."""
+
+    __slots__ = ("keys", "length", "pack", "position", "types")
+
+    def __init__(self, keys: tuple[str, ...], types: tuple[type, ...], position: int) -> None:
+        packer = struct.Struct(frames.ROW_HEAD + "".join(map(_CODES.__getitem__, types)))
+        self.keys = keys
+        self.types = types
+        self.position = position
+        self.pack = packer.pack
+        self.length = packer.size + frames.CRC.size
+
+
+class Writer:
+    """Appends records to one file. Not thread-safe by itself; one writer a file at a time.
+
+    Opening an existing file continues it after its last whole frame.
+
+    Raises:
+        WriterBusy: another live process has the file open for writing.
+        RecordError: the file is something else.
+        OSError: it cannot be made or grown (the disk is full, the folder is gone, …). The
+            methods raise it too; the file stays whole, and the call may be tried again.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, mapped: bool = True) -> None:
+        self.path = os.fspath(path)
+        self.layout: _Layout | None = None  # of the row last written; None: it went as JSON
+        self._layouts: dict[tuple[tuple[str, ...], tuple[type, ...]], _Layout | None] = {}
+        self._layout_keys = 0
+        self._window: mmap.mmap | None = None
+        self._mapped = mapped and hasattr(os, "posix_fallocate")
+        self._base = self._limit = 0  # the part of the file that the window maps
+        self._next_size = 1 << 16
+        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            _lock(self._fd, self.path)
+            self._end = FrameSource(self._fd, self.path).end()
+            os.ftruncate(self._fd, self._end)  # a torn tail, or room that was never used
+            if self._end == 0:
+                self._append(frames.MAGIC)
+        except BaseException:
+            self.close(truncate=False)
+            raise
+
+    @property
+    def closed(self) -> bool:
+        return self._fd < 0
+
+    def history(
+        self,
+        step: int,
+        time: float,
+        row: dict[str, Any],
+        *,
+        partial: bool = False,
+        odd: Odd = ignore,
+    ) -> dict[str, Any]:
+        """Append a row; returns it as recorded (`row` itself, or a plain copy).
+
+        `partial`: more may come at this step. The reader joins the parts of a step until another
+        step (or a row that is not partial) comes. `step` must fit 64 bits.
+        """
+        keys = tuple(row)
+        types = tuple(map(type, row.values()))
+        layout = self.layout
+        if layout is None or keys != layout.keys or types != layout.types:
+            layout = self._layout(keys, types)
+            if layout is None:
+                row = plain(row, odd)
+                layout = self._layout(tuple(row), tuple(map(type, row.values())))
+            self.layout = layout
+        if layout is not None:
+            try:
+                frame = layout.pack(
+                    layout.length,
+                    frames.ROW_PART if partial else frames.ROW,
+                    layout.position,
+                    step,
+                    time,
+                    *row.values(),
+                )
+            except struct.error:  # an int beyond 64 bits
+                row = plain(row, odd)
+                self.layout = None
+            else:
+                self._append(frame + frames.CRC.pack(crc32(frame)))
+                return row
+        kind = frames.ODD_ROW_PART if partial else frames.ODD_ROW
+        self._append(frames.frame(kind, frames.STAMP.pack(step, time) + dumps(row)))
+        return row
+
+    def add(self, record: Record) -> None:
+        """Append any record (for a row prefer `history`)."""
+        if isinstance(record, History):
+            self.history(*record)
+            return
+        kind = frames.KINDS[type(record)]
+        body: Any = record._asdict()
+        self._append(frames.frame(kind, dumps(body)))
+
+    def close(self, *, truncate: bool = True) -> None:
+        """Give the file its true length and let go of it. `truncate=False`: leave it untouched
+        (in a forked child the file belongs to the parent)."""
+        window, self._window = self._window, None
+        fd, self._fd = self._fd, -1
+        if window is not None:
+            window.close()
+        if fd >= 0:
+            try:
+                if truncate:
+                    os.ftruncate(fd, self._end)
+            finally:
+                os.close(fd)
+
+    def deleted(self) -> bool:
+        """Whether somebody removed the file under us: what is written is then lost."""
+        return self._fd >= 0 and os.fstat(self._fd).st_nlink == 0
+
+    def _layout(self, keys: tuple[str, ...], types: tuple[type, ...]) -> _Layout | None:
+        """The layout for such rows, written to the file when it is new; None: none fits."""
+        shape = (keys, types)
+        try:
+            return self._layouts[shape]
+        except KeyError:
+            pass
+        if len(self._layouts) >= _MAX_LAYOUTS or self._layout_keys > _MAX_LAYOUT_KEYS:
+            return None
+        fits = all(kind in _CODES for kind in types) and all(type(key) is str for key in keys)
+        if not fits:
+            self._layouts[shape] = None
+            return None
+        codes = "".join(_CODES[kind] for kind in types)
+        layout = _Layout(keys, types, self._end)
+        self._append(frames.frame(frames.LAYOUT, dumps([keys, codes])))
+        self._layouts[shape] = layout
+        self._layout_keys += len(keys)
+        return layout
+
+    def _append(self, frame: bytes) -> None:
+        start = self._end
+        end = start + len(frame)
+        if end > self._limit:
+            if self._fd < 0:
+                raise ValueError(f"the record file {self.path} is closed")
+            self._reserve(len(frame))
+        window = self._window
+        if window is None:
+            written = os.pwrite(self._fd, frame, start)
+            if written != len(frame):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
+            self._end = end
+            return
+        base = self._base
+        try:
+            window[start - base : end - base] = frame
+            self._end = end
+        except BaseException:
+            # A signal's exception between the two lines would let the next frame overwrite one
+            # that a reader may have seen: doing both again is harmless.
+            window[start - base : end - base] = frame
+            self._end = end
+            raise
+
+    def _reserve(self, need: int) -> None:
+        """Room for `need` more bytes: the blocks are allocated now, so that a full disk is an
+        error here, not a SIGBUS in the training process later."""
+        if self._end + need <= self._limit or not self._mapped:
+            return
+        if self.deleted():
+            raise OSError(errno.ENOENT, "it was deleted while the run was writing it", self.path)
+        base = self._end - self._end % mmap.ALLOCATIONGRANULARITY
+        least = _round_up(self._end - base + need)
+        for size in (max(self._next_size, least), least):
+            try:
+                os.posix_fallocate(self._fd, base, size)
+                window = mmap.mmap(self._fd, size, offset=base)
+                break
+            except OSError as error:
+                if error.errno in _FULL and size > least:
+                    continue
+                if error.errno in _CANNOT_MAP:  # this file system only takes plain writes
+                    self._mapped = False
+                    self._drop_window()
+                    return
+                raise OSError(error.errno, os.strerror(error.errno or 0), self.path) from error
+        self._drop_window()
+        self._window, self._base, self._limit = window, base, base + size
+        self._next_size = min(self._next_size * 4, 1 << 22)
+
+    def _drop_window(self) -> None:
+        if self._window is not None:
+            self._window.close()
+        self._window, self._base, self._limit = None, 0, 0
+
+
+def _round_up(size: int) -> int:
+    step = mmap.ALLOCATIONGRANULARITY
+    return -(-size // step) * step
+
+
+def _lock(fd: int, path: str) -> None:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            raise WriterBusy(error.errno, "another process writes this run", path) from None
+        # A file system without locks: nothing to be done about it.
