@@ -21,7 +21,6 @@ import re
 import secrets
 import shutil
 import socket
-import stat
 import subprocess
 import sys
 import threading
@@ -31,6 +30,7 @@ from urllib.parse import quote
 
 import redis
 
+from controller.private import kept_secret, private_folder, write_private
 from sweeps.errors import BrokerError, ConfigurationError
 from sweeps.protocol import connect as connecting
 
@@ -109,7 +109,7 @@ class Broker:
             binary = find_binary()
             private_folder(self._folder)
             self._socket = _socket_path(self._folder)
-            self._agent_password = _kept_secret(self._folder / "agent_password")
+            self._agent_password = kept_secret(self._folder / "agent_password")
             if self._listen is not None:
                 self._tcp_port = self._choose_port(self._listen)
             self._keeper = threading.Thread(
@@ -232,7 +232,7 @@ class Broker:
 
     def _start_child(self, binary: str) -> None:
         config = self._folder / "valkey.conf"
-        _write_private(config, self._config())
+        write_private(config, self._config())
         self._socket.unlink(missing_ok=True)
         self._child = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), binary, str(config)],
@@ -318,7 +318,7 @@ class Broker:
         for candidate in candidates:
             port = _bindable(listen, candidate)
             if port is not None:
-                _write_private(kept, f"{port}\n")
+                write_private(kept, f"{port}\n")
                 return port
         raise ConfigurationError(f"the embedded Redis cannot listen on {listen}")
 
@@ -396,21 +396,6 @@ def find_binary() -> str:
     )
 
 
-def private_folder(folder: Path) -> None:
-    """Makes `folder` (0700). Raises ConfigurationError unless it is ours and nobody else's."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        held = folder.lstat()
-        if held.st_uid != os.geteuid() or not stat.S_ISDIR(held.st_mode):
-            raise ConfigurationError(f"{folder} is not a folder of this user: remove it.")
-        if stat.S_IMODE(held.st_mode) & 0o077:
-            folder.chmod(0o700)
-    except OSError as error:
-        raise ConfigurationError(
-            f"the folder {folder} cannot be used: {error.strerror} (OPENSWEEP_HOME)."
-        ) from error
-
-
 def _new_enough(binary: str) -> bool:
     try:
         told = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=5)
@@ -428,26 +413,6 @@ def _socket_path(folder: Path) -> Path:
     short = Path(f"/tmp/opensweep-{os.geteuid()}-{_sha256(str(folder))[:12]}")  # noqa: S108
     private_folder(short)
     return short / "valkey.sock"
-
-
-def _kept_secret(path: Path) -> str:
-    if path.exists():
-        text = path.read_text().strip()
-        if text:
-            return text
-    secret = secrets.token_urlsafe(32)
-    _write_private(path, secret + "\n")
-    return secret
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Writes a file that only its user can read, whole or not at all."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    fresh.replace(path)
 
 
 def _bindable(host: str, port: int) -> int | None:

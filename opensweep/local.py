@@ -1,18 +1,10 @@
 """Which server this machine talks to: the one that is named, or its own, started when needed.
 
-Reads the environment (in one place, `Settings.from_env`), finds the local server by its home
-folder, starts it in the background, stops it. Two commands that start at once make one server. A
-server that was started so ends by itself when idle; one of `sweep server start` stays. Imports of
-the controller's heavy parts happen in the server's process alone. Neighbours: the commands in
-opensweep/commands (all that a user calls), controller/server/process.py (what runs),
-controller/server/home.py (lock and notes in the folder).
-
-    OPENSWEEP_HOME          the folder; ~/.opensweep
-    OPENSWEEP_URL           the server; the local one, started when needed
-    OPENSWEEP_API_KEY       its key; the one kept in the folder
-    OPENSWEEP_REDIS_URL     a Redis or Valkey of one's own; the embedded one
-    OPENSWEEP_DATABASE_URL  as SQLAlchemy reads it; SQLite in the folder
-    OPENSWEEP_IDLE_S        when a server that was started when needed ends; 60
+Finds the local server by its home folder, starts it in the background, stops it. Two commands that
+start at once make one server. A server that was started so ends by itself when idle; one of
+`sweep server start` stays. The controller's heavy parts are imported in the server's process alone.
+Neighbours: opensweep/commands (all that a user calls), settings.py (the environment),
+controller/server/process.py (what runs), controller/server/home.py (lock and notes in the folder).
 """
 
 from __future__ import annotations
@@ -27,11 +19,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from opensweep.settings import Settings
 from sweeps import errors
 from sweeps.errors import ConfigurationError, ServerError
 
@@ -39,46 +31,25 @@ if TYPE_CHECKING:
     from controller.server.home import Home
     from sweeps.protocol.client import Client
 
-IDLE_S = 60.0
 _READY_S = 60.0
 _STOP_S = 30.0
 _LOG_BYTES = 4 << 20
 _READY_FD = "OPENSWEEP_READY_FD"
-_DATABASES = ("sqlite", "postgresql")
 
 # The server imports from where we do, and from nowhere else: not from the working directory (-P).
 _START = "import sys; sys.path[:0] = sys.argv[1:]; from opensweep.local import main; main()"
 
+__all__ = [
+    "Settings",
+    "ensure_server",
+    "find_server",
+    "run_server",
+    "server_status",
+    "start_server",
+    "stop_server",
+]
+
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the environment says; None: the default of that variable."""
-
-    home: Path
-    url: str | None = None
-    key: str | None = None
-    redis_url: str | None = None
-    database_url: str | None = None
-    idle_s: float = IDLE_S
-
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Raises ConfigurationError, naming the variable, for a value that cannot be meant."""
-        env = os.environ if environ is None else environ
-
-        def given(name: str) -> str | None:
-            return env.get(name, "").strip() or None
-
-        return cls(
-            home=_home(given("OPENSWEEP_HOME")),
-            url=_checked(given("OPENSWEEP_URL"), _check_url),
-            key=_checked(given("OPENSWEEP_API_KEY"), _check_key),
-            redis_url=_checked(given("OPENSWEEP_REDIS_URL"), _check_redis_url),
-            database_url=_checked(given("OPENSWEEP_DATABASE_URL"), _check_database_url),
-            idle_s=_idle_s(given("OPENSWEEP_IDLE_S")),
-        )
 
 
 # -- finding and starting ---------------------------------------------------------------------
@@ -207,18 +178,27 @@ def stop_server(settings: Settings | None = None, *, within_s: float = _STOP_S) 
     settings = settings or Settings.from_env()
     home = _home_of(settings)
     for number in (signal.SIGTERM, signal.SIGKILL):
-        if not home.server_lives():
+        pid = home.server_pid() if home.server_lives() else None
+        if pid is None:
             return number is signal.SIGKILL
-        pid = home.server_pid()
-        if pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
-            if not home.server_lives():
+            if not (home.server_lives() and home.server_pid() == pid) and not _runs(pid):
                 return True
             time.sleep(0.02)
     raise ServerError(f"the server (pid {home.server_pid()}) of {settings.home} does not end.")
+
+
+def _runs(pid: int) -> bool:
+    """Whether there is such a process, a zombie apart."""
+    import psutil
+
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _running(settings: Settings, home: Home) -> Client | None:
@@ -295,7 +275,7 @@ def _spawn(settings: Settings, home: Home, arguments: list[str]) -> str:
         home.log_file.replace(home.log_file.with_suffix(".log.1"))
     ours, theirs = os.pipe()
     try:
-        with open(home.log_file, "ab") as log:
+        with open(home.log_file, "ab", opener=_private) as log:
             child = subprocess.Popen(
                 [sys.executable, "-P", "-c", _START, *_import_folders()],
                 stdin=subprocess.DEVNULL,
@@ -324,6 +304,10 @@ def _spawn(settings: Settings, home: Home, arguments: list[str]) -> str:
         f"the server did not start: {last[0] if last else 'it said nothing'}. "
         f"The log is {home.log_file}."
     )
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _await_line(descriptor: int, deadline: float) -> dict[str, Any] | None:
@@ -414,6 +398,7 @@ def _serve(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    os.umask(0o077)  # the database and the logs are this user's alone
     options = ServerOptions(
         home=settings.home,
         host=host,
@@ -425,68 +410,6 @@ def _serve(
         idle_s=None if idle_s is None or math.isinf(idle_s) else idle_s,
     )
     serve(options, on_ready)
-
-
-# -- checks of the environment ----------------------------------------------------------------
-
-
-def _home(text: str | None) -> Path:
-    path = Path(text or "~/.opensweep")
-    try:
-        path = path.expanduser()
-    except RuntimeError as error:
-        raise ConfigurationError(
-            f"OPENSWEEP_HOME: {path} cannot be found ({error}): set it to a folder."
-        ) from error
-    if not path.is_absolute():
-        path = Path.cwd() / path
-    if path.exists() and not path.is_dir():
-        raise ConfigurationError(f"OPENSWEEP_HOME: {path} is a file; it must be a folder.")
-    return path
-
-
-def _checked(value: str | None, check: Callable[[str], str]) -> str | None:
-    return None if value is None else check(value)
-
-
-def _check_url(url: str) -> str:
-    from sweeps.protocol.client import check_url
-
-    return check_url(url)
-
-
-def _check_key(key: str) -> str:
-    from sweeps.protocol.client import check_key
-
-    return check_key(key)
-
-
-def _check_redis_url(url: str) -> str:
-    from sweeps.protocol.connect import check_redis_url
-
-    return check_redis_url(url)
-
-
-def _check_database_url(url: str) -> str:
-    scheme, separator, _ = url.partition("://")
-    if not separator or scheme.partition("+")[0] not in _DATABASES:
-        raise ConfigurationError(
-            "OPENSWEEP_DATABASE_URL: expected postgresql://USER:PASSWORD@HOST/NAME or "
-            f"sqlite:////FOLDER/FILE.db; it begins with {scheme[:20]!r}."
-        )
-    return url
-
-
-def _idle_s(text: str | None) -> float:
-    try:
-        value = IDLE_S if text is None else float(text)
-    except ValueError:
-        value = math.nan
-    if not value > 0:
-        raise ConfigurationError(
-            f"OPENSWEEP_IDLE_S: expected seconds above 0, or inf for never; not {text!r}."
-        )
-    return value
 
 
 def _kind(name: str) -> type[errors.OpensweepError]:

@@ -1,4 +1,4 @@
-"""The API key: where it lives, and the gate that asks for it.
+"""The gate in front of every route: it asks for the API key.
 
 One key opens everything but GET /healthz. It is compared in constant time, never logged, never in
 an argv. SECURITY.md says what a holder of it can do.
@@ -7,39 +7,13 @@ an argv. SECURITY.md says what a holder of it can do.
 from __future__ import annotations
 
 import hmac
-import os
-import secrets
-from pathlib import Path
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from controller.server.services import Activity
 from controller.server.wire import error_response
-from sweeps.errors import ConfigurationError
 
 OPEN_PATHS = frozenset({"/healthz"})
-
-
-def kept_key(path: Path) -> str:
-    """The key in the file `path`, made (0600) if there is none yet.
-
-    Raises ConfigurationError when it cannot be read or written.
-    """
-    try:
-        if path.exists():
-            key = path.read_text().strip()
-            if key:
-                return key
-        key = secrets.token_urlsafe(24)
-        fresh = path.with_name(f".{path.name}.new")
-        fresh.unlink(missing_ok=True)
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(key + "\n")
-        fresh.replace(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"the API key file {path} cannot be used: {error}") from error
-    return key
 
 
 class Gate:

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from controller.broker import private_folder
+from controller.private import home_folder, kept_text, write_private
 from sweeps.errors import ConfigurationError, HomeInUse
 
 _PATIENCE_S = 0.5  # others hold the lock for a moment when they look whether a server lives
@@ -37,16 +37,16 @@ class Home:
         self._descriptor: int | None = None
 
     def prepare(self) -> None:
-        """Makes the folder, for this user alone. Raises ConfigurationError when it cannot be."""
-        private_folder(self.folder)
+        """Makes the folder. Raises ConfigurationError when it cannot be."""
+        home_folder(self.folder)
 
     def server_id(self) -> str:
         """Names the server of this folder on this machine; the same after every restart."""
         path = self.folder / "server_id"
-        text = path.read_text().strip() if path.exists() else ""
-        if not text:
+        text = kept_text(path)
+        if text is None:
             text = secrets.token_hex(6)
-            _replace(path, text + "\n")
+            write_private(path, text + "\n")
         return f"{text}@{socket.gethostname()}"
 
     # -- the server's side -------------------------------------------------------------------
@@ -77,7 +77,7 @@ class Home:
 
     def publish(self, note: dict[str, Any]) -> None:
         """Writes where the server answers: {pid, url, started, version, server_id}."""
-        _replace(self.note_file, json.dumps(note) + "\n")
+        write_private(self.note_file, json.dumps(note) + "\n")
 
     # -- everybody else's --------------------------------------------------------------------
 
@@ -111,14 +111,7 @@ class Home:
 
     def key(self) -> str | None:
         """The API key that the server made; None when there is none yet."""
-        try:
-            return self.key_file.read_text().strip() or None
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise ConfigurationError(
-                f"the API key {self.key_file} cannot be read: {error.strerror}."
-            ) from error
+        return kept_text(self.key_file)
 
     def _open_lock(self) -> int:
         try:
@@ -144,15 +137,3 @@ def _try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _replace(path: Path, text: str) -> None:
-    """Writes a file that only its user can read, whole or not at all."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-        fresh.replace(path)
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be written: {error.strerror}.") from error

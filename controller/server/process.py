@@ -28,6 +28,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from controller.broker import Broker
+from controller.private import kept_secret
 from controller.server.home import Home
 from sweeps.errors import ConfigurationError
 
@@ -128,12 +129,11 @@ def _assemble(
     """Store, Redis and loop, each to be closed by `stack`. Imported here: the broker is booting."""
     from controller.loop import Loop
     from controller.queue import TrialQueue
-    from controller.server.auth import kept_key
     from controller.server.services import Services
     from controller.store.store import open_store
     from sweeps.protocol.live import Live
 
-    key = options.key or kept_key(home.key_file)
+    key = options.key or kept_secret(home.key_file)
     store = open_store(options.database_url or f"sqlite:///{home.database_file}")
     stack.callback(store.close)
     connection = broker.connect()
