@@ -127,12 +127,12 @@ def agent_options(command: Function) -> Function:
             "--slots",
             type=click.IntRange(min=1),
             metavar="N",
-            help="Trials at a time, without GPUs. Default: 1, or one for each GPU.",
+            help="Trials at a time on each GPU (or group of them), or on the CPU. Default: 1.",
         ),
         click.option(
             "--gpus",
             metavar="0,1|all|none",
-            help="GPUs to use, by index or UUID. Default: all there are.",
+            help="GPUs to use, by index, MIG index (0:1) or UUID. Default: all, or the CPU.",
         ),
         click.option(
             "--gpus-per-trial",

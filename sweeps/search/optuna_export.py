@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -30,6 +31,7 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from sqlalchemy.exc import SQLAlchemyError
 
 from sweeps.distributions import (
     Categorical,
@@ -100,34 +102,45 @@ def export_study(
     loudness = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        storage, expression = _storage(path)
-        study = optuna.create_study(storage=storage, study_name=name, direction=direction)
-        for key, value in (notes or {}).items():
-            study.set_user_attr(key, value)
-        for trial, values in zip(trials, flat, strict=True):
-            study.add_trial(_frozen(trial, values, mapped))
+        with _storage(path) as storage:
+            study = optuna.create_study(storage=storage, study_name=name, direction=direction)
+            for key, value in (notes or {}).items():
+                study.set_user_attr(key, value)
+            for trial, values in zip(trials, flat, strict=True):
+                study.add_trial(_frozen(trial, values, mapped))
     except optuna.exceptions.DuplicatedStudyError:
         raise ConfigurationError(
             f"{path} holds a study {name!r} already: remove the file, or choose another with -o."
         ) from None
-    except (optuna.exceptions.StorageInternalError, OSError) as error:
+    except (optuna.exceptions.StorageInternalError, SQLAlchemyError, OSError) as error:
+        why = getattr(error, "orig", None) or error
         raise ConfigurationError(
-            f"{path} cannot be written as an Optuna storage: {error}"
+            f"{path} cannot be written as an Optuna storage: {why}."
         ) from error
     finally:
         optuna.logging.set_verbosity(loudness)
-    return expression
+    if _is_journal(path):
+        return f"JournalStorage(JournalFileBackend({path!r}))"
+    return repr(f"sqlite:///{path}")
 
 
-def _storage(path: str) -> tuple[Any, str]:
-    if path.endswith((".log", ".journal")):
-        from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend
+def _is_journal(path: str) -> bool:
+    return path.endswith((".log", ".journal"))
 
-        expression = f"JournalStorage(JournalFileBackend({path!r}))"
-        return JournalStorage(JournalFileBackend(path)), expression
-    url = f"sqlite:///{path}"
-    return optuna.storages.RDBStorage(url), repr(url)
+
+@contextmanager
+def _storage(path: str) -> Iterator[optuna.storages.BaseStorage]:
+    if _is_journal(path):
+        from optuna.storages.journal import JournalFileBackend, JournalStorage
+
+        yield JournalStorage(JournalFileBackend(path))
+        return
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+    try:
+        yield storage
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
 
 
 @dataclass(frozen=True)

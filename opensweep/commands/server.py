@@ -1,0 +1,161 @@
+"""`sweep server`: start, look at, stop the server of this machine, or be it.
+
+What a server is and how it is found is opensweep/local.py's. The API key is never printed: only
+the file that holds it is named.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from opensweep import _text
+from opensweep.commands import connection, options
+
+if TYPE_CHECKING:
+    from opensweep.local import Settings
+
+_LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+@click.group(
+    invoke_without_command=True,
+    epilog="\b\nExample:\n"
+    "  sweep server start --host 0.0.0.0     for agents on other machines\n"
+    "  sweep server stop",
+)
+@click.pass_context
+def server(ctx: click.Context) -> None:
+    """Start, stop or look at the server.
+
+    It keeps the sweeps and hands out trials. On one machine you need none of this: the first
+    command that needs the server starts it, and it ends by itself when idle. Alone, this shows
+    its status. The environment decides where it lives: OPENSWEEP_HOME, OPENSWEEP_DATABASE_URL,
+    OPENSWEEP_REDIS_URL.
+    """
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(status)
+
+
+def listen_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    port = click.IntRange(1, 65535)
+    for option in (
+        click.option("--redis-port", type=port, metavar="PORT", help="Of the embedded Valkey."),
+        click.option("--port", type=port, metavar="PORT", help="Default: 8080, or a free one."),
+        click.option(
+            "--host",
+            default=_LOCAL[0],
+            show_default=True,
+            metavar="ADDRESS",
+            help="Address to listen at; 0.0.0.0 lets other machines in.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@server.command(epilog="\b\nExample:\n  sweep server start --host 0.0.0.0 --port 8080")
+@listen_options
+def start(host: str, port: int | None, redis_port: int | None) -> None:
+    """Start the server in the background.
+
+    It stays until `sweep server stop`, and starts again after a reboot only if something (systemd,
+    say) does it.
+    """
+    from opensweep.local import Settings, start_server
+
+    settings = Settings.from_env()
+    url = start_server(settings, host=host, port=port, redis_port=redis_port)
+    click.echo(f"the server answers at {click.style(url, bold=True)} (home {settings.home})")
+    for line in _how_to_join(settings, host, url):
+        connection.say(line)
+
+
+def _how_to_join(settings: Settings, host: str, url: str) -> list[str]:
+    if host in _LOCAL:
+        return ["other machines cannot reach it: for them, start it with --host 0.0.0.0"]
+    port = url.rpartition(":")[2]
+    return [
+        "on each other machine:",
+        f"  export OPENSWEEP_URL=http://{socket.gethostname()}:{port}",
+        f"  export OPENSWEEP_API_KEY=…      the content of {settings.home / 'api_key'}",
+    ]
+
+
+@server.command(epilog="\b\nExample:\n  sweep server run --host 0.0.0.0      (under systemd, say)")
+@listen_options
+def run(host: str, port: int | None, redis_port: int | None) -> None:
+    """Be the server, in the foreground, until Ctrl-C or SIGTERM."""
+    from opensweep.local import run_server
+
+    run_server(host=host, port=port, redis_port=redis_port)
+
+
+@server.command(epilog="\b\nExample:\n  sweep server stop")
+@options.json_option('{"stopped": …}')
+def stop(as_json: bool) -> None:
+    """Stop this machine's server.
+
+    Nothing is lost: agents keep their results until a server answers again, and a sweep goes on
+    where it was.
+    """
+    from opensweep.local import stop_server
+
+    stopped = stop_server()
+    if as_json:
+        options.print_json({"stopped": stopped})
+    elif stopped:
+        click.echo("the server is stopped")
+    else:
+        connection.say("no server runs here")
+
+
+@server.command(epilog="\b\nExample:\n  sweep server status --json")
+@options.json_option("what is known of it")
+def status(as_json: bool = False) -> int:
+    """Show whether the server runs, and where.
+
+    Ends with 1 when none does.
+    """
+    known = known_server()
+    if as_json:
+        options.print_json(known)
+    elif not known["running"]:
+        click.echo(f"no server answers at {known['url']}" if known.get("url") else _NONE)
+    else:
+        click.echo(f"the server answers at {click.style(known['url'], bold=True)}")
+        for label, value in (
+            ("version", known.get("version")),
+            ("home", known.get("home")),
+            ("pid", known.get("pid")),
+            ("since", _text.ago(known.get("started"), time.time())),
+        ):
+            if value not in (None, _text.NOTHING):
+                click.echo(f"  {label:<8} {value}")
+    return 0 if known["running"] else 1
+
+
+_NONE = "no server runs here; the first command that needs it starts it"
+
+
+def known_server() -> dict[str, Any]:
+    """{running, url, version, …}: of the server that OPENSWEEP_URL names, else the local one."""
+    from opensweep.local import Settings, find_server, server_status
+
+    settings = Settings.from_env()
+    client = find_server(settings)
+    note: dict[str, Any] = {} if settings.url else server_status(settings) or {}
+    if client is None:
+        url = settings.url or note.get("url")
+        return {
+            "running": False,
+            "url": url,
+            **({} if settings.url else {"home": str(settings.home)}),
+        }
+    with client:
+        health = client.healthy() or {}
+    return {"running": True, "url": client.url, **health, **note}

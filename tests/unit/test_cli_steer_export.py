@@ -1,0 +1,143 @@
+"""`sweep pause`, `resume`, `stop`, `cancel` and `export`, against a server that speaks the API."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli_world import KEY, World, serving, sweep, trial
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
+    with serving() as made:
+        monkeypatch.setenv("OPENSWEEP_URL", made.url)
+        monkeypatch.setenv("OPENSWEEP_API_KEY", KEY)
+        monkeypatch.setenv("OPENSWEEP_HOME", str(tmp_path / "home"))
+        monkeypatch.chdir(tmp_path)
+        trials = [
+            trial("abc12345", 1, summary={"val/acc": 0.91, "plot": {"_type": "image"}}),
+            trial("abc12345", 2, state="failed", objective=None, reason="error", detail='a, "b"'),
+            trial("abc12345", 3, objective="NaN", config={"lr": 1, "flag": True, "dims": [1, 2]}),
+            trial("abc12345", 4, state="running", ended=None, objective=None, reason=None),
+        ]
+        made.add("abc12345", trials)
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("action", "state", "words"),
+    [
+        ("pause", "paused", "`sweep resume abc12345` goes on"),
+        ("stop", "stopping", "1 running trial may end, no new one starts"),
+        ("cancel", "canceled", "1 running trial being killed"),
+    ],
+)
+def test_orders(world: World, action: str, state: str, words: str) -> None:
+    result = sweep(action, "abc12345")
+    assert result.exit_code == 0
+    assert f"sweep abc12345 is {state}: " in result.stdout
+    assert words in result.stdout
+    assert world.orders == [("abc12345", action)]
+
+
+def test_orders_as_json(world: World) -> None:
+    sweep("pause", "abc12345")
+    assert json.loads(sweep("resume", "abc12345", "--json").stdout)["state"] == "running"
+
+
+@pytest.mark.parametrize("action", ["pause", "stop", "cancel"])
+def test_a_sweep_that_is_over_takes_no_orders(world: World, action: str) -> None:
+    world.sweeps["abc12345"]["state"] = "finished"
+    result = sweep(action, "abc12345")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"error: sweep abc12345 is finished: it is over, there is nothing to {action}.\n"
+    )
+
+
+def test_csv(world: World) -> None:
+    result = sweep("export", "abc12345", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert [row["number"] for row in rows] == ["1", "2", "3", "4"]
+    first, second, third, fourth = rows
+    assert first["config.lr"] == "0.1"
+    assert first["config.optimizer.name"] == "adam"
+    assert first["summary.val/acc"] == "0.91"
+    assert first["started"] == "1970-01-01T00:16:41.000+00:00"
+    assert first["duration_s"] == "10.0"
+    assert second["objective"] == ""
+    assert second["detail"] == 'a, "b"'
+    assert (third["objective"], third["config.flag"]) == ("nan", "true")
+    assert third["config.dims"] == "[1, 2]"
+    assert (fourth["state"], fourth["ended"]) == ("running", "")
+    assert "summary.plot._type" in first
+
+
+def test_json(world: World, tmp_path: Path) -> None:
+    result = sweep("export", "abc12345", "--format", "json", "-o", "out.json")
+    assert result.stdout == ""
+    assert "4 trials written to out.json" in result.stderr
+    assert len(json.loads((tmp_path / "out.json").read_text())) == 4
+    assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
+
+
+def test_parquet(world: World, tmp_path: Path) -> None:
+    import pyarrow.parquet
+
+    result = sweep("export", "abc12345", "--format", "parquet")
+    assert "written to abc12345.parquet" in result.stderr
+    table = pyarrow.parquet.read_table(tmp_path / "abc12345.parquet").to_pydict()
+    assert table["number"] == [1, 2, 3, 4]
+    assert table["config.lr"] == [0.1, 0.05, 1.0, 0.025]
+    assert table["config.flag"] == [None, None, True, None]
+    assert table["config.dims"] == [None, None, "[1, 2]", None]
+    assert table["objective"][0] == 0.91
+    assert table["objective"][1] is None
+
+
+def test_parquet_without_pyarrow(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    result = sweep("export", "abc12345", "--format", "parquet")
+    assert result.exit_code == 2
+    assert "-m pip install pyarrow" in result.stderr
+
+
+def test_an_output_that_cannot_be_written(world: World) -> None:
+    result = sweep("export", "abc12345", "-o", "no/such/folder/x.csv")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "error: cannot write no/such/folder/x.csv: No such file or directory.\n"
+    )
+
+
+def test_optuna(world: World, tmp_path: Path) -> None:
+    import optuna
+
+    world.trials["abc12345"] = [
+        trial("abc12345", 1),
+        trial("abc12345", 2, state="failed", objective=None, reason="error"),
+        trial("abc12345", 3, state="running", ended=None, objective=None),
+    ]
+    world.histories["abc12345-1"] = [
+        {"_step": 0, "_timestamp": 1.0, "val/acc": 0.5},
+        {"_step": 1, "_timestamp": 2.0, "val/acc": "NaN"},
+        {"_step": 2, "_timestamp": 3.0, "val/acc": 0.91},
+    ]
+    result = sweep("export", "abc12345", "--format", "optuna")
+    assert result.exit_code == 0, result.stderr
+    assert "2 trials written to abc12345.db; 1 that are not over were left out" in result.stderr
+    assert "storage='sqlite:///abc12345.db'" in result.stderr
+    study = optuna.load_study(study_name="abc12345", storage=f"sqlite:///{tmp_path}/abc12345.db")
+    assert [each.state.name for each in study.trials] == ["COMPLETE", "FAIL"]
+    assert study.best_params == {"lr": 0.1, "optimizer.name": "adam"}
+    assert study.trials[0].intermediate_values == {0: 0.5, 2: 0.91}
+
+    again = sweep("export", "abc12345", "--format", "optuna")
+    assert again.exit_code == 2
+    assert "holds a study 'abc12345' already" in again.stderr
