@@ -12,6 +12,7 @@ Must never import `opensweep` (nothing does); it reads its files.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -95,7 +96,8 @@ def _make(folder: Path, files: Mapping[str, bytes]) -> None:
                 if not folder.exists():
                     raise
                 if not _complete(folder, files):  # what is left of one that was cleaned away
-                    os.rename(folder, f"{fresh}.old")
+                    with contextlib.suppress(FileNotFoundError):  # another agent was quicker
+                        os.rename(folder, f"{fresh}.old")
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.rmtree(f"{fresh}.old", ignore_errors=True)
