@@ -134,7 +134,10 @@ def _trial(found: Services, trial_id: str) -> dict[str, Any]:
 
 
 async def history(request: Request) -> Response:
-    """GET /api/runs/{id}/history?keys=a,b: {"rows": [{"_step", "_timestamp", …}]}."""
+    """GET /api/runs/{id}/history?keys=a,b: {"rows": [{"_step", "_timestamp", …}]}.
+
+    With keys: the rows that have at least one of them, and of each those only.
+    """
     found = services(request)
     keys = Fields(request.query_params).optional_text("keys")
     wanted = None if keys is None else [key for key in keys.split(",") if key]
@@ -146,6 +149,7 @@ def _history(found: Services, run_id: str, keys: list[str] | None) -> Response:
     rows = [
         {"_step": step, "_timestamp": when, **row}
         for step, when, row in found.store.history(run_id, keys).rows()
+        if row or keys is None
     ]
     return json_response({"rows": rows})  # written in this thread too: it may be long
 

@@ -134,9 +134,10 @@ class Client:
         return self._object("GET", f"/api/trials/{_part(trial_id)}")
 
     def history(self, run: str, keys: Sequence[str] | None = None) -> list[dict[str, Any]]:
-        """A run's logged rows by step, each with `_step` and `_timestamp`; all keys, or `keys`.
+        """A run's logged rows by step, each with `_step` and `_timestamp`.
 
-        Keys with a comma in them can only be had by asking for all.
+        With `keys`: of each row those only, and no row that has none of them. Keys with a comma
+        in them can only be had by asking for all.
         """
         query = {"keys": ",".join(keys) if keys is not None else None}
         answer = self._object("GET", f"/api/runs/{_part(run)}/history", query=query)
