@@ -1,0 +1,316 @@
+"""Run: what a script holds while it is tracked. Steps and commits as W&B counts them.
+
+Puts the parts together and keeps no rule of its own: journal.py records, config.py and summary.py
+are what the script reads and writes, ending.py sees to a clean end, terminal.py shows it.
+active.py makes runs.
+"""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+import time
+from types import TracebackType
+from typing import Any, Mapping, NamedTuple, Sequence
+
+from logging_core import ending, terminal
+from logging_core.config import Config
+from logging_core.console import ConsoleCapture
+from logging_core.errors import UsageError
+from logging_core.folder import RunFolder
+from logging_core.journal import Journal
+from logging_core.records import ConfigUpdate, MetadataUpdate, MetricDefined, SummaryUpdate
+from logging_core.summary import KINDS, Summary
+from logging_core.values import flatten, plain
+
+NOT_YET = frozenset(
+    [
+        *("alert", "finish_artifact", "link_artifact", "link_model", "log_artifact", "log_code"),
+        *("log_model", "mark_preempting", "restore", "save", "unwatch", "upsert_artifact"),
+        *("use_artifact", "use_model", "watch"),
+    ]
+)
+
+
+class RunInfo(NamedTuple):
+    """Who a run is; what run.json says, or the script said in init()."""
+
+    id: str
+    name: str
+    project: str
+    entity: str = ""
+    sweep_id: str = ""
+    notes: str = ""
+    group: str = ""
+    job_type: str = ""
+    tags: tuple[str, ...] = ()
+    resumed: bool = False
+
+
+class Run:
+    """One tracked run. Made by `opensweep.init()`; a context manager; thread-safe.
+
+    A run without a writer (mode "disabled", a rank other than 0, a forked child) has the config
+    and everything else, and records nothing.
+    """
+
+    def __init__(
+        self,
+        info: RunInfo,
+        *,
+        config: Config,
+        folder: RunFolder | None,
+        journal: Journal,
+        console: ConsoleCapture | None = None,
+        metric: str = "",
+        silent: bool = False,
+    ) -> None:
+        self._info = info
+        self._folder = folder
+        self._journal = journal
+        self._summary = Summary(journal.fold.summary, self._set_summary)
+        self._config = config
+        config.attach(self._config_changed, journal.warn_once)
+        self._console = console
+        self._metric = metric
+        self._silent = silent
+        self._started = time.time()
+        self._ending: ending.Ending | None = None
+        self._temporary: str | None = None
+
+    # -- who it is ---------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        return self._info.id
+
+    @property
+    def name(self) -> str:
+        return self._info.name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._describe(name=str(name))
+
+    @property
+    def notes(self) -> str:
+        return self._info.notes
+
+    @notes.setter
+    def notes(self, notes: str) -> None:
+        self._describe(notes=str(notes))
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        return self._info.tags
+
+    @tags.setter
+    def tags(self, tags: Sequence[str]) -> None:
+        self._describe(tags=tuple(map(str, tags)))
+
+    @property
+    def project(self) -> str:
+        return self._info.project
+
+    @property
+    def entity(self) -> str:
+        return self._info.entity
+
+    @property
+    def group(self) -> str:
+        return self._info.group
+
+    @property
+    def job_type(self) -> str:
+        return self._info.job_type
+
+    @property
+    def sweep_id(self) -> str | None:
+        """The sweep that this run is a trial of, if any."""
+        return self._info.sweep_id or None
+
+    @property
+    def resumed(self) -> bool:
+        """Whether an earlier attempt wrote to this run: look into `checkpoint_dir`."""
+        return self._info.resumed
+
+    @property
+    def disabled(self) -> bool:
+        """Whether this object records nothing (see the class)."""
+        return not self._journal.records
+
+    @property
+    def url(self) -> str | None:
+        """None: as for an offline run of W&B, the script does not know where it will be shown."""
+        return None
+
+    @property
+    def start_time(self) -> float:
+        """Seconds since 1970, UTC."""
+        return self._started
+
+    @property
+    def step(self) -> int:
+        """The step that the next log() without one of its own goes to."""
+        return self._journal.step
+
+    @property
+    def config(self) -> Config:
+        return self._config
+
+    @property
+    def summary(self) -> Summary:
+        return self._summary
+
+    @property
+    def dir(self) -> str:
+        """The folder for files that belong to the run."""
+        return str(self._folder.files) if self._folder else self._scratch()
+
+    @property
+    def checkpoint_dir(self) -> str:
+        """A folder that outlives this attempt: what is saved here, a retry of the trial finds."""
+        return str(self._folder.checkpoints) if self._folder else self._scratch()
+
+    def _scratch(self) -> str:
+        # A run that records nothing still gives a script somewhere to save to.
+        if self._temporary is None:
+            self._temporary = tempfile.mkdtemp(prefix="opensweep-")
+            atexit.register(shutil.rmtree, self._temporary, ignore_errors=True)
+        return self._temporary
+
+    # -- history -----------------------------------------------------------------------------
+
+    def log(
+        self,
+        data: Mapping[str, Any],
+        step: int | None = None,
+        commit: bool | None = None,
+    ) -> None:
+        """Record metrics at the current step.
+
+        Without `step`, each call completes a step and the next goes to the one after, unless
+        `commit=False`: then the next call adds to it. With `step`, the row stays open for more
+        until a later step comes, unless `commit=True`; a step that went by is warned about and
+        dropped. What was logged survives a kill -9 as soon as this returns.
+
+        Raises UsageError (also a ValueError) when `data` is no mapping or the run has finished.
+        """
+        self._journal.log(data, step, commit)
+
+    def define_metric(
+        self,
+        name: str,
+        step_metric: Any = None,
+        step_sync: bool | None = None,
+        hidden: bool | None = None,
+        summary: str | None = None,
+        goal: str | None = None,
+        overwrite: bool | None = None,
+    ) -> MetricDefined:
+        """Say how a metric, or every one that a glob such as "val/*" names, is summarised.
+
+        `summary`: min, max, mean, last, first, best, copy or none, several with commas; `goal`
+        (minimize | maximize) says what best means. `step_metric` is the metric's x axis; unless
+        `step_sync` is False, rows without it get its last value. Raises UsageError.
+        """
+        kinds = tuple(part.strip().lower() for part in (summary or "").split(",") if part.strip())
+        unknown = [kind for kind in kinds if kind not in KINDS]
+        if not isinstance(name, str) or not name:
+            raise UsageError(f"define_metric() takes the name of a metric, not {name!r}")
+        if unknown:
+            raise UsageError(
+                f"define_metric({name!r}): summary {unknown[0]!r} is none of {', '.join(KINDS)}"
+            )
+        if goal not in (None, "minimize", "maximize"):
+            raise UsageError(f"define_metric({name!r}): goal {goal!r} is not minimize or maximize")
+        x_axis = getattr(step_metric, "name", step_metric)
+        sync = bool(x_axis) if step_sync is None else step_sync
+        defined = MetricDefined(
+            name, x_axis, bool(x_axis) and sync, bool(hidden), kinds, goal, bool(overwrite)
+        )
+        self._journal.define(defined)
+        return defined
+
+    # -- the rest of the record --------------------------------------------------------------
+
+    def _set_summary(self, values: dict[str, Any], removed: Sequence[str]) -> None:
+        self._journal.record(SummaryUpdate(flatten(values), tuple(removed)))
+
+    def _config_changed(self, key: str) -> None:
+        value = self._config[key]
+        value = value.as_dict() if isinstance(value, Config) else value
+        self._journal.record(ConfigUpdate({key: plain(value, self._journal.warn_once)}))
+
+    def _describe(self, **said: Any) -> None:
+        self._info = self._info._replace(**said)
+        self._journal.record(MetadataUpdate(said))
+
+    # -- the end -----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Watch for the end of the process, and keep what is printed. init() calls this."""
+        self._ending = ending.Ending(self._finish)
+        self._ending.install()
+        if self._console is not None:
+            try:
+                self._console.start()
+            except OSError as error:
+                self._journal.warn_once(f"what is printed is not kept: {error}")
+
+    def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
+        """The run is over: complete the open step, record the exit code, show the summary.
+
+        Further calls do nothing.
+        """
+        if quiet:
+            self._silent = True
+        self._finish(exit_code or 0)
+
+    def _finish(self, exit_code: int) -> None:
+        if not self._journal.close(exit_code):
+            return
+        if self._ending is not None:
+            self._ending.remove()
+        if self._journal.records:
+            self._report(exit_code)
+        if self._console is not None:
+            self._console.stop()
+
+    def _report(self, exit_code: int) -> None:
+        summary = self._journal.fold.summary
+        if self._metric and exit_code == 0 and self._metric not in summary:
+            logged = ", ".join(sorted(summary)) or "nothing"
+            terminal.warn(f"the objective {self._metric!r} was never logged; logged: {logged}")
+        if self._silent:
+            return
+        report = terminal.end_report(self._journal.curves(), summary)
+        if report:
+            terminal.say("\n" + report + "\n")
+        terminal.say(f"run {self.id} is kept in {self._folder and self._folder.path}")
+
+    def forked(self) -> None:
+        """Called in a forked child: the files are the parent's."""
+        self._journal.abandon()
+        if self._ending is not None:
+            self._ending.remove()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self._finish(ending.exit_code_of(error))
+
+    def __repr__(self) -> str:
+        return f"<Run {self.id} at step {self.step}>"
+
+    def __getattr__(self, name: str) -> Any:
+        if name in NOT_YET:
+            raise AttributeError(f"opensweep's Run does not have {name} yet")
+        raise AttributeError(f"Run has no attribute {name!r}")

@@ -1,0 +1,122 @@
+"""What the user sees: a few lines at the start, sparklines and the summary at the end; warnings.
+
+Everything goes to stderr, each line behind "opensweep: ". Formatting only: what is shown comes
+from run.py. A terminal that cannot show a character gets a "?" instead, never an error.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Any, Iterable, Mapping, Sequence
+
+BARS = "▁▂▃▄▅▆▇█"
+WIDTH = 40  # points in a sparkline
+MAX_ROWS = 30  # metrics shown at the end; the rest is counted
+_KEPT = 2 * WIDTH
+
+
+def say(text: str) -> None:
+    """Print `text`, every line of it prefixed."""
+    stream = sys.stderr
+    if stream is None:
+        return
+    lines = "".join(f"opensweep: {line}".rstrip() + "\n" for line in text.split("\n"))
+    try:
+        stream.write(lines)
+        stream.flush()
+    except UnicodeEncodeError:
+        stream.write(lines.encode("ascii", "replace").decode("ascii"))
+    except (OSError, ValueError):
+        return  # stderr is closed: there is nobody to tell
+
+
+def warn(text: str) -> None:
+    say("WARNING " + text)
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """The finite ones of `values`, lowest to highest as ▁ to █; "" when there is none."""
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return ""
+    low, high = min(finite), max(finite)
+    span = high - low
+    # A span that overflows (or is zero) has no steps to show.
+    step = (len(BARS) - 1) / span if 0 < span < math.inf else 0.0
+    return "".join(BARS[min(round((value - low) * step), len(BARS) - 1)] for value in finite)
+
+
+def thin(values: Sequence[float], width: int = WIDTH) -> list[float]:
+    """At most `width` of the values, evenly spread, the first and the last among them."""
+    if len(values) <= width:
+        return list(values)
+    return [values[round(i * (len(values) - 1) / (width - 1))] for i in range(width)]
+
+
+def end_report(curves: Mapping[str, Sequence[float]], summary: Mapping[str, Any]) -> str:
+    """ "Run history" and "Run summary", keys right-justified, as W&B lays them out."""
+    history = [(name, sparkline(thin(curves[name]))) for name in sorted(curves)]
+    values = [(name, _shown(summary[name])) for name in sorted(summary)]
+    blocks = []
+    for title, rows in (("Run history:", history), ("Run summary:", values)):
+        shown = [(name, text) for name, text in rows if text and not name.startswith("_")]
+        if shown:
+            blocks.append("\n".join([title, *_grid(shown[:MAX_ROWS])]))
+            if len(shown) > MAX_ROWS:
+                blocks[-1] += f"\n… and {len(shown) - MAX_ROWS} more"
+    return "\n\n".join(blocks)
+
+
+def _grid(rows: Sequence[tuple[str, str]]) -> Iterable[str]:
+    width = max(len(name) for name, _ in rows)
+    return [f"{name:>{width}} {text}" for name, text in rows]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        parts = {kind: _shown(part) for kind, part in value.items()}
+        return ", ".join(f"{kind} {part}" for kind, part in parts.items() if part)
+    if isinstance(value, str):
+        return value if len(value) <= 20 else value[:20] + "..."
+    if isinstance(value, float):
+        return str(round(value, 5)) if abs(value) >= 1e-3 or value == 0 else f"{value:.5g}"
+    if isinstance(value, (bool, int)):
+        text = str(value)
+        return text if len(text) <= 40 else text[:37] + "..."
+    return ""
+
+
+class Samples:
+    """An evenly spread sample of the rows of one shape: at most 2 x WIDTH, whatever their number.
+
+    The caller counts `left` down for every row and calls `keep` when it reaches 0.
+    """
+
+    __slots__ = ("left", "points", "stride")
+
+    def __init__(self) -> None:
+        self.left = 1
+        self.stride = 1
+        self.points: list[tuple[int, Mapping[str, Any]]] = []
+
+    def keep(self, step: int, row: Mapping[str, Any]) -> None:
+        self.points.append((step, row))
+        if len(self.points) >= _KEPT:
+            del self.points[1::2]
+            self.stride *= 2
+        self.left = self.stride
+
+
+def curves(samples: Iterable[Samples]) -> dict[str, list[float]]:
+    """Every numeric metric's sampled values, by step."""
+    found: dict[str, list[tuple[int, float]]] = {}
+    for one in samples:
+        for step, row in one.points:
+            for name, value in row.items():
+                if type(value) in (int, float):
+                    try:
+                        found.setdefault(name, []).append((step, float(value)))
+                    except OverflowError:
+                        continue  # an int beyond the range of floats
+    return {name: [value for _, value in sorted(points)] for name, points in found.items()}
