@@ -117,11 +117,12 @@ def override(text: str, values: dict[str, str], *, path: str | None = None) -> s
         load_spec(text, path=path)  # says what is wrong, and on which line
         raise SpecError("it is no mapping of keys to values.", path=path)
     nodes = {key.value: value for key, value in root.value}
-    spans = [
-        (node.start_mark.index, node.end_mark.index, f" {json.dumps(values[key])}")
-        for key, node in nodes.items()
-        if key in values
-    ]
+    spans = []
+    for key in values.keys() & nodes.keys():
+        start, end = nodes[key].start_mark.index, nodes[key].end_mark.index
+        blank = "" if text[start - 1].isspace() else " "  # `name:` without a value
+        newline = "\n" if text[start:end].endswith("\n") else ""  # a block of several lines
+        spans.append((start, end, f"{blank}{json.dumps(values[key])}{newline}"))
     missing = {key: json.dumps(value) for key, value in values.items() if key not in nodes}
     if root.flow_style:
         start = root.start_mark.index + 1
@@ -149,7 +150,8 @@ def check(file: str, text: str, *, program_here: bool) -> SweepSpec:
             check_program(spec.command, spec.program, origin=origin(file))
         except UsageError as error:
             raise UsageError(
-                f"{error} (If trials run on other machines only: --program-elsewhere.)"
+                f"{str(error).rstrip('.')}. (If trials run on other machines only: "
+                "--program-elsewhere.)"
             ) from None
     return spec
 

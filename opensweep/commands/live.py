@@ -144,7 +144,8 @@ def picture(
 
 def _head(status: Mapping[str, Any], now: float) -> Text:
     head = Text(str(status["id"]), style="bold")
-    head.append(f"  {status.get('name') or ''}  {report.aim(status)}  ", style="not bold")
+    head.append(f" {report.own_name(status)}".rstrip(), style="not bold")
+    head.append(f"  {report.aim(status)}  ", style="not bold")
     head.append(str(status["state"]), style=_text.COLOURS.get(status["state"], ""))
     begun = status.get("started")
     elapsed = status.get("elapsed_s")

@@ -26,8 +26,13 @@ def over(status: Mapping[str, Any]) -> bool:
 
 def title(status: Mapping[str, Any]) -> str:
     """`k3j9x2ab digits: bayes, maximize val/acc`."""
-    name = f" {status['name']}" if status.get("name") else ""
+    name = f" {own_name(status)}" if own_name(status) else ""
     return f"{click.style(status['id'], bold=True)}{name}: {aim(status)}"
+
+
+def own_name(status: Mapping[str, Any]) -> str:
+    """The sweep's name; "" when it has none but its id."""
+    return "" if status.get("name") in (None, status["id"]) else str(status["name"])
 
 
 def aim(status: Mapping[str, Any]) -> str:

@@ -29,7 +29,7 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
     "  sweep server stop",
 )
 @click.pass_context
-def server(ctx: click.Context) -> None:
+def server(ctx: click.Context) -> int | None:
     """Start, stop or look at the server.
 
     It keeps the sweeps and hands out trials. On one machine you need none of this: the first
@@ -37,8 +37,10 @@ def server(ctx: click.Context) -> None:
     its status. The environment decides where it lives: OPENSWEEP_HOME, OPENSWEEP_DATABASE_URL,
     OPENSWEEP_REDIS_URL.
     """
-    if ctx.invoked_subcommand is None:
-        ctx.invoke(status)
+    if ctx.invoked_subcommand is not None:
+        return None
+    code: int = ctx.invoke(status)
+    return code
 
 
 def listen_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -150,12 +152,7 @@ def known_server() -> dict[str, Any]:
     client = find_server(settings)
     note: dict[str, Any] = {} if settings.url else server_status(settings) or {}
     if client is None:
-        url = settings.url or note.get("url")
-        return {
-            "running": False,
-            "url": url,
-            **({} if settings.url else {"home": str(settings.home)}),
-        }
+        return {"running": False, "url": settings.url or note.get("url")}
     with client:
         health = client.healthy() or {}
     return {"running": True, "url": client.url, **health, **note}

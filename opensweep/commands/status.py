@@ -52,7 +52,7 @@ def ls(state: str | None, as_json: bool) -> None:
             _text.number((row.get("best") or {}).get("objective")),
             str(sum(int(agent.get("slots") or 0) for agent in row.get("agents") or [])),
             _text.ago(row.get("created"), now),
-            row.get("name") or _text.NOTHING,
+            report.own_name(row) or _text.NOTHING,
             report.aim(row),
         ]
         for row in sweeps
