@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import time
 from types import TracebackType
-from typing import Any, Mapping, NamedTuple, Sequence
+from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 from logging_core import ending, terminal
 from logging_core.config import Config
@@ -77,6 +77,7 @@ class Run:
         self._silent = silent
         self._started = time.time()
         self._ending: ending.Ending | None = None
+        self._on_finish: Callable[[Run], None] = lambda _run: None
         self._temporary: str | None = None
 
     # -- who it is ---------------------------------------------------------------------------
@@ -249,8 +250,9 @@ class Run:
 
     # -- the end -----------------------------------------------------------------------------
 
-    def start(self) -> None:
+    def start(self, *, on_finish: Callable[[Run], None]) -> None:
         """Watch for the end of the process, and keep what is printed. init() calls this."""
+        self._on_finish = on_finish
         self._ending = ending.Ending(self._finish)
         self._ending.install()
         if self._console is not None:
@@ -277,6 +279,7 @@ class Run:
             self._report(exit_code)
         if self._console is not None:
             self._console.stop()
+        self._on_finish(self)
 
     def _report(self, exit_code: int) -> None:
         summary = self._journal.fold.summary

@@ -1,0 +1,100 @@
+"""opensweep: hyperparameter sweeps and run tracking on your own machines.
+
+    import opensweep
+
+    run = opensweep.init()
+    for epoch in range(10):
+        run.log({"val/loss": train(run.config.lr)})
+
+`import opensweep as wandb` works for what is listed in `__all__`. This module runs in training
+processes, on Python 3.8 and with nothing installed: it imports nothing until it is used, and then
+the logger (logging_core) alone. The `sweep` command lives in this package's other modules.
+"""
+
+from __future__ import annotations
+
+import os as _os
+import sys as _sys
+
+TYPE_CHECKING = False  # as type checkers take it; `typing` itself is not imported for it
+if TYPE_CHECKING:
+    from typing import Any
+
+    from logging_core.active import Settings as Settings
+    from logging_core.active import define_metric as define_metric
+    from logging_core.active import finish as finish
+    from logging_core.active import init as init
+    from logging_core.active import log as log
+    from logging_core.active import login as login
+    from logging_core.config import Config
+    from logging_core.errors import Error as Error
+    from logging_core.errors import UsageError as UsageError
+    from logging_core.run import Run as Run
+    from logging_core.summary import Summary
+
+    config: Config
+    run: Run | None
+    summary: Summary
+
+__version__ = "0.1.0"
+
+# Installed, the packages behind this one lie in a private folder, so that their plain names are
+# not taken from others; it goes last on the path. In a checkout they lie beside this package.
+_rooms = _os.path.join(_os.path.dirname(_os.path.abspath(__file__)), "_rooms")
+if _os.path.isdir(_rooms) and _rooms not in _sys.path:
+    _sys.path.append(_rooms)
+
+# What is exported, and where the logger has it. tests/unit/test_logger_exports.py guards the list.
+_FUNCTIONS = {
+    "Settings": "active",
+    "define_metric": "active",
+    "finish": "active",
+    "init": "active",
+    "log": "active",
+    "login": "active",
+    "Error": "errors",
+    "UsageError": "errors",
+    "Run": "run",
+}
+_OF_THE_RUN = ("config", "run", "summary")
+
+__all__ = ["__version__", *_FUNCTIONS, *_OF_THE_RUN]
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    if name in _FUNCTIONS:
+        value = getattr(importlib.import_module("logging_core." + _FUNCTIONS[name]), name)
+        globals()[name] = value
+        return value
+    if name in _OF_THE_RUN:
+        # Looked up anew each time: they belong to whichever run is active.
+        active = importlib.import_module("logging_core.active")
+        run = active.active()
+        if name == "run":
+            return run
+        return active.BeforeInit(name) if run is None else getattr(run, name)
+    if name in _NOT_YET:
+        raise AttributeError(
+            f"opensweep.{name} is not there yet: opensweep's logger has {', '.join(_FUNCTIONS)}, "
+            f"{', '.join(_OF_THE_RUN)}"
+        )
+    raise AttributeError(f"module 'opensweep' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
+
+
+# Names of W&B's that a script may ask for.
+_NOT_YET = frozenset(
+    [
+        *("AlertLevel", "Api", "Artifact", "Audio", "Graph", "Histogram", "Html", "Image"),
+        *("Molecule", "Object3D", "Plotly", "Table", "Video", "agent", "alert", "controller"),
+        *("data_types", "keras", "lightgbm", "link_artifact", "log_artifact", "log_code"),
+        *("log_model", "mark_preempting", "plot", "plot_table", "restore", "save", "setup"),
+        *("sklearn", "sweep", "tensorboard", "unwatch", "use_artifact", "use_model", "watch"),
+        *("xgboost",),
+    ]
+)

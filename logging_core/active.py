@@ -1,0 +1,194 @@
+"""The run of this process: init(), and the module-level functions that go to it.
+
+`opensweep` re-exports what is here. init() decides from its arguments and the environment whether
+and where this process records: in the folder that the agent made, in one of its own, or (mode
+"disabled", another rank than 0, trouble with the disk) nowhere, with the config all the same.
+Neighbours: environment.py reads the variables, start.py opens folders, run.py is what is made.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Mapping, Sequence
+
+from logging_core import environment, start, terminal
+from logging_core.errors import UsageError
+from logging_core.records import MetricDefined
+from logging_core.run import Run
+
+_run: Run | None = None
+_run_pid = 0  # a forked child inherits `_run`, but it is no run of its own
+
+
+class Settings:
+    """W&B's settings, by keyword: those that have a meaning here are used (mode, console, silent,
+    quiet, project, entity, root_dir, run_id, run_name, run_notes, run_tags, run_group,
+    run_job_type, resume, reinit); the others are taken and change nothing."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.__dict__.update(settings)
+
+    def get(self, name: str) -> Any:
+        return self.__dict__.get(name)
+
+
+def init(
+    entity: str | None = None,
+    project: str | None = None,
+    dir: str | os.PathLike[str] | None = None,
+    id: str | None = None,
+    name: str | None = None,
+    notes: str | None = None,
+    tags: Sequence[str] | str | None = None,
+    config: Any = None,
+    config_exclude_keys: Sequence[str] | None = None,
+    config_include_keys: Sequence[str] | None = None,
+    allow_val_change: bool | None = None,
+    group: str | None = None,
+    job_type: str | None = None,
+    mode: str | None = None,
+    force: bool | None = None,
+    anonymous: Any = None,
+    reinit: bool | str | None = None,
+    resume: bool | str | None = None,
+    resume_from: str | None = None,
+    fork_from: str | None = None,
+    save_code: bool | None = None,
+    tensorboard: bool | None = None,
+    sync_tensorboard: bool | None = None,
+    monitor_gym: bool | None = None,
+    settings: Settings | Mapping[str, Any] | None = None,
+    magic: Any = None,
+) -> Run:
+    """Start tracking; returns the run, also available as `opensweep.run`.
+
+    Under `sweep agent` the config holds the trial's values, locked; `config` adds the script's
+    own. Without an agent the run gets a folder under ./opensweep (or `dir`, $OPENSWEEP_DIR).
+
+    Args:
+        config: a dict, an argparse.Namespace, a dataclass, or the path of a JSON or YAML file.
+        mode: "online" and "offline" record to the run folder; "disabled" records nothing.
+        reinit: with a run active, None or "return_previous" returns that run; True or
+            "finish_previous" finishes it first; "create_new" leaves it alone.
+        resume: with `id`: "allow" (or True, "auto") goes on with an earlier run of this id,
+            "must" raises UsageError if there is none, "never" if there is one.
+        entity, project, name, notes, tags, group, job_type: recorded with the run.
+        force, anonymous, save_code, magic, allow_val_change: W&B's; they change nothing here.
+
+    Raises UsageError for an argument that makes no sense, TypeError for one that does not exist.
+    """
+    global _run, _run_pid
+    del allow_val_change, force, anonymous, save_code, magic
+    given = settings if isinstance(settings, Settings) else Settings(**(settings or {}))
+    reinit = given.get("reinit") if reinit is None else reinit
+    if _run is not None and _run_pid == os.getpid() and reinit != "create_new":
+        if reinit not in (True, "finish_previous"):
+            return _run
+        _run.finish()
+    for argument, wanted in (
+        ("resume_from", resume_from),
+        ("fork_from", fork_from),
+        ("sync_tensorboard", sync_tensorboard or tensorboard),
+        ("monitor_gym", monitor_gym),
+    ):
+        if wanted:
+            terminal.warn(f"init({argument}=…) has no effect: opensweep does not do this yet")
+    run = start.open_run(
+        start.Asked(
+            entity=entity or given.get("entity"),
+            project=project or given.get("project"),
+            dir=dir or given.get("root_dir"),
+            id=id or given.get("run_id"),
+            name=name or given.get("run_name"),
+            notes=notes or given.get("run_notes"),
+            tags=(tags,) if isinstance(tags, str) else tuple(tags or given.get("run_tags") or ()),
+            group=group or given.get("run_group"),
+            job_type=job_type or given.get("run_job_type"),
+            mode=mode or given.get("mode"),
+            resume=given.get("resume") if resume is None else resume,
+            console=given.get("console"),
+            silent=bool(given.get("silent") or given.get("quiet")),
+            config=start.chosen(config, config_include_keys, config_exclude_keys),
+        ),
+        environment.read(),
+    )
+    run.start(on_finish=_forget)
+    _runs.add(run)
+    if reinit != "create_new" or _run is None:
+        _run, _run_pid = run, os.getpid()
+    return run
+
+
+def _forget(run: Run) -> None:
+    global _run
+    _runs.discard(run)
+    if _run is run:
+        _run = None
+
+
+def active() -> Run | None:
+    """The run that the module-level functions go to: `opensweep.run`."""
+    return _run
+
+
+def _needed(what: str) -> Run:
+    if _run is None:
+        raise UsageError(f"call opensweep.init() before opensweep.{what}")
+    return _run
+
+
+def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:
+    """Run.log of the active run."""
+    _needed("log()").log(data, step, commit)
+
+
+def define_metric(name: str, *args: Any, **kwargs: Any) -> MetricDefined:
+    """Run.define_metric of the active run."""
+    return _needed("define_metric()").define_metric(name, *args, **kwargs)
+
+
+def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
+    """Run.finish of the active run; nothing without one."""
+    if _run is not None:
+        _run.finish(exit_code, quiet)
+
+
+def login(*_args: Any, **_kwargs: Any) -> bool:
+    """True: there is no account to log in to. For scripts written for W&B."""
+    return True
+
+
+class BeforeInit:
+    """What `opensweep.config` and `opensweep.summary` are while no run is active."""
+
+    def __init__(self, name: str) -> None:
+        self.__dict__["_name"] = name
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _needed(f"{self._name}.{name}")
+
+    def __setattr__(self, name: str, _value: Any) -> None:
+        _needed(f"{self._name}.{name}")
+
+    def __getitem__(self, name: str) -> Any:
+        return _needed(f"{self._name}[{name!r}]")
+
+    def __setitem__(self, name: str, _value: Any) -> None:
+        _needed(f"{self._name}[{name!r}]")
+
+    def __repr__(self) -> str:
+        return f"<opensweep.{self._name}: call opensweep.init() first>"
+
+
+_runs: set[Run] = set()  # every run of this process that has not finished
+
+
+def _after_fork() -> None:
+    for run in _runs:
+        run.forked()
+    _runs.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)
