@@ -96,7 +96,15 @@ def deliver_abandoned(
             for result in outbox.pending():
                 if result.server != client.url:
                     continue
-                ship_rest(client, result, listener, give_up)
+                ship_rest(
+                    client,
+                    RunFolder(result.folder),
+                    result.trial_id,
+                    result.token,
+                    result.metric,
+                    listener,
+                    give_up,
+                )
                 if give_up.is_set():
                     return delivered
                 if deliver(client, outbox, result, listener, give_up) is not None:
@@ -106,15 +114,22 @@ def deliver_abandoned(
     return delivered
 
 
-def ship_rest(client: Client, result: Result, listener: Listener, give_up: threading.Event) -> None:
+def ship_rest(
+    client: Client,
+    folder: RunFolder,
+    trial_id: str,
+    token: int,
+    metric: str | None,
+    listener: Listener,
+    give_up: threading.Event,
+) -> None:
     """Sends what is not acknowledged yet of a dead attempt's run folder, if that is still there."""
-    folder = RunFolder(result.folder)
     if not folder.path.is_dir():
         return
     try:
-        shipper = Shipper(client, folder, result.trial_id, result.token, result.metric, listener)
+        shipper = Shipper(client, folder, trial_id, token, metric, listener, resume=True)
     except ValueError as error:
-        listener.warn(f"some of what {result.trial_id} logged was not delivered: {error}")
+        listener.warn(f"some of what {trial_id} logged was not delivered: {error}")
         return
     shipper.stop()
     shipper.drain(give_up)

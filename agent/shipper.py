@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from agent.digest import Digest
@@ -72,6 +73,8 @@ class Shipper:
         writer: the attempt's token.
         metric: name of the objective, None for none.
         listener: told when the server is away or back, and of warnings.
+        resume: an earlier agent may have sent some of it: go on where it was.
+        on_fenced: called, in the shipper's thread, when a newer attempt owns the trial.
 
     Attributes:
         digest: what the records amount to; complete after `stop`.
@@ -89,11 +92,15 @@ class Shipper:
         writer: int,
         metric: str | None,
         listener: Listener,
+        *,
+        resume: bool = False,
+        on_fenced: Callable[[], None] = lambda: None,
     ) -> None:
         self._client, self._run_id, self._writer = client, run_id, writer
-        self._listener = listener
+        self._listener, self._on_fenced = listener, on_fenced
         progress = Progress(folder.path, writer)
-        progress.load()
+        if resume:
+            progress.load()
         records = folder.records(writer)
         self.digest = Digest(records, metric, listener.warn)
         self._history = HistoryStream(records, progress, metric, listener.warn)
@@ -177,6 +184,7 @@ class Shipper:
             )
         except Fenced:
             self.fenced.set()
+            self._on_fenced()
             return False
         except (ServerUnreachable, StoreUnavailable, ConfigurationError) as error:
             self._listener.server_away(error)

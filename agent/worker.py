@@ -239,13 +239,17 @@ class SlotWorker(Worker):
 class Broker:
     """The Redis that the agent works with: checked once, then used by all its threads.
 
+    Args:
+        url: its address.
+        server_id: the server that must be using it; None: any.
+
     Raises:
         ConfigurationError, BrokerError: as `sweeps.protocol.connect.connect` says.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, server_id: str | None = None) -> None:
         self._url = url
-        connect(url).close()
+        connect(url, server_id=server_id).close()
         self._connection = self.open()
         self.live = Live(self._connection)
 

@@ -1,0 +1,414 @@
+"""One agent: runs trials of one sweep on all slots of one machine until there is nothing to do.
+
+Threads: one per slot (its RQ worker pops, and runs one attempt at a time), one that beats every
+3 s (beat.py), one that listens for the controller's call, one shipper per running attempt, one
+that delivers what dead agents left. The main thread handles signals and waits.
+
+With Redis away training goes on and results are delivered; slots wait. With the server away
+training goes on, records stay in the run folder and results in the outbox. Either is said once.
+An agent that is killed takes its trials with it (the warden does), and their leases run out.
+
+Prints nothing: whoever starts it gets events (agent/events.py). Neighbours: slots.py (which slot
+may take a trial), attempt.py (one trial), worker.py (the queue), policy.py (failures),
+signals.py (Ctrl-C).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import queue
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from agent.attempt import Attempt, End, Site
+from agent.beat import Heart
+from agent.delivery import deliver_abandoned
+from agent.devices import Slot, find_devices
+from agent.events import Ended, Event, Finishing, Started, Summary
+from agent.inject import inject_folder
+from agent.launch import check_program
+from agent.outbox import Outbox
+from agent.policy import FailurePolicy
+from agent.signals import Signals
+from agent.slots import Gate, SlotThread
+from agent.supervisor import Supervisor, sweep_stragglers
+from agent.voice import Voice
+from agent.worker import Broker, SlotWorker
+from sweeps.errors import ConfigurationError, NotFoundError
+from sweeps.protocol.client import Client
+from sweeps.spec import Goal, SweepSpec, spec_from_mapping
+from sweeps.trial import AttemptState, SweepState
+
+KILL_DELAY_S = 30.0
+_LAST_WORDS_S = 10.0
+"""Seconds that an agent that must end goes on trying to deliver its last results."""
+_HURRY_S = 2.0
+_SLOT_ENDED = 0
+_SCORES = (AttemptState.FINISHED, AttemptState.STOPPED)
+
+
+def _say_nothing(event: Event) -> None:
+    del event
+
+
+class Agent:
+    """Runs trials of a sweep on this machine.
+
+    Args:
+        client: the server.
+        sweep_id: which sweep.
+        on_event: told what happens (agent.events), from the agent's threads, one at a time.
+        count: end after so many trials; None: when the sweep is over.
+        slots, gpus, gpus_per_trial: see agent.devices.find_devices.
+        workdir: where the program is looked for first; None: the current folder.
+        forward_signals: pass SIGINT and SIGTERM on to the trials at once.
+        max_consecutive_failed_runs: end after so many failures in a row.
+        home: OPENSWEEP_HOME; None: from `environ`, else ~/.opensweep.
+        environ: the environment; None: this process's.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        sweep_id: str,
+        *,
+        on_event: Callable[[Event], None] = _say_nothing,
+        count: int | None = None,
+        slots: int | None = None,
+        gpus: str | None = None,
+        gpus_per_trial: int = 1,
+        workdir: str | Path | None = None,
+        forward_signals: bool = False,
+        max_consecutive_failed_runs: int | None = None,
+        home: str | Path | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self._environ = dict(os.environ if environ is None else environ)
+        self.client, self.sweep_id = client, sweep_id
+        self.host = socket.gethostname()
+        self.agent_id = f"{self.host[:40]}-{os.getpid()}-{uuid4().hex[:8]}"
+        self._home = Path(home or self._environ.get("OPENSWEEP_HOME") or "~/.opensweep")
+        self._home = self._home.expanduser().absolute()
+        self.voice = Voice(on_event)
+        self._workdir = None if workdir is None else Path(workdir).absolute()
+        self._devices = find_devices(
+            gpus=gpus,
+            gpus_per_trial=gpus_per_trial,
+            slots=slots,
+            owner=f"agent {self.agent_id} (pid {os.getpid()})",
+            environ=self._environ,
+        )
+        self._policy = FailurePolicy.from_environment(
+            self._environ, consecutive=max_consecutive_failed_runs
+        )
+        self._grace_s = _kill_delay(self._environ)
+        self._forward_signals = forward_signals
+        self.gate = Gate(count)
+        self.ending, self._abandon = threading.Event(), threading.Event()
+        self._lock = threading.RLock()
+        self._attempts: dict[int, Attempt] = {}
+        self._why, self._exit_code = "", 0
+        self._counts = dict.fromkeys(("finished", "stopped", "failed", "other"), 0)
+        self._best: tuple[str, float] | None = None
+        self._urgency = 0
+        self._deadline: float | None = None
+        self._given_back: tuple[str, float, bool] | None = None
+        self._messages: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._threads: list[SlotThread] = []
+        self._began = time.monotonic()
+
+    # -- the main thread ----------------------------------------------------------------------
+
+    def run(self) -> Summary:
+        """Works until the sweep is over, `count` is reached, too many trials fail, or a signal.
+
+        Call it from the main thread if signals are to be handled. Once.
+
+        Raises:
+            NotFoundError: no such sweep.
+            ServerError, BrokerError: the server or Redis is out of reach at the start.
+            UsageError: the program is not there, or cannot be run.
+        """
+        told = self.client.spec(self.sweep_id)
+        self._take_spec(spec_from_mapping(told["spec"]), told.get("origin") or {})
+        try:
+            self._connect()
+            with Signals(self._messages.put):
+                self._work()
+            return self._summary()
+        finally:
+            self._supervisor.close()
+            self._outbox.close()
+
+    def _take_spec(self, spec: SweepSpec, origin: Mapping[str, Any]) -> None:
+        """All that can be wrong on this machine is found before a trial is taken."""
+        program = check_program(
+            spec.command,
+            spec.program,
+            origin=origin,
+            environ=self._environ,
+            cwd=self._workdir,
+        )
+        inject = inject_folder(self._home)
+        try:
+            self._outbox = Outbox(self._home, self.agent_id)
+        except OSError as error:
+            raise ConfigurationError(
+                f"the folder {self._home} cannot be written: {error.strerror}. Set OPENSWEEP_HOME"
+                " to a folder with room that you may write to."
+            ) from error
+        self._supervisor = Supervisor(self.agent_id)
+        self._site = Site(
+            client=self.client,
+            supervisor=self._supervisor,
+            outbox=self._outbox,
+            listener=self.voice,
+            program=program,
+            inject=inject,
+            runs=self._home / "runs",
+            sweep_id=self.sweep_id,
+            project=spec.project,
+            entity=spec.entity,
+            metric=spec.metric.name if spec.metric else None,
+            maximize=spec.metric is not None and spec.metric.goal is Goal.MAXIMIZE,
+            agent_id=self.agent_id,
+            host=self.host,
+            grace_s=self._grace_s,
+            environ=self._environ,
+            abandon=self._abandon,
+        )
+
+    def _connect(self) -> None:
+        hello = self.client.handshake()
+        self._redis_url = self._environ.get("OPENSWEEP_REDIS_URL") or hello["redis_url"]
+        self.broker = Broker(self._redis_url, server_id=hello["server_id"])
+
+    def _work(self) -> None:
+        for note in self._devices.notes:
+            self.voice.warn(note)
+        sweep_stragglers()  # what a killed agent left may hold the memory of a GPU
+        leftovers = threading.Thread(target=self._deliver_leftovers, name="leftovers")
+        self._heart = Heart(self)
+        self._threads = [
+            SlotThread(self, slot, index) for index, slot in enumerate(self._devices.slots)
+        ]
+        threads = [leftovers, self._heart, *self._threads]
+        try:
+            for thread in threads:
+                thread.start()
+            self._wait_for_slots()
+        finally:
+            self._stop_taking()
+            self._give_back("the agent was ended", self._grace_s)
+            self._abandon.set()
+            for thread in (leftovers, *self._threads):
+                if thread.ident is not None:
+                    thread.join()
+            self._heart.stop()
+            self.broker.close()
+
+    def _wait_for_slots(self) -> None:
+        alive = len(self._threads)
+        while alive:
+            left = None if self._deadline is None else self._deadline - time.monotonic()
+            try:
+                message = self._messages.get(timeout=None if left is None else max(left, 0.0))
+            except queue.Empty:
+                self._abandon.set()
+                self._deadline = None
+                continue
+            if message == _SLOT_ENDED:
+                alive -= 1
+            else:
+                self._on_signal(message)
+
+    def _on_signal(self, number: int) -> None:
+        """Ctrl-C: no new trials; again: TERM them; a third time: KILL. SIGTERM: TERM at once."""
+        with self._lock:
+            attempts = list(self._attempts.values())
+        if self._forward_signals:
+            for attempt in attempts:
+                attempt.signal(number)
+        asked = number == signal.SIGINT
+        self._urgency = max(self._urgency + 1, 1 if asked else 2)
+        name = "Ctrl-C" if asked else signal.Signals(number).name
+        if self._urgency == 1:
+            self._end(f"{name}; again to stop the running trials", 128 + number, always=True)
+        elif self._urgency == 2:
+            self._end(f"{name}: the running trials are stopped and given back", 128 + number)
+            self._give_back(f"the agent got {name}", self._grace_s, preempted=not asked)
+            self._deadline = time.monotonic() + self._grace_s + _LAST_WORDS_S
+        else:
+            self._give_back(f"the agent got {name}", 0.0, preempted=not asked)
+            self._deadline = time.monotonic() + _HURRY_S
+
+    def _give_back(self, why: str, grace_s: float, *, preempted: bool = False) -> None:
+        with self._lock:
+            self._given_back = (why, grace_s, preempted)
+            attempts = list(self._attempts.values())
+        for attempt in attempts:
+            attempt.give_back(why, grace_s=grace_s, preempted=preempted)
+
+    def _deliver_leftovers(self) -> None:
+        delivered = deliver_abandoned(self.client, self._home, self.voice, self._abandon)
+        if delivered:
+            self.voice.warn(f"delivered {delivered} results of an agent that died on this machine")
+
+    # -- one trial (in a slot's thread) -------------------------------------------------------
+
+    def run_trial(self, slot: Slot, index: int, trial_id: str, token: int) -> None:
+        """Claims an attempt and runs it to its receipt. Does not raise."""
+        if not self._heart.claim(trial_id, token, index):
+            return
+        attempt = Attempt(self._site, slot, index, trial_id, token)
+        with self._lock:
+            self._attempts[index] = attempt
+            given_back = self._given_back
+        if given_back is not None:
+            why, grace_s, preempted = given_back
+            attempt.give_back(why, grace_s=grace_s, preempted=preempted)
+        try:
+            end = attempt.run(self._started)
+        except Exception as error:  # a fault of ours: the lease runs out, and the trial is retried
+            attempt.fence()
+            self.voice.warn(f"{trial_id} was given up here: {type(error).__name__}: {error}")
+            end = End(None)
+        with self._lock:
+            del self._attempts[index]
+        if end.receipt is not None:
+            self._heart.let_go(trial_id, token)
+        self._account(trial_id, end)
+
+    def _started(self, event: Started) -> None:
+        self.voice.say(event)
+        if self.gate.free:
+            # Until now the controller counted this attempt as one that waits for a slot.
+            self._heart.beat(ring=True)
+
+    def _account(self, trial_id: str, end: End) -> None:
+        outcome, receipt = end.outcome, end.receipt
+        if outcome is None or (receipt is not None and not receipt.recorded):
+            self.voice.warn(
+                f"{trial_id} belongs to another agent now: what it did here is not recorded"
+            )
+            self._counts["other"] += 1
+            return
+        with self._lock:
+            state = outcome.state.value
+            self._counts[state if state in self._counts else "other"] += 1
+            why = self._policy.ended(outcome, time.monotonic() - self._began)
+            if end.objective is not None and outcome.state in _SCORES:
+                best = end.objective if self._site.maximize else -end.objective
+                if self._best is None or best > self._best[1]:
+                    self._best = (trial_id, best)
+        self.voice.say(
+            Ended(
+                trial_id=trial_id,
+                outcome=outcome,
+                objective=end.objective,
+                seconds=end.seconds,
+                will_retry=receipt is not None and receipt.will_retry,
+                log=end.log,
+            )
+        )
+        if why is not None:
+            said = outcome.detail or outcome.reason.value
+            self._end(f"{why}. The last was {trial_id}: {said}; its output is in {end.log}", 1)
+
+    # -- what the threads ask and tell --------------------------------------------------------
+
+    def running(self) -> list[Attempt]:
+        with self._lock:
+            return list(self._attempts.values())
+
+    def workers(self) -> list[SlotWorker]:
+        workers = (thread.worker for thread in self._threads)
+        return [worker for worker in workers if worker is not None]
+
+    def info(self) -> dict[str, Any]:
+        """What `sweep status` shows of this agent."""
+        return {
+            "host": self.host,
+            "pid": os.getpid(),
+            "slots": len(self._devices.slots),
+            "devices": [slot.device for slot in self._devices.slots],
+            "running": [attempt.trial_id for attempt in self.running()],
+            "quarantined": [],
+        }
+
+    def slot_is_free(self) -> None:
+        self._heart.beat(ring=True)
+
+    def slot_ended(self) -> None:
+        self._messages.put(_SLOT_ENDED)
+
+    def sweep_is(self, state: SweepState) -> None:
+        if state.over:
+            self._end(f"the sweep is {state.value}", 0)
+
+    def sweep_is_gone(self, error: NotFoundError) -> None:
+        self._end(str(error), 1)
+
+    def connect_again(self) -> Broker | None:
+        """The Redis that the server uses by now, if that is another one. Raises OpensweepError."""
+        if self._environ.get("OPENSWEEP_REDIS_URL"):
+            return None
+        hello = self.client.handshake()
+        if hello["redis_url"] == self._redis_url:
+            return None
+        broker = Broker(hello["redis_url"], server_id=hello["server_id"])
+        self._redis_url = hello["redis_url"]
+        return broker
+
+    # -- its end ------------------------------------------------------------------------------
+
+    def _end(self, why: str, exit_code: int, *, always: bool = False) -> None:
+        """Takes no more trials. The first reason is the one that is told at the end."""
+        with self._lock:
+            first, running = not self._why, len(self._attempts)
+            if first:
+                self._why, self._exit_code = why, exit_code
+        self._stop_taking()
+        if (first and (running or exit_code)) or always:
+            self.voice.say(Finishing(why, running))
+
+    def _stop_taking(self) -> None:
+        self.gate.close()
+        self.ending.set()
+
+    def _summary(self) -> Summary:
+        best = self._best
+        value = None if best is None else best[1] if self._site.maximize else -best[1]
+        return Summary(
+            finished=self._counts["finished"],
+            stopped=self._counts["stopped"],
+            failed=self._counts["failed"],
+            other=self._counts["other"],
+            best_trial=None if best is None else best[0],
+            best_objective=value,
+            why=self._why or "it ran as many trials as --count says",
+            exit_code=self._exit_code,
+            undelivered=len(self._outbox.pending()),
+        )
+
+
+def _kill_delay(environ: Mapping[str, str]) -> float:
+    text = environ.get("WANDB_AGENT_KILL_DELAY", "").strip()
+    if not text:
+        return KILL_DELAY_S
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0.0 <= seconds < math.inf:
+        raise ConfigurationError(
+            f"WANDB_AGENT_KILL_DELAY is {text!r}; it must be a number of seconds."
+        )
+    return seconds

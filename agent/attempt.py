@@ -1,0 +1,401 @@
+"""One attempt at a trial on this machine: from the server's word that it may start to its receipt.
+
+    start (server) -> run folder -> process -> its end -> outbox -> rest of the records -> receipt
+
+`run` does all of that in the slot's thread. Meanwhile other threads may order it to stop, fence
+it, or give it back; each of those returns at once, and `run` ends soon after. An attempt that is
+fenced kills its process and records nothing. Nothing here speaks to Redis: agent.py claims before
+and lets go after.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from agent.classify import Exit, classify
+from agent.delivery import Receipt, deliver, ship_rest
+from agent.devices import Slot
+from agent.events import Started
+from agent.launch import Launch, Program, prepare
+from agent.outbox import Outbox, Result
+from agent.shipper import Backoff, Listener, Shipper
+from agent.supervisor import Process, Supervisor
+from logging_core.folder import RunFolder
+from sweeps.errors import (
+    ConfigurationError,
+    Fenced,
+    LaunchError,
+    NotFoundError,
+    ServerError,
+    StoreUnavailable,
+)
+from sweeps.protocol.client import Client
+from sweeps.protocol.live import Order
+from sweeps.trial import AttemptState, Outcome, Reason
+
+PREEMPTING = "preempting"
+"""A file in the run folder by which a script says that it is being taken away."""
+_TAIL_BYTES = 16 * 1024
+
+
+@dataclass(frozen=True)
+class Site:
+    """What all attempts of one agent share.
+
+    Attributes:
+        client, supervisor, outbox, listener: where things go.
+        program: how the sweep's command runs here.
+        inject: the folder that puts the logger into the training environment.
+        runs: where run folders are made.
+        sweep_id, project, entity: of the sweep.
+        metric: name of its objective, None for none.
+        maximize: whether more of it is better.
+        agent_id, host: who runs it.
+        grace_s: between TERM and KILL.
+        environ: the agent's environment.
+        abandon: set when the agent can wait for the server no longer.
+    """
+
+    client: Client
+    supervisor: Supervisor
+    outbox: Outbox
+    listener: Listener
+    program: Program
+    inject: Path
+    runs: Path
+    sweep_id: str
+    project: str | None
+    entity: str | None
+    metric: str | None
+    maximize: bool
+    agent_id: str
+    host: str
+    grace_s: float
+    environ: Mapping[str, str]
+    abandon: threading.Event
+
+
+@dataclass(frozen=True)
+class End:
+    """What became of an attempt.
+
+    Attributes:
+        outcome: how it ended; None: fenced before it had an end of its own.
+        objective: what it scores, None without a value.
+        seconds: that its process ran.
+        receipt: the server's answer; None: the result waits in the outbox.
+        log: the console's file.
+    """
+
+    outcome: Outcome | None
+    objective: float | None = None
+    seconds: float = 0.0
+    receipt: Receipt | None = None
+    log: str = ""
+
+
+class Attempt:
+    """One attempt; `run` once. The other methods may be called from any thread, at any time."""
+
+    def __init__(self, site: Site, slot: Slot, slot_index: int, trial_id: str, token: int) -> None:
+        self._site, self._slot, self._index = site, slot, slot_index
+        self.trial_id, self.token = trial_id, token
+        self._lock = threading.Lock()
+        self._process: Process | None = None
+        self._order, self._why = Order.NONE, ""
+        self._given_back: str | None = None
+        self._preempted = False
+        self._fenced = False
+        self._over = False
+        self._interrupted = threading.Event()
+
+    # -- what others want of it ---------------------------------------------------------------
+
+    def obey(self, order: Order, why: str) -> None:
+        """Stops it as ordered: TERM, the grace, KILL. A cancel outranks a stop."""
+        with self._lock:
+            known = order in (Order.NONE, self._order) or self._order is Order.CANCEL
+            if self._over or known:
+                return
+            self._order, self._why = order, why
+            self._end_process(self._site.grace_s)
+
+    def fence(self) -> None:
+        """It is somebody else's now: kills it; nothing of it is recorded."""
+        with self._lock:
+            if self._over:
+                return  # the server decides whether its result still counts
+            self._fenced = True
+            self._end_process(0.0)
+
+    def give_back(self, why: str, *, grace_s: float, preempted: bool = False) -> None:
+        """Ends it because the agent must end; the trial is queued again.
+
+        Args:
+            why: for people.
+            grace_s: between TERM and KILL; 0 kills.
+            preempted: the machine is being taken away.
+        """
+        with self._lock:
+            if self._over:
+                return
+            self._given_back = self._given_back or why
+            self._preempted = self._preempted or preempted
+            self._end_process(grace_s)
+
+    def signal(self, number: int) -> None:
+        """Passes a signal on to the training process."""
+        with self._lock:
+            if self._process is not None and not self._over:
+                self._process.signal(number)
+
+    def _end_process(self, grace_s: float) -> None:
+        self._interrupted.set()
+        if self._process is not None:
+            self._process.stop(grace_s)
+
+    # -- its life -----------------------------------------------------------------------------
+
+    def run(self, started: Callable[[Started], None]) -> End:
+        """Runs it to its receipt. `started` is told when its process runs."""
+        site = self._site
+        folder = RunFolder(site.runs / site.sweep_id / self.trial_id)
+        self._ship_earlier(folder)
+        try:
+            trial = self._begin()
+        except Fenced:
+            return End(None)
+        shipper: Shipper | None = None
+        process: Process | None = None
+        exit: Exit | None = None
+        error: LaunchError | None = None
+        began = time.time()
+        try:
+            if trial is not None:
+                launch = self._prepare(folder, trial)
+                shipper = self._shipper(folder)
+                process = self._launch(folder, launch)
+            if process is not None and shipper is not None and trial is not None:
+                shipper.start()
+                started(self._started(trial, folder))
+                exit = process.wait()
+        except LaunchError as launch_error:
+            error = launch_error
+        except OSError as os_error:
+            error = LaunchError(f"its run folder cannot be written: {os_error}")
+        with self._lock:
+            self._over = True  # what it is ordered from now on comes too late
+        if shipper is not None:
+            shipper.stop()
+        if self._fenced:
+            return End(None)
+        outcome = self._classify(folder, exit, error)
+        ended = exit.ended if exit is not None else began
+        return self._report(folder, shipper, outcome, max(0.0, ended - began))
+
+    def _begin(self) -> dict[str, Any] | None:
+        """The trial, with the server's word that it may start, however long that takes.
+
+        None: it was ordered to end before it began. Raises Fenced.
+        """
+        site, backoff = self._site, Backoff()
+        while not self._interrupted.is_set():
+            try:
+                answer = site.client.start(
+                    self.trial_id, self.token, site.agent_id, site.host, self._slot.device
+                )
+            except NotFoundError as error:
+                raise Fenced(str(error)) from error
+            except (ServerError, StoreUnavailable, ConfigurationError) as error:
+                site.listener.server_away(error)
+                self._interrupted.wait(backoff.seconds())
+            else:
+                site.listener.server_back()
+                return dict(answer["trial"])
+        if self._fenced:
+            raise Fenced(f"{self.trial_id} was taken over")
+        return None
+
+    def _prepare(self, folder: RunFolder, trial: Mapping[str, Any]) -> Launch:
+        """Writes the run folder. Raises OSError."""
+        site = self._site
+        RunFolder.create(
+            folder.path,
+            run_id=self.trial_id,
+            config=trial["config"],
+            locked=True,
+            metadata={
+                "sweep_id": site.sweep_id,
+                "number": trial["number"],
+                "attempt": self.token,
+                "project": site.project,
+                "entity": site.entity,
+                "host": site.host,
+                "device": self._slot.device,
+                "started": time.time(),
+            },
+        )
+        with suppress(FileNotFoundError):
+            os.unlink(folder.path / PREEMPTING)
+        return prepare(
+            site.program,
+            config=trial["config"],
+            run_dir=folder.path,
+            sweep_id=site.sweep_id,
+            trial_id=self.trial_id,
+            token=self.token,
+            resumed=bool(trial.get("resumed")),
+            metric=site.metric,
+            slot_env=self._slot.env,
+            inject=site.inject,
+            project=site.project,
+            entity=site.entity,
+            environ=site.environ,
+        )
+
+    def _launch(self, folder: RunFolder, launch: Launch) -> Process | None:
+        """The process, running; None when it was ordered to end at the last moment."""
+        if self._interrupted.is_set():
+            return None
+        lock = self._slot.lock
+        process = self._site.supervisor.start(
+            argv=launch.argv,
+            env=launch.env,
+            cwd=launch.cwd,
+            console=folder.console(self.token),
+            marker=self._site.supervisor.marker(self.trial_id, self.token),
+            keep_fds=lock.fds if lock is not None else (),
+        )
+        with self._lock:
+            self._process = process
+            if self._interrupted.is_set():  # ordered while it was being started
+                process.stop(0.0 if self._fenced else self._site.grace_s)
+        return process
+
+    def _started(self, trial: Mapping[str, Any], folder: RunFolder) -> Started:
+        return Started(
+            trial_id=self.trial_id,
+            number=int(trial["number"]),
+            attempt=self.token,
+            slot=self._index,
+            device=self._slot.device,
+            config=dict(trial["config"]),
+            folder=str(folder.path),
+        )
+
+    # -- its end ------------------------------------------------------------------------------
+
+    def _classify(self, folder: RunFolder, exit: Exit | None, error: LaunchError | None) -> Outcome:
+        if exit is None and self._interrupted.is_set():
+            return self._unstarted()
+        outcome = classify(
+            exit,
+            console_tail=_tail(folder.console(self.token)),
+            asked=self._order or None,
+            why=self._why or self._given_back or "",
+            preempting=(folder.path / PREEMPTING).exists(),
+            agent_ending=self._given_back is not None,
+            launch_error=error,
+        )
+        if self._preempted and outcome.state is AttemptState.PREEMPTED:
+            outcome = replace(outcome, reason=Reason.PREEMPTED)
+        return outcome
+
+    def _unstarted(self) -> Outcome:
+        """The outcome of an attempt that was ordered to end before its process began."""
+        if self._order is Order.CANCEL:
+            return Outcome(AttemptState.CANCELED, Reason.USER, self._why)
+        if self._order is Order.STOP:
+            return Outcome(AttemptState.STOPPED, Reason.EARLY_STOP, self._why)
+        reason = Reason.PREEMPTED if self._preempted else Reason.AGENT
+        return Outcome(AttemptState.PREEMPTED, reason, self._given_back or "the agent was ended")
+
+    def _report(
+        self,
+        folder: RunFolder,
+        shipper: Shipper | None,
+        outcome: Outcome,
+        seconds: float,
+    ) -> End:
+        """Puts the result on disk, then sends what is left of the records, then the result."""
+        site = self._site
+        digest = shipper.digest if shipper is not None else None
+        result = Result(
+            sweep_id=site.sweep_id,
+            trial_id=self.trial_id,
+            token=self.token,
+            outcome=outcome,
+            summary=digest.summary if digest is not None else {},
+            logged_keys=tuple(digest.keys) if digest is not None else (),
+            server=site.client.url,
+            folder=str(folder.path),
+            metric=site.metric,
+        )
+        try:
+            site.outbox.put(result)
+        except OSError as error:
+            site.listener.warn(
+                f"the result of {self.trial_id} cannot be kept on disk, it is only sent: {error}"
+            )
+        receipt = None
+        if shipper is None or shipper.drain(site.abandon):
+            receipt = deliver(site.client, site.outbox, result, site.listener, site.abandon)
+        if (
+            receipt is not None
+            and receipt.state == AttemptState.FAILED
+            and outcome.state is AttemptState.FINISHED
+        ):
+            detail = f"no objective was reported: the sweep wants {site.metric!r}"
+            outcome = replace(
+                outcome, state=AttemptState.FAILED, reason=Reason.NO_OBJECTIVE, detail=detail
+            )
+        objective = digest.objective(maximize=site.maximize) if digest is not None else None
+        return End(outcome, objective, seconds, receipt, str(folder.console(self.token)))
+
+    def _shipper(self, folder: RunFolder) -> Shipper:
+        site = self._site
+        return Shipper(
+            site.client,
+            folder,
+            self.trial_id,
+            self.token,
+            site.metric,
+            site.listener,
+            on_fenced=self.fence,
+        )
+
+    def _ship_earlier(self, folder: RunFolder) -> None:
+        """What earlier attempts on this machine logged last, which their agent could not send.
+
+        Once this attempt has started, the server takes nothing of theirs any more. Tried once.
+        """
+        once = threading.Event()
+        once.set()
+        site = self._site
+        for writer in folder.writers():
+            if writer.isdigit() and int(writer) < self.token:
+                ship_rest(
+                    site.client,
+                    folder,
+                    self.trial_id,
+                    int(writer),
+                    site.metric,
+                    site.listener,
+                    once,
+                )
+
+
+def _tail(path: Path) -> str:
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_BYTES))
+            return file.read().decode(errors="replace")
+    except OSError:
+        return ""

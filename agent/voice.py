@@ -1,0 +1,57 @@
+"""Turns what the agent's threads meet into events, one at a time; an outage is told once.
+
+Is the `Listener` of shippers and deliveries. Never prints. Neighbour: events.py.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from agent.events import Event, Reconnected, Waiting, Warned
+from sweeps.errors import OpensweepError
+
+
+class Voice:
+    """Hands events to `on_event`. Thread-safe."""
+
+    def __init__(self, on_event: Callable[[Event], None]) -> None:
+        self._on_event = on_event
+        self._speaking = threading.Lock()
+        self._missing: set[str] = set()
+
+    def say(self, event: Event) -> None:
+        with self._speaking:
+            self._on_event(event)
+
+    def warn(self, message: str) -> None:
+        self.say(Warned(message))
+
+    def wait_for(self, what: str) -> None:
+        self.say(Waiting(what))
+
+    def server_away(self, error: OpensweepError) -> None:
+        self._lost("the server", f"{error} Running trials go on.")
+
+    def server_back(self) -> None:
+        self._found("the server")
+
+    def redis_away(self, error: Exception) -> None:
+        self._lost("Redis", f"Redis does not answer ({error}). Running trials go on.")
+
+    def redis_back(self) -> None:
+        self._found("Redis")
+
+    def _lost(self, whom: str, reason: str) -> None:
+        with self._speaking:
+            if whom not in self._missing:
+                self._missing.add(whom)
+                self._on_event(Waiting(reason))
+
+    def _found(self, whom: str) -> None:
+        if whom not in self._missing:  # the usual case, asked often: no lock
+            return
+        with self._speaking:
+            if whom in self._missing:
+                self._missing.discard(whom)
+                self._on_event(Reconnected(f"{whom} answers again"))
