@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _STANDARD_NORMAL = NormalDist()
 _SMALLEST_QUANTILE = 2.0**-54
 _LARGEST_QUANTILE = 1.0 - 2.0**-53
+_LARGEST_EXPONENT = 700.0  # e to the power of 709.8 is no float any more
 
 
 def canonical(value: Any) -> Hashable:
@@ -170,7 +171,11 @@ class Continuous(Distribution):
 
     def quantise(self, x: float) -> int | float:
         """`x` itself without a step; else the nearest multiple of it."""
-        return x if self.q is None else round(x / self.q) * self.q
+        if self.q is None:
+            return x
+        steps = x / self.q
+        # Beyond any float there is nothing left to round: every large float is a whole number.
+        return round(steps) * self.q if math.isfinite(steps) else x
 
     def contains(self, value: Any) -> bool:
         if not is_number(value):
@@ -283,7 +288,8 @@ class LogNormal(Continuous):
         return Normal(self.mu, self.sigma).cdf(math.log(x)) if x > 0 else 0.0
 
     def ppf(self, u: float) -> float:
-        return math.exp(self.mu + self.sigma * _standard_normal_ppf(u))
+        # Clipped rather than refused: a wide sigma (W&B takes any) overflows once in a trillion.
+        return math.exp(min(self.mu + self.sigma * _standard_normal_ppf(u), _LARGEST_EXPONENT))
 
     @property
     def support(self) -> tuple[float, float]:
@@ -306,7 +312,8 @@ class Beta(Continuous):
     def ppf(self, u: float) -> float:
         from scipy.special import betaincinv
 
-        return float(betaincinv(self.a, self.b, u))
+        # scipy answers NaN to a u that is far smaller than any that is drawn.
+        return float(betaincinv(self.a, self.b, u)) if u >= _SMALLEST_QUANTILE else 0.0
 
     @property
     def support(self) -> tuple[float, float]:

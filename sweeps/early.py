@@ -16,17 +16,17 @@ trial logs the metric as a finite number. EarlyTerminate.settings always holds t
                 min_iter: int >= 1, the first rung                          max(2, max_iter // 27)
                 max_iter: int > min_iter or None, no rung from there on     None
                 eta:      number > 1, rungs are min_iter * eta^k            3
-    median      Stops a trial whose best value so far is worse than the median of the others'
-                values at the same iteration.
+    median      Vizier's rule: stops a trial whose best value so far is worse than the median
+                of the running averages of the ended trials.
                 min_iter:   int >= 1, no trial is judged before             3
-                min_trials: int >= 1, nor with fewer others to compare to   5
-    percentile  The same with another line than the median.
-                percentile: number in (0, 100), the share of trials, in percent and counted
-                            from the best, that goes on                     (must be given)
-                min_iter, min_trials: as for median
+                min_trials: int >= 1, nor with fewer to compare with        5
+    percentile  Stops a trial whose best value so far is not among the best `percentile` % of
+                all trials' at the same iteration.
+                percentile: number in (0, 100), the share that goes on      (must be given)
+                min_iter, min_trials: as for median                         3, 5
 
-The first rung of asha is not 1 by default: a rule that stops on one early value costs more than
-it saves (measured: benchmarks of early termination).
+The first rung of asha is not 1 by default: a trial stopped at its very first value teaches a
+model-based search next to nothing.
 """
 
 from __future__ import annotations

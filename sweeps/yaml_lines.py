@@ -95,7 +95,7 @@ class _Tree:
     def build(self, node: yaml.Node, at: KeyPath) -> Any:
         self._built += 1
         if self._built > MAX_VALUES:
-            raise self._error(node, at, f"more than {MAX_VALUES:,} values, aliases counted out.")
+            raise self._error(node, at, f"more than {MAX_VALUES:,} values, aliases written out.")
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, at)
         if id(node) in self._open:
