@@ -1,0 +1,271 @@
+"""`sweep agent` and `sweep run`: events become lines, JSON, a live picture, and a summary.
+
+The agent is a scripted one: it emits what it is told to and changes the server's sweep on the way.
+Real agents are tested end to end elsewhere; here it is what a person reads.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_world import KEY, World, serving, sweep, trial
+from rich.console import Console
+
+from agent import events
+from opensweep.commands import live, report
+from sweeps.trial import AttemptState, Outcome, Reason
+
+FINISHED = Outcome(AttemptState.FINISHED, Reason.OK)
+OUT_OF_MEMORY = Outcome(
+    AttemptState.FAILED, Reason.OUT_OF_GPU_MEMORY, "CUDA ran out of memory.", exit_code=1
+)
+FILE = "program: train.py\nmethod: random\nrun_cap: 2\nparameters: {lr: {min: 0.0, max: 1.0}}\n"
+
+
+def started(number: int, **fields: Any) -> events.Started:
+    given = {"attempt": 1, "slot": 0, "device": "GPU 0", "config": {"lr": 0.5}, "folder": "/r"}
+    return events.Started(f"new00001-{number}", number, **{**given, **fields})
+
+
+def ended(number: int, outcome: Outcome, objective: float | None, retry: bool) -> events.Ended:
+    return events.Ended(f"new00001-{number}", outcome, objective, 12.3, retry, "/r/console.log")
+
+
+SCRIPT = (
+    started(1),
+    ended(1, FINISHED, 0.91234, False),
+    started(2, attempt=2, device=""),
+    ended(2, OUT_OF_MEMORY, None, True),
+    events.Waiting("the server does not answer"),
+    events.Reconnected("the server answers again"),
+    events.Warned("GPU 3 is busy"),
+    events.Finishing("the sweep is finished", 1),
+)
+
+
+def summary(**fields: Any) -> events.Summary:
+    made = {
+        "finished": 1,
+        "stopped": 0,
+        "failed": 1,
+        "other": 0,
+        "best_trial": "new00001-1",
+        "best_objective": 0.91234,
+        "why": "the sweep is finished",
+        "exit_code": 0,
+        "undelivered": 0,
+    }
+    return events.Summary(**{**made, **fields})
+
+
+class ScriptedAgent:
+    """Stands for agent.agent.Agent; the class attributes are set by each test."""
+
+    world: World
+    summary: events.Summary
+    settings: dict[str, Any]
+
+    def __init__(
+        self, client: object, sweep_id: str, *, on_event: Callable[[Any], None], **settings: Any
+    ) -> None:
+        self.sweep_id, self.on_event = sweep_id, on_event
+        type(self).settings = settings
+
+    def run(self) -> events.Summary:
+        for event in SCRIPT:
+            self.on_event(event)
+        self.world.trials[self.sweep_id] = [
+            trial(self.sweep_id, 1, objective=0.91234),
+            trial(self.sweep_id, 2, objective=0.95, config={"lr": 0.25, "net": {"depth": 2}}),
+            trial(self.sweep_id, 3, state="failed", objective=None),
+        ]
+        self.world.sweeps[self.sweep_id].update(state="finished", ended=1100.0, run_cap=3)
+        return self.summary
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
+    with serving() as made:
+        monkeypatch.setenv("OPENSWEEP_URL", made.url)
+        monkeypatch.setenv("OPENSWEEP_API_KEY", KEY)
+        monkeypatch.setenv("OPENSWEEP_HOME", str(tmp_path / "home"))
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "sweep.yaml").write_text(FILE)
+        (tmp_path / "train.py").write_text("")
+        made.add("new00001")
+        monkeypatch.setattr("agent.agent.Agent", ScriptedAgent)
+        ScriptedAgent.world, ScriptedAgent.summary = made, summary()
+        yield made
+
+
+def without_clock(text: str) -> list[str]:
+    """Lines without their leading HH:MM:SS."""
+    return [line[9:] if line[2:3] == ":" else line for line in text.splitlines()]
+
+
+def test_agent_tells_each_start_and_end(world: World) -> None:
+    result = sweep("agent", "proj/new00001")
+    assert result.exit_code == 0, result.stderr
+    out = without_clock(result.stdout)
+    assert out[0] == "new00001 digits: bayes, maximize val/acc"
+    assert out[1] == "new00001-1 started (GPU 0): lr=0.5"
+    assert out[2] == "new00001-1 finished: 0.9123 in 12s"
+    assert out[3] == "new00001-2 started, attempt 2: lr=0.5"
+    assert out[4] == (
+        "new00001-2 failed (out_of_gpu_memory) in 12s: CUDA ran out of memory; "
+        "it is queued again; see `sweep logs new00001-2`"
+    )
+    trouble = without_clock(result.stderr)
+    assert trouble == [
+        "waiting: the server does not answer",
+        "going on: the server answers again",
+        "warning: GPU 3 is busy",
+        "no new trials: the sweep is finished; waiting for 1 trial",
+    ]
+
+
+def test_agent_ends_with_a_summary(world: World) -> None:
+    out = sweep("agent", "new00001").stdout
+    assert "this agent ran 1 finished, 1 failed. It ends: the sweep is finished." in out
+    assert "sweep new00001 is finished after 1m 01s: 3 of 3 trials done" in out
+    assert "best val/acc 0.95, trial new00001-2:\n  lr: 0.25\n  net.depth: 2\n" in out
+    for command in ("sweep trials new00001 ", "sweep best new00001", "sweep logs new00001-2"):
+        assert command in out
+    assert "--state failed" in out
+
+
+def test_agent_ended_by_its_failure_policy(world: World) -> None:
+    ScriptedAgent.summary = summary(exit_code=1, why="3 trials failed at once", undelivered=2)
+    result = sweep("agent", "new00001")
+    assert result.exit_code == 1
+    assert "It ends: 3 trials failed at once." in result.stdout
+    assert "2 results could not be delivered; they are kept" in result.stdout
+
+
+def test_options_reach_the_agent(world: World, tmp_path: Path) -> None:
+    options = "--count 3 --slots 2 --gpus 0,1 --gpus-per-trial 2 --forward-signals"
+    more = ["--max-consecutive-failed-runs", "5", "--workdir", str(tmp_path)]
+    for command in (["agent", "new00001"], ["run", "sweep.yaml"]):
+        assert sweep(*command, *options.split(), *more).exit_code == 0
+        assert ScriptedAgent.settings == {
+            "count": 3,
+            "slots": 2,
+            "gpus": "0,1",
+            "gpus_per_trial": 2,
+            "workdir": str(tmp_path),
+            "forward_signals": True,
+            "max_consecutive_failed_runs": 5,
+        }
+
+
+def test_agent_as_json(world: World) -> None:
+    lines = [json.loads(line) for line in sweep("agent", "new00001", "--json").stdout.splitlines()]
+    assert [line["event"] for line in lines] == [
+        "started", "ended", "started", "ended", "waiting", "reconnected", "warned", "finishing",
+        "summary",
+    ]  # fmt: skip
+    assert lines[0]["config"] == {"lr": 0.5}
+    assert lines[3]["outcome"]["reason"] == "out_of_gpu_memory"
+    assert lines[-1]["exit_code"] == 0
+
+
+def test_an_unknown_sweep(world: World) -> None:
+    result = sweep("agent", "new0000x")
+    assert result.exit_code == 2
+    assert "did you mean new00001?" in result.stderr
+
+
+def test_run_creates_runs_and_tells(world: World) -> None:
+    result = sweep("run", "sweep.yaml", "--name", "mine")
+    assert result.exit_code == 0, result.stderr
+    assert "mine" in world.created[0]["yaml"]
+    assert "to help from another machine: sweep agent new00001" in result.stderr
+    assert "new00001-1 finished: 0.9123 in 12s" in result.stdout
+    assert "best val/acc 0.95" in result.stdout
+
+
+def test_run_as_json(world: World) -> None:
+    lines = sweep("run", "sweep.yaml", "--json").stdout.splitlines()
+    assert json.loads(lines[0])["event"] == "started"
+    last = json.loads(lines[-1])
+    assert (last["id"], last["state"], last["best"]["number"]) == ("new00001", "finished", 2)
+
+
+@pytest.mark.parametrize(
+    ("trials", "words"),
+    [
+        (
+            [trial("new00001", 1, objective=0.8), trial("new00001", 2, objective=0.9)],
+            "first enqueued configuration 0.8 (trial 1) -> best 0.9 (trial 2)",
+        ),
+        (
+            [trial("new00001", 1, objective=0.8), trial("new00001", 2, objective=0.7)],
+            "nothing beat the first enqueued configuration (0.8, trial 1)",
+        ),
+    ],
+)
+def test_the_end_compares_to_what_was_enqueued_first(
+    world: World, trials: list[dict[str, Any]], words: str
+) -> None:
+    from sweeps.protocol.client import Client
+
+    world.trials["new00001"] = trials
+    with Client(world.url, KEY) as client:
+        status = client.sweep("new00001")
+        assert words not in report.ending(client, status)
+        world.specs["new00001"]["enqueue"] = [{"lr": 0.1}]
+        assert words in report.ending(client, status)
+
+
+RUNNING = {"state": "running", "ended": None, "objective": None, "reason": None}
+
+
+def test_the_live_picture(world: World) -> None:
+    """Drawn into a file as on a terminal of 100 columns: what it says, not how it looks."""
+    from sweeps.protocol.client import Client
+
+    world.trials["new00001"] = [
+        trial("new00001", 1),
+        trial("new00001", 2, state="stopped", objective=0.5),
+        trial("new00001", 3, **RUNNING),
+        trial("new00001", 4, **RUNNING),
+    ]
+    world.histories["new00001-3"] = [{"_step": 0, "val/acc": 0.25}, {"_step": 1, "val/acc": "NaN"}]
+    console = Console(width=100, record=True, force_terminal=True, file=io.StringIO())
+    with (
+        Client(world.url, KEY) as client,
+        live.LiveDisplay(client, "new00001", console) as display,
+    ):
+        display.look()
+        world.trials["new00001"].append(trial("new00001", 5, objective=0.99))
+        status = display.look()
+        values = {"new00001-3": 0.25}
+        running = client.trials("new00001", state="running")
+        console.print(live.picture(status, running, values, [0.91, 0.99], 1100.0))
+        display.print("a line above it")
+    text = console.export_text()
+    assert "new00001 digits  bayes, maximize val/acc  running" in text
+    assert "3 of 25 done 2 finished, 1 stopped, 2 running" in text
+    assert "best  0.99  trial 5  ▁█  lr=0.02" in text
+    assert "trial 3" in text
+    assert "0.25" in text
+    assert "no agent: sweep agent new00001" in text
+    assert "a line above it" in text
+
+
+def test_the_live_picture_survives_an_outage(world: World) -> None:
+    from sweeps.protocol.client import Client
+
+    console = Console(width=100, force_terminal=True, file=io.StringIO())
+    with (
+        Client(world.url, KEY) as client,
+        live.LiveDisplay(client, "new00001", console) as display,
+    ):
+        before = display.look()
+        client.url = "http://127.0.0.1:1"
+        assert display.look() == before
