@@ -125,9 +125,7 @@ class Broker:
         Raises:
             BrokerError: out of reach, unfit, or in use by another server.
         """
-        if self._given_url is None:
-            self._wait_for_child()
-        connection = connecting.connect(self.url)
+        connection = self._first_connection()
         try:
             self._mark(connection)
         except redis.exceptions.RedisError as error:
@@ -258,17 +256,24 @@ class Broker:
         while not self._stopping.wait(connecting.OWNER_S / 6):
             self._renew_mark()
 
-    def _wait_for_child(self) -> None:
+    def _first_connection(self) -> redis.Redis:
+        """Waits until the embedded server answers; one given to us must answer at once."""
         deadline = time.monotonic() + _READY_S
-        while not _answers(self._socket):
-            if self._failure is None and time.monotonic() < deadline:
-                time.sleep(0.005)
-                continue
-            reason = self._failure or self._end_of_child()
-            raise BrokerError(
-                f"the embedded Redis does not start: {reason}. Its log is "
-                f"{self._folder / 'valkey.log'}; or set OPENSWEEP_REDIS_URL to a Redis of your own."
-            )
+        while self._given_url is None:
+            reason = self._failure
+            if reason is None and _answers(self._socket):
+                try:
+                    return connecting.connect(self.url)
+                except BrokerError as error:  # it listens before it has read its data
+                    reason = str(error) if time.monotonic() > deadline else None
+            if reason is not None or time.monotonic() > deadline:
+                raise BrokerError(
+                    f"the embedded Redis does not start: {reason or self._end_of_child()}. Its log "
+                    f"is {self._folder / 'valkey.log'}; or set OPENSWEEP_REDIS_URL to a Redis of "
+                    "your own."
+                )
+            time.sleep(0.005)
+        return connecting.connect(self._given_url)
 
     def _put_aside_broken_data(self) -> None:
         """The database is the truth: the controller projects what was lost anew."""

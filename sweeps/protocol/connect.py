@@ -130,14 +130,15 @@ def _check_server(probe: redis.Redis, shown: str) -> None:
             f"the Redis at {shown} is version {version}; opensweep needs Redis 6.2 or newer, or "
             "any Valkey. Without OPENSWEEP_REDIS_URL the server brings its own."
         )
-    if info.get("redis_mode") == "cluster":
+    mode = info.get("server_mode") or info.get("redis_mode")  # Valkey's name, Redis' name
+    if mode == "cluster":
         raise BrokerError(
             f"the Redis at {shown} is a cluster; opensweep needs a single server (or the primary "
             "of a replicated one)."
         )
     if info.get("role") == "slave" and info.get("slave_read_only"):
         raise BrokerError(_REPLICA.format(shown=shown))
-    if info.get("redis_mode") == "sentinel":
+    if mode == "sentinel":
         raise BrokerError(
             f"what answers at {shown} is a Sentinel, not a Redis: name the primary itself."
         )
