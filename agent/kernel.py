@@ -12,7 +12,7 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 MARKER = "OPENSWEEP_ATTEMPT"
@@ -85,16 +85,20 @@ def descendants(table: dict[int, Entry], roots: Iterable[int]) -> set[int]:
     return seen
 
 
-def family(marker: str, leader: int, *, reaped: bool) -> list[Entry]:
+def family(
+    marker: str, leader: int, *, reaped: bool, known: Collection[tuple[int, int]] = ()
+) -> list[Entry]:
     """The living processes of an attempt, wherever they have gone.
 
     The marker finds those in sessions of their own. A process that overwrites its environment
-    (setproctitle does) is found by its session, or as the child of one that was found.
+    (setproctitle does) is found by its session, as the child of one that was found, or because
+    it was found so before.
 
     Args:
         marker: the attempt's value of OPENSWEEP_ATTEMPT.
         leader: pid of the attempt's first process, which is its session's number too.
         reaped: the leader is dead and its pid may belong to somebody else by now.
+        known: (pid, started) of processes that were found to belong to it earlier.
     """
     table = processes()
     roots = {pid for pid in table if variable(pid, MARKER) == marker}
@@ -102,6 +106,7 @@ def family(marker: str, leader: int, *, reaped: bool) -> list[Entry]:
     # the pid of a leader that is dead means that its session is empty.
     if not (reaped and leader in table and not table[leader].dead):
         roots |= {one.pid for one in table.values() if leader in (one.session, one.group)}
+    roots |= {pid for pid, started in known if pid in table and table[pid].started == started}
     living = descendants(table, roots) - {os.getpid()}
     return [table[pid] for pid in living if pid in table and not table[pid].dead]
 

@@ -60,7 +60,8 @@ class Attempt:
         self.deadline: float | None = None  # KILL from here on
         self.exit: dict[str, Any] | None = None  # the leader has been reaped
         self.reported = False
-        self.asked: set[tuple[int, int]] = set()  # stragglers that had their TERM
+        self.known: set[tuple[int, int]] = set()  # all that were ever seen to belong to it
+        self.asked: set[tuple[int, int]] = set()  # those that had their TERM
         self.killed: set[tuple[int, int]] = set()
         self.next_look = 0.0
         self.pause = 0.005
@@ -90,7 +91,6 @@ class Warden:
             self._reap()
             for attempt in list(self._attempts.values()):
                 self._advance(attempt)
-        self._end_strays()
 
     # -- what the agent says --------------------------------------------------------------------
 
@@ -191,7 +191,7 @@ class Warden:
             if attempt.exit is None and grace_s > 0:
                 self._signal(attempt, signal.SIGTERM)
                 self._signal(attempt, signal.SIGCONT)
-                for one in kernel.family(attempt.marker, attempt.pid, reaped=False):
+                for one in self._family(attempt):
                     if one.group == attempt.pid:  # a second TERM might cut its clean end short
                         attempt.asked.add((one.pid, one.started))
             attempt.deadline = deadline
@@ -228,12 +228,27 @@ class Warden:
             }
             attempt.next_look = time.monotonic()
 
+    def _family(self, attempt: Attempt) -> list[kernel.Entry]:
+        """The living processes of an attempt.
+
+        An orphan that cast off its environment and its session cannot be told from another
+        attempt's; the last attempt that ends takes all of these with it.
+        """
+        if attempt.exit is not None and len(self._attempts) == 1 and _has_children():
+            orphans = [one for one in kernel.processes().values() if one.parent == os.getpid()]
+            attempt.known.update((one.pid, one.started) for one in orphans)
+        living = kernel.family(
+            attempt.marker, attempt.pid, reaped=attempt.exit is not None, known=attempt.known
+        )
+        attempt.known.update((one.pid, one.started) for one in living)
+        return living
+
     def _advance(self, attempt: Attempt) -> None:
         """The next rung, when it is time for it."""
         now = time.monotonic()
         if not attempt.next_look or now < attempt.next_look:
             return
-        living = kernel.family(attempt.marker, attempt.pid, reaped=attempt.exit is not None)
+        living = self._family(attempt)
         if attempt.exit is not None and not living:
             self._bury(attempt)
             return
@@ -260,8 +275,6 @@ class Warden:
         for fd in attempt.fds:
             os.close(fd)
         self._report(attempt)
-        if not self._attempts:
-            self._end_strays()
 
     def _report(self, attempt: Attempt) -> None:
         self._settle(attempt)
@@ -275,17 +288,13 @@ class Warden:
         }  # fmt: skip
         self._say({"id": attempt.number, "exit": {**exit_, "stragglers": len(killed)}})
 
-    def _end_strays(self) -> None:
-        """Kills adopted orphans that carry no marker: with no attempt left, they are nobody's."""
-        try:
-            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        except ChildProcessError:
-            return
-        table = kernel.processes()
-        for pid in kernel.descendants(table, [os.getpid()]) - {os.getpid()}:
-            if pid in table and not table[pid].dead:
-                kernel.send(table[pid], signal.SIGKILL)
-        self._reap()
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def become(message: dict[str, Any], fds: list[int], parent: int, failed: int) -> None:
