@@ -8,8 +8,6 @@ active.py makes runs.
 from __future__ import annotations
 
 import atexit
-import shutil
-import tempfile
 import time
 from types import TracebackType
 from typing import Any, Callable, Mapping, NamedTuple, Sequence
@@ -177,6 +175,9 @@ class Run:
     def _scratch(self) -> str:
         # A run that records nothing still gives a script somewhere to save to.
         if self._temporary is None:
+            import shutil  # seldom needed, and slow to import
+            import tempfile
+
             self._temporary = tempfile.mkdtemp(prefix="opensweep-")
             atexit.register(shutil.rmtree, self._temporary, ignore_errors=True)
         return self._temporary

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any, NamedTuple, Sequence
@@ -174,6 +173,8 @@ def _own_folder(asked: Asked, env: Environment, records: bool) -> _Place:
     try:
         folder = _make_folder(base, run_id)
     except OSError as error:
+        import tempfile  # seldom needed, and slow to import
+
         fallback = Path(tempfile.gettempdir()) / "opensweep"
         terminal.warn(f"{base} cannot be written ({error.strerror}): using {fallback}")
         try:
