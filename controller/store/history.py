@@ -131,11 +131,13 @@ class HistoryStore:
                 .where(chunks.c.run_id == run_id, chunks.c.kind == ChunkKind.HISTORY)
                 .order_by(chunks.c.writer, chunks.c.seq)
             )
-            for row in connection.execute(query.execution_options(yield_per=_PAGE)):
-                end = ends.get(row.writer)
-                if end is not None and row.first < end:
-                    columns = decode(row.data, keys)
-                    parts.append(columns.where(columns.steps < end))
+            query = query.execution_options(yield_per=_PAGE)
+            with connection.execute(query) as found:  # closed also when a chunk is damaged
+                for row in found:
+                    end = ends.get(row.writer)
+                    if end is not None and row.first < end:
+                        columns = decode(row.data, keys)
+                        parts.append(columns.where(columns.steps < end))
         return concatenate(parts)
 
     def objective_curve(self, trial_id: str) -> list[tuple[int, float]]:

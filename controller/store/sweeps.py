@@ -13,7 +13,9 @@ from sqlalchemy import (
     Connection,
     RowMapping,
     Select,
+    and_,
     case,
+    exists,
     insert,
     null,
     or_,
@@ -23,9 +25,9 @@ from sqlalchemy import (
 
 from controller.store.engine import Database
 from controller.store.records import SweepRecord
-from controller.store.schema import sweeps
+from controller.store.schema import attempts, sweeps
 from sweeps.errors import NotFoundError, StoreError
-from sweeps.trial import SweepState, check_sweep
+from sweeps.trial import AttemptState, SweepState, check_sweep
 
 _ALL = select(sweeps)
 
@@ -84,9 +86,17 @@ class SweepStore:
         return self._select(query if state is None else query.where(sweeps.c.state == state))
 
     def open_sweeps(self) -> list[SweepRecord]:
-        """The sweeps that are not over; the oldest first."""
+        """The sweeps that a controller has work with; the oldest first.
+
+        Those that are not over, and canceled ones while attempts of theirs still wait or run.
+        """
         states = [state for state in SweepState if not state.over]
-        query = _ALL.where(sweeps.c.state.in_(states))
+        unfinished = exists().where(
+            attempts.c.sweep_id == sweeps.c.id,
+            attempts.c.state.in_([AttemptState.QUEUED, AttemptState.RUNNING]),
+        )
+        canceled = and_(sweeps.c.state == SweepState.CANCELED, unfinished)
+        query = _ALL.where(or_(sweeps.c.state.in_(states), canceled))
         return self._select(query.order_by(sweeps.c.created, sweeps.c.id))
 
     def set_sweep_state(self, sweep_id: str, state: SweepState, reason: str = "") -> SweepRecord:
