@@ -64,11 +64,8 @@ class Driver:
 
     # -- the tick -----------------------------------------------------------------------------
 
-    def tick(self, sweep: SweepRecord, free: int) -> bool:
-        """Takes in what is new, decides, and hands out trials for `free` waiting slots.
-
-        Returns False once the sweep is over and nothing of it runs or waits any more.
-        """
+    def tick(self, sweep: SweepRecord, free: int) -> None:
+        """Takes in what is new, decides, and hands out trials for `free` waiting slots."""
         self._learn()
         queued = self._store.queued_attempts(self._id)
         running = self._store.running_attempts(self._id)
@@ -77,7 +74,6 @@ class Driver:
         if sweep.state in _HANDS_OUT:
             sweep = self._hand_out(sweep, queued, free)
         self._project_state(sweep)
-        return not sweep.state.over or bool(queued or running)
 
     def requeue(self, attempts: Iterable[AttemptRecord]) -> None:
         """Puts attempts that wait in the database, but no longer in the queue, there again.

@@ -142,9 +142,9 @@ class Loop:
         """Looks at every open sweep once. RedisError or StoreUnavailable: that one is away."""
         self._check_epoch()
         sweeps = {sweep.id: sweep for sweep in self._store.open_sweeps()}
-        for gone in self._drivers.keys() - sweeps.keys():
-            self._forget(gone)
         agents = self._live.agents()
+        for over in (self._drivers.keys() | {agent.sweep_id for agent in agents}) - sweeps.keys():
+            self._retire(over)
         mine = [sweep for sweep in sweeps.values() if self._hold(sweep)]
         for expired in self._live.expired():
             self._reap(expired, {sweep.id for sweep in mine})
@@ -163,11 +163,18 @@ class Loop:
         if now - self._reconciled.get(sweep.id, -RECONCILE_S) >= RECONCILE_S:
             driver.reconcile()
             self._reconciled[sweep.id] = now
-        free = sum(agent.free for agent in agents if agent.sweep_id == sweep.id)
-        if not driver.tick(sweep, free):
-            self._queue.delete(sweep.id)
-            self._forget(sweep.id)
-            self._store.release_sweep(sweep.id, self._owner)
+        driver.tick(sweep, sum(agent.free for agent in agents if agent.sweep_id == sweep.id))
+
+    def _retire(self, sweep_id: str) -> None:
+        """Leaves nothing behind of a sweep that is over, and tells agents that still wait for it."""
+        try:
+            self._live.set_sweep_state(sweep_id, self._store.get_sweep(sweep_id).state.value)
+        except NotFoundError:
+            return  # an agent of another server's sweep, on a Redis that we share
+        if sweep_id in self._drivers:
+            self._queue.delete(sweep_id)
+            self._store.release_sweep(sweep_id, self._owner)
+            self._forget(sweep_id)
 
     def _hold(self, sweep: SweepRecord) -> bool:
         """Whether the sweep's lease is ours; takes it, and builds its driver, where it is free."""
