@@ -112,20 +112,27 @@ def family(
 
 
 def send(target: Entry, sig: int) -> bool:
-    """Signals exactly that process. False: it is gone."""
+    """Signals exactly that process. False: it is gone, or not ours."""
+    handle = None
     try:
         handle = os.pidfd_open(target.pid)
-    except OSError:
+    except ProcessLookupError:
         return False
+    except (OSError, AttributeError):
+        pass  # a kernel before 5.3, a sandbox, or a Python built for such: as near as one can
     try:
         now = entry(target.pid)  # the handle pins the pid: what is checked here is what is hit
         if now is None or now.started != target.started:
             return False
-        signal.pidfd_send_signal(handle, sig)
+        if handle is None:
+            os.kill(target.pid, sig)
+        else:
+            signal.pidfd_send_signal(handle, sig)
     except OSError:
         return False
     finally:
-        os.close(handle)
+        if handle is not None:
+            os.close(handle)
     return True
 
 

@@ -42,6 +42,7 @@ START_LIMIT_S = 60.0
 """A process that has not come to exec by then hangs in a file system that does not answer."""
 _WARDEN = Path(__file__).with_name("warden.py")
 _ADVICE = {
+    ("fork", None): "this machine gives no more processes: {text}",
     ("console", None): "cannot write its console log {console}: {text}",
     ("cwd", None): "cannot work in the folder {cwd}: {text}",
     ("program", "ENOENT"): "{program}: no such program, or the interpreter that its first line "

@@ -146,28 +146,29 @@ class Warden:
 
     def _start(self, message: dict[str, Any], fds: list[int]) -> None:
         number = message["id"]
-        failed_read, failed_write = os.pipe2(os.O_CLOEXEC)
+        pipe: tuple[int, ...] = ()
         before = self._oom_kills()
         parent = os.getpid()
         # No signal may find the child with the warden's own dispositions.
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
+            pipe = os.pipe2(os.O_CLOEXEC)
             pid = os.fork()
-        except OSError as error:
+        except OSError as error:  # no descriptors, processes or memory left
             self._say({"id": number, "failed": "fork", "errno": error.errno, "text": str(error)})
-            for fd in (failed_read, failed_write, *fds):
+            for fd in (*pipe, *fds):
                 os.close(fd)
             return
         else:
             if pid == 0:
-                become(message, fds, parent, failed_write)  # does not return
+                become(message, fds, parent, pipe[1])  # does not return
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        os.close(failed_write)
+        os.close(pipe[1])
         attempt = Attempt(number, _bytes(message["marker"]).decode(), pid, fds, before)
-        attempt.failed = failed_read
+        attempt.failed = pipe[0]
         self._attempts[pid] = attempt
-        self._selector.register(failed_read, selectors.EVENT_READ, lambda: self._settle(attempt))
+        self._selector.register(pipe[0], selectors.EVENT_READ, lambda: self._settle(attempt))
 
     def _settle(self, attempt: Attempt) -> None:
         """The pipe to the child has closed: exec has happened, or the child said why not."""
@@ -200,12 +201,11 @@ class Warden:
 
     def _signal(self, attempt: Attempt, sig: int) -> None:
         """To the group of a leader that is not reaped yet: neither number can be anyone else's."""
-        try:
-            os.killpg(attempt.pid, sig)
-        except ProcessLookupError:  # it has not come to setsid() yet
-            os.kill(attempt.pid, sig)
-        except PermissionError:  # setuid programs all over the group
-            return
+        with contextlib.suppress(PermissionError):  # a setuid program
+            try:
+                os.killpg(attempt.pid, sig)
+            except ProcessLookupError:  # it has not come to setsid() yet
+                os.kill(attempt.pid, sig)
 
     def _reap(self) -> None:
         while True:
