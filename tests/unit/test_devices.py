@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from agent import devices
-from agent.devices import DeviceLock, Devices, find_devices, lock_folder
+from agent.devices import Devices, find_devices
+from agent.locks import DeviceLock, lock_folder
 from sweeps.errors import DeviceError
 
 TWO = """GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-5d5ba0d6-d33d-2b2c-524d-9e3d8d2b8a77)
