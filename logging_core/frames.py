@@ -120,7 +120,8 @@ class FrameSource:
     def is_started(self) -> bool:
         """Whether the file has its magic. Raises RecordError if it has something else."""
         magic = os.pread(self.fd, len(MAGIC), 0)
-        if not magic.strip(b"\0") or (len(magic) < len(MAGIC) and MAGIC.startswith(magic)):
+        begun = magic.rstrip(b"\0")
+        if len(begun) < len(MAGIC) and MAGIC.startswith(begun):
             return False
         if magic != MAGIC:
             raise RecordError(f"{self._path} is not a record file of this version")
