@@ -129,7 +129,8 @@ class Journal:
         if step < self.step and not self._may_rewind:
             self.warn_once(
                 f"log(step={step}) comes after step {self.step}: steps only go forward, this row "
-                "and others like it are dropped (define_metric names another x axis)"
+                "and others like it are dropped (define_metric names another x axis)",
+                about="step",
             )
             return False
         if step != self.step:
@@ -239,10 +240,10 @@ class Journal:
             self._writer = None
             self._quiet = True
 
-    def warn_once(self, text: str) -> None:
-        key = text[:60]
-        if key not in self._warned and len(self._warned) < _MAX_WARNINGS:
-            self._warned.add(key)
+    def warn_once(self, text: str, about: str = "") -> None:
+        """Warn, unless it was said before (or another thing of the same kind, `about`)."""
+        if (about or text) not in self._warned and len(self._warned) < _MAX_WARNINGS:
+            self._warned.add(about or text)
             terminal.warn(text)
 
     def _awake(self) -> bool:
@@ -270,5 +271,6 @@ class Journal:
         self._retry_at = time.monotonic() + _RETRY_S
         self.warn_once(
             f"the run cannot be written: {error.strerror} ({error.filename}). Training goes on; "
-            f"logging pauses and tries again every {_RETRY_S:.0f} s"
+            f"logging pauses and tries again every {_RETRY_S:.0f} s",
+            about="disk",
         )
