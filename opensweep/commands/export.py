@@ -30,13 +30,15 @@ if TYPE_CHECKING:
 _FIRST = ("id", "number", "state", "reason", "objective", "attempts", "steps")
 _TIMES = ("created", "started", "ended")
 _LAST = ("duration_s", "host", "device", "detail")
+_AT_ONCE = 4
+"""Histories that are fetched at the same time."""
 _NOTED = ("id", "reason", "attempts", "host")
 
 
 @click.command(
     epilog="\b\nExample:\n"
     "  sweep export k3j9x2ab --format csv -o trials.csv\n"
-    "  sweep export k3j9x2ab --format optuna      (a study in k3j9x2ab.db)"
+    "  sweep export k3j9x2ab --format optuna -o study.db"
 )
 @options.sweep_argument()
 @click.option(
@@ -52,18 +54,21 @@ _NOTED = ("id", "reason", "attempts", "host")
     "--output",
     metavar="FILE",
     help="Where to; `-` is standard output. Default: standard output for csv and json, ID.parquet "
-    "and ID.db for the others. Optuna: SQLite, or a journal when FILE ends in .log or .journal.",
+    "and ID.journal for the others. A study is a journal when FILE ends in .journal or .log, else "
+    "an SQLite database, which takes longer to write.",
 )
 def export(sweep: str, kind: str, output: str | None) -> None:
     """Write the trials as CSV, JSON, Parquet or an Optuna study.
 
     One row a trial; parameters are config.NAME, the last values of what was logged summary.NAME.
     """
+    if kind == "optuna" and output == "-":
+        raise click.UsageError("an Optuna study is a file: name it with -o FILE")
     with connection.server() as client:
         status = connection.sweep_status(client, sweep)
         trials = all_trials(client, status["id"])
         if kind == "optuna":
-            _export_optuna(client, status, trials, output or f"{status['id']}.db")
+            _export_optuna(client, status, trials, output or f"{status['id']}.journal")
             return
     if kind == "json":
         text = json.dumps(trials, indent=2, ensure_ascii=False) + "\n"
@@ -190,6 +195,8 @@ def _column(values: list[Any]) -> Any:
 def _export_optuna(
     client: Client, status: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], target: str
 ) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
     from sweeps.search.optuna_export import ExportedTrial, export_study
     from sweeps.spec import spec_from_mapping
     from sweeps.trial import TrialState
@@ -205,19 +212,21 @@ def _export_optuna(
         return {step: value for step, value in values if value is not None}
 
     over = [trial for trial in trials if TrialState(trial["state"]).over]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        curves = list(pool.map(curve, over))
     exported = (
         ExportedTrial(
             config=trial["config"],
             state=TrialState(trial["state"]),
             objective=None if trial["objective"] is None else objective(trial),
-            curve=curve(trial),
+            curve=points,
             started=trial.get("started"),
             ended=trial.get("ended"),
             notes={key: trial[key] for key in _NOTED if trial.get(key)},
         )
-        for trial in over
+        for trial, points in zip(over, curves, strict=True)
     )
-    storage = export_study(
+    how = export_study(
         target,
         name=status["id"],
         space=spec_from_mapping(client.spec(status["id"])["spec"]).parameters,
@@ -229,8 +238,10 @@ def _export_optuna(
     connection.say(
         f"{_text.plural(len(over), 'trial')} written to {target}"
         + (f"; {left} that are not over were left out" if left else "")
-        + f"\nread it with: optuna.load_study(study_name={status['id']!r}, storage={storage})"
+        + "\nread it in Python:"
     )
+    for line in ["import optuna", *how.splitlines()]:
+        connection.say(f"  {line}")
 
 
 def _finite(value: Any) -> float | None:

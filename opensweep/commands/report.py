@@ -135,8 +135,9 @@ def ending(client: Client, status: Mapping[str, Any]) -> list[str]:
     `enqueue` names, and where to look next.
     """
     sweep_id = status["id"]
+    reason = f" ({status['reason']})" if status.get("reason") else ""
     lines = [
-        f"sweep {click.style(sweep_id, bold=True)} is {_state(status)} "
+        f"sweep {click.style(sweep_id, bold=True)} is {_text.state(status['state'])}{reason} "
         f"after {_text.duration(status.get('elapsed_s'))}: "
         f"{progress(status)} trials done ({_text.counts_line(status['counts'])})"
     ]
@@ -161,8 +162,10 @@ def _comparison(client: Client, sweep_id: str, best: Mapping[str, Any]) -> list[
     start, end = _text.number(first["objective"]), _text.number(best["objective"])
     if first["id"] == best["id"]:
         return [f"nothing beat the first enqueued configuration ({start}, trial 1)"]
+    early = ", stopped early" if first["state"] == "stopped" else ""
     return [
-        f"first enqueued configuration {start} (trial 1) -> best {end} (trial {best['number']})"
+        f"first enqueued configuration {start} (trial 1{early}) -> "
+        f"best {end} (trial {best['number']})"
     ]
 
 

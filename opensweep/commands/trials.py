@@ -131,15 +131,11 @@ def _trial_table(rows: list[dict[str, Any]], metric: str) -> str:
         ]
         for row in rows
     ]
-    dull = {
-        headers.index("TRIES"): {"0", "1"},
-        headers.index("WHERE"): {_text.NOTHING},
+    tells = {
+        "TRIES": any(row["attempts"] > 1 for row in rows),
+        "WHERE": len({(row.get("host"), row.get("device")) for row in rows}) > 1,
     }
-    keep = [
-        column
-        for column in range(len(headers))
-        if column not in dull or any(row[column] not in dull[column] for row in cells)
-    ]
+    keep = [column for column, header in enumerate(headers) if tells.get(header, True)]
     return _text.table(
         [headers[column] for column in keep],
         [[row[column] for column in keep] for row in cells],

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -80,15 +81,17 @@ def export_study(
     trials: Iterable[ExportedTrial],
     notes: Mapping[str, Any] | None = None,
 ) -> str:
-    """Writes the study `name` into the file `path`; returns the storage for optuna.load_study.
+    """Writes the study `name` into the file `path`; returns how to load it.
 
     Args:
-        path: ends in .log or .journal: an Optuna journal; anything else: an SQLite database.
+        path: ends in .journal or .log: an Optuna journal; anything else: an SQLite database,
+            which Optuna writes some thirty times slower (a tenth of a second for a trial of 18
+            steps).
         direction: minimize or maximize.
         notes: the study's user attributes; JSON values.
 
     Returns:
-        A Python expression: an SQLite URL in quotes, or the call that opens the journal.
+        Lines of Python that load it again.
 
     Raises:
         ConfigurationError: the file holds a study of that name already, or is no Optuna storage.
@@ -119,13 +122,31 @@ def export_study(
         ) from error
     finally:
         optuna.logging.set_verbosity(loudness)
-    if _is_journal(path):
-        return f"JournalStorage(JournalFileBackend({path!r}))"
-    return repr(f"sqlite:///{path}")
+    if not _is_journal(path):
+        return f"optuna.load_study(study_name={name!r}, storage={f'sqlite:///{path}'!r})"
+    return (
+        "from optuna.storages.journal import JournalFileBackend, JournalStorage\n"
+        f"storage = JournalStorage(JournalFileBackend({path!r}))\n"
+        f"optuna.load_study(study_name={name!r}, storage=storage)"
+    )
 
 
 def _is_journal(path: str) -> bool:
     return path.endswith((".log", ".journal"))
+
+
+def _check_journal(path: str) -> None:
+    """Raises OSError when there is a file that is no journal: Optuna would write at its end."""
+    if not os.path.exists(path) or os.path.getsize(path) == 0:
+        return
+    with open(path, "rb") as file:
+        first = file.readline()
+    try:
+        known = "op_code" in json.loads(first)
+    except (ValueError, TypeError):
+        known = False
+    if not known:
+        raise OSError("it is a file of another kind")
 
 
 @contextmanager
@@ -133,6 +154,7 @@ def _storage(path: str) -> Iterator[optuna.storages.BaseStorage]:
     if _is_journal(path):
         from optuna.storages.journal import JournalFileBackend, JournalStorage
 
+        _check_journal(path)
         yield JournalStorage(JournalFileBackend(path))
         return
     storage = optuna.storages.RDBStorage(f"sqlite:///{path}")

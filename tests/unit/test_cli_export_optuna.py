@@ -87,11 +87,13 @@ def test_a_study_is_not_written_twice(database: str) -> None:
     assert len(loaded(database).trials) == len(TRIALS)
 
 
-def test_a_file_that_is_no_storage_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "notes.db"
+@pytest.mark.parametrize("name", ["notes.db", "notes.log"])
+def test_a_file_that_is_no_storage_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
     path.write_text("these are my notes, not a database\n" * 50)
-    with pytest.raises(ConfigurationError, match=r"notes\.db cannot be written"):
+    with pytest.raises(ConfigurationError, match=f"{name} cannot be written"):
         export_study(str(path), name="s", space=SPACE, direction="minimize", trials=[])
+    assert path.read_text() == "these are my notes, not a database\n" * 50
 
 
 def test_a_foreign_database_is_kept(database: str) -> None:

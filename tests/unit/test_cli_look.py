@@ -112,7 +112,7 @@ def test_trials(world: World) -> None:
     a_sweep(world)
     result = sweep("trials", "abc12345")
     lines = result.stdout.splitlines()
-    assert lines[0].split() == ["TRIAL", "STATE", "val/acc", "STEPS", "TIME", "WHERE", "CONFIG"]
+    assert lines[0].split() == ["TRIAL", "STATE", "val/acc", "STEPS", "TIME", "CONFIG"]
     assert "failed (out_of_gpu_memory)" in lines[2]
     assert "lr=0.1 optimizer.name=adam" in lines[1]
 
@@ -231,3 +231,10 @@ def test_unknown_ids(world: World, args: list[str], words: str) -> None:
     assert result.exit_code == 2
     assert words in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_columns_that_tell_nothing_are_left_out(world: World) -> None:
+    world.add("abc12345", [trial("abc12345", 1, attempts=2), trial("abc12345", 2, host="box2")])
+    header, first, _ = sweep("trials", "abc12345").stdout.splitlines()
+    assert header.split()[5:7] == ["TRIES", "WHERE"]
+    assert first.split()[5:8] == ["2", "box1", "CPU"]

@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_world import KEY, World, serving, sweep, trial
@@ -116,9 +117,7 @@ def test_an_output_that_cannot_be_written(world: World) -> None:
     )
 
 
-def test_optuna(world: World, tmp_path: Path) -> None:
-    import optuna
-
+def test_optuna(world: World) -> None:
     world.trials["abc12345"] = [
         trial("abc12345", 1),
         trial("abc12345", 2, state="failed", objective=None, reason="error"),
@@ -131,9 +130,13 @@ def test_optuna(world: World, tmp_path: Path) -> None:
     ]
     result = sweep("export", "abc12345", "--format", "optuna")
     assert result.exit_code == 0, result.stderr
-    assert "2 trials written to abc12345.db; 1 that are not over were left out" in result.stderr
-    assert "storage='sqlite:///abc12345.db'" in result.stderr
-    study = optuna.load_study(study_name="abc12345", storage=f"sqlite:///{tmp_path}/abc12345.db")
+    first, how, *lines = result.stderr.splitlines()
+    assert first == "2 trials written to abc12345.journal; 1 that are not over were left out"
+    assert how == "read it in Python:"
+    lines[-1] = "study = " + lines[-1].strip()
+    found: dict[str, Any] = {}
+    exec("\n".join(line.strip() for line in lines), found)
+    study = found["study"]
     assert [each.state.name for each in study.trials] == ["COMPLETE", "FAIL"]
     assert study.best_params == {"lr": 0.1, "optimizer.name": "adam"}
     assert study.trials[0].intermediate_values == {0: 0.5, 2: 0.91}
@@ -141,3 +144,9 @@ def test_optuna(world: World, tmp_path: Path) -> None:
     again = sweep("export", "abc12345", "--format", "optuna")
     assert again.exit_code == 2
     assert "holds a study 'abc12345' already" in again.stderr
+
+
+def test_a_study_cannot_go_to_standard_output(world: World) -> None:
+    result = sweep("export", "abc12345", "--format", "optuna", "-o", "-")
+    assert result.exit_code == 2
+    assert "name it with -o FILE" in result.stderr
