@@ -197,7 +197,7 @@ def _begin_sqlite(connection: Connection) -> None:
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise ConfigurationError(
             "OPENSWEEP_DATABASE_URL is no address of a database: expected something like "
             "postgresql://user:password@host:5432/opensweep or sqlite:////path/to/file.db"

@@ -12,6 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 from sweeps.errors import StoreError, StoreUnavailable
 
+_SQLITE_HEADER = b"SQLite format 3\0"
+
 # By SQLite's primary result code.
 _SQLITE: dict[str, tuple[type[StoreError], str]] = {
     "SQLITE_BUSY": (StoreUnavailable, "is locked by another process. Try again."),
@@ -63,7 +65,8 @@ def explain(error: DBAPIError, where: str) -> StoreError:
 
 
 def check_sqlite_path(path: str) -> None:
-    """Raises StoreError for what SQLite would only call "unable to open database file"."""
+    """Raises StoreError for what SQLite would only call "unable to open database file", and for a
+    file of somebody else's."""
     where, folder = f"the database {os.path.abspath(path)}", os.path.dirname(os.path.abspath(path))
     if os.path.isdir(path):
         raise StoreError(f"{where} cannot be opened: it is a folder. Name a file in it.")
@@ -71,11 +74,23 @@ def check_sqlite_path(path: str) -> None:
         raise StoreError(f"{where} cannot be created: there is no folder {folder}. Make it first.")
     if os.path.exists(path) and not os.access(path, os.R_OK | os.W_OK):
         raise StoreError(f"{where} is not readable and writable for this user: chmod u+rw it.")
+    if _is_foreign(path):  # SQLite would write over a short one
+        kind, sentence = _SQLITE["SQLITE_NOTADB"]
+        raise kind(f"{where} {sentence}")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise StoreError(
             f"{where} cannot be written: its folder, which also takes its log, is not writable "
             "for this user."
         )
+
+
+def _is_foreign(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            begin = file.read(len(_SQLITE_HEADER))
+    except FileNotFoundError:
+        return False
+    return begin not in (b"", _SQLITE_HEADER)
 
 
 def _sqlite(error: DBAPIError) -> tuple[type[StoreError], str] | None:
