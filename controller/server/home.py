@@ -49,6 +49,14 @@ class Home:
             write_private(path, text + "\n")
         return f"{text}@{socket.gethostname()}"
 
+    def last_port(self) -> int | None:
+        """Where the last server of this folder answered; None: there was none."""
+        text = kept_text(self.folder / "port")
+        return int(text) if text and text.isdigit() and int(text) < 65536 else None
+
+    def keep_port(self, port: int) -> None:
+        write_private(self.folder / "port", f"{port}\n")
+
     # -- the server's side -------------------------------------------------------------------
 
     def acquire(self) -> None:

@@ -52,7 +52,7 @@ class ServerOptions:
         home: its folder.
         host: the address to listen on; anything but loopback also opens the embedded Redis to
             agents of other machines.
-        port: of HTTP; None: 8080, or another free one when that is taken.
+        port: of HTTP; None: that of last time, else 8080, else another free one.
         redis_port: of the embedded Redis off loopback; None: the port above HTTP's, or another.
         key: the API key; None: the one kept in `home`, made at the first start.
         redis_url: an existing Redis; None: an embedded one.
@@ -84,8 +84,9 @@ def serve(options: ServerOptions, on_ready: Callable[[str], None]) -> None:
         home.prepare()
         home.acquire()
         stack.callback(home.release)
-        listener = stack.enter_context(_listen(options.host, options.port))
+        listener = stack.enter_context(_listen(options.host, options.port, home.last_port()))
         port = listener.getsockname()[1]
+        home.keep_port(port)
         loopback = _is_loopback(options.host)
         server_id = home.server_id()
         broker = Broker(
@@ -260,10 +261,13 @@ def _idle_watch(found: Services, idle_s: float, server: uvicorn.Server) -> Itera
         thread.join(timeout=5)
 
 
-def _listen(host: str, port: int | None) -> socket.socket:
-    """A listening socket. A port that was asked for and is taken is an error; else another is."""
+def _listen(host: str, port: int | None, last: int | None) -> socket.socket:
+    """A listening socket, on `port` if that was asked for (taken: an error).
+
+    Else on the port of last time, which agents that are still there know; 8080; any free one.
+    """
     wanted = DEFAULT_PORT if port is None else port
-    candidates = [wanted] if port is not None else [wanted, 0]
+    candidates = [wanted] if port is not None else [last or wanted, wanted, 0]
     reason = ""
     for candidate in candidates:
         try:

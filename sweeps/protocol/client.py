@@ -20,6 +20,7 @@ and server they stay numbers, exactly (the literals that Python's json module wr
 from __future__ import annotations
 
 import json
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -70,7 +71,7 @@ class Client:
     # -- people ------------------------------------------------------------------------------
 
     def healthy(self, *, within_s: float = 2.0) -> dict[str, Any] | None:
-        """{ok, version, server_id} of a live opensweep server; None when there is none."""
+        """{ok, version} of a live opensweep server; None when there is none."""
         try:
             answer = self._call("GET", "/healthz", timeout=urllib3.Timeout(total=within_s))
         except errors.OpensweepError:
@@ -350,8 +351,8 @@ def check_url(url: str) -> str:
         or parsed.fragment
     ):
         raise errors.ConfigurationError(
-            f"{url!r} is not the address of a server: expected http://HOST:PORT or "
-            "https://HOST:PORT, such as http://gpu1:8080 (OPENSWEEP_URL)."
+            f"{re.sub('//.*@', '//…@', url)!r} is not the address of a server: expected "
+            "http://HOST:PORT or https://HOST:PORT, such as http://gpu1:8080 (OPENSWEEP_URL)."
         )
     return url.rstrip("/")
 

@@ -17,8 +17,9 @@ import psutil
 import pytest
 import redis
 
-from controller.broker import Broker, find_binary
+from controller.broker import Broker
 from controller.queue import TrialQueue
+from controller.valkey import find_binary
 from sweeps.errors import BrokerError, ConfigurationError
 from sweeps.protocol.connect import OWNER_KEY, connect, redact
 from sweeps.protocol.live import AgentBeat, Claim, Live, Order
