@@ -6,6 +6,7 @@ a trial does not grow from the first thousand to the last. `python -m benchmarks
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 import time
 from collections.abc import Mapping
@@ -38,7 +39,7 @@ def sweep_file(points: int) -> str:
 def main(points: int = POINTS) -> None:
     marks: list[tuple[float, float]] = []
 
-    def script(trial: TrialRecord, token: int) -> tuple[Outcome, Mapping[str, Any]]:
+    def script(trial: TrialRecord, _token: int) -> tuple[Outcome, Mapping[str, Any]]:
         if trial.number % (points // 10) == 1:
             marks.append((time.process_time(), time.perf_counter()))
         return DONE, {"loss": trial.config["x"]}
@@ -65,7 +66,7 @@ def main(points: int = POINTS) -> None:
     print(f"{points} grid points, {SLOTS} slots, each recorded once")
     print("trials            CPU ms a trial   trials/s")
     costs = []
-    for i, ((cpu, wall), (cpu_next, wall_next)) in enumerate(zip(marks, marks[1:], strict=False)):
+    for i, ((cpu, wall), (cpu_next, wall_next)) in enumerate(itertools.pairwise(marks)):
         costs.append((cpu_next - cpu) / size * 1e3)
         print(
             f"{i * size:6.0f} … {(i + 1) * size:6.0f}   {costs[-1]:10.2f}"

@@ -166,7 +166,7 @@ class Loop:
         driver.tick(sweep, sum(agent.free for agent in agents if agent.sweep_id == sweep.id))
 
     def _retire(self, sweep_id: str) -> None:
-        """Leaves nothing behind of a sweep that is over, and tells agents that still wait for it."""
+        """Leaves nothing of a sweep that is over behind, and tells agents that still wait."""
         try:
             self._live.set_sweep_state(sweep_id, self._store.get_sweep(sweep_id).state.value)
         except NotFoundError:
