@@ -113,8 +113,7 @@ class Categorical(Distribution):
         heights = list(accumulate(self.probabilities))
         # The first height above the mark: an entry of probability 0 adds no height and is
         # passed over. The total may miss 1 by a rounding, so the mark is scaled by it.
-        mark = min(rng.random() * heights[-1], math.nextafter(heights[-1], 0.0))
-        return bisect_right(heights, mark)
+        return bisect_right(heights, rng.random() * heights[-1])
 
     def contains(self, value: Any) -> bool:
         key = canonical(value)

@@ -23,7 +23,7 @@ from sweeps.errors import SpecError
 KeyPath = tuple[str | int, ...]
 """Keys and list indices that lead to a value, outermost first."""
 
-MAX_CHARACTERS = 4_000_000
+MAX_CHARACTERS = 1_000_000
 MAX_VALUES = 500_000
 MAX_DEPTH = 100
 _SHOWN_DEPTH = 12

@@ -7,12 +7,15 @@ import math
 from typing import Any
 
 import numpy
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sweeps.distributions import Categorical, Continuous, IntUniform, canonical
 from sweeps.space import Space
 from sweeps.spec import SweepSpec, spec_from_mapping
+
+# A busy machine is no failure: time is not what is tested here.
+calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_-]{0,5}", fullmatch=True)
 JSON = st.recursive(
@@ -102,6 +105,7 @@ def one(parameter: dict[str, Any]) -> Any:
 SEEDS = st.integers(0, 2**32)
 
 
+@calm
 @given(trees(continuous() | finite()), SEEDS)
 def test_every_sample_fits_its_space_and_is_plain_json(tree: dict[str, Any], seed: int) -> None:
     space = spec(tree).parameters
@@ -112,6 +116,7 @@ def test_every_sample_fits_its_space_and_is_plain_json(tree: dict[str, Any], see
     assert len(space.flatten(config)) == len(space.parameters)
 
 
+@calm
 @given(continuous(), SEEDS)
 def test_samples_lie_in_range_and_on_their_steps(parameter: dict[str, Any], seed: int) -> None:
     found = one(parameter)
@@ -126,6 +131,7 @@ def test_samples_lie_in_range_and_on_their_steps(parameter: dict[str, Any], seed
             assert isinstance(value, type(found.q))
 
 
+@calm
 @given(continuous(), st.floats(0.001, 0.999))
 def test_ppf_is_the_inverse_of_cdf(parameter: dict[str, Any], u: float) -> None:
     found = one(parameter)
@@ -135,6 +141,7 @@ def test_ppf_is_the_inverse_of_cdf(parameter: dict[str, Any], u: float) -> None:
     assert math.isclose(found.ppf(found.cdf(x)), x, rel_tol=1e-6, abs_tol=1e-9)
 
 
+@calm
 @given(continuous(), st.lists(st.floats(0, 1), min_size=2, max_size=10))
 def test_ppf_rises_and_cdf_stays_in_0_to_1(parameter: dict[str, Any], us: list[float]) -> None:
     found = one(parameter)
@@ -143,13 +150,14 @@ def test_ppf_rises_and_cdf_stays_in_0_to_1(parameter: dict[str, Any], us: list[f
     assert all(0 <= found.cdf(x) <= 1 for x in [*values, -1e9, 0.0, 1e9])
 
 
+@calm
 @given(st.lists(JSON, min_size=1, max_size=6), SEEDS)
 def test_a_categorical_draws_only_its_values(values: list[Any], seed: int) -> None:
     drawn = one({"values": values}).sample(numpy.random.default_rng(seed))
     assert canonical(drawn) in {canonical(value) for value in values}
 
 
-@settings(max_examples=50)
+@settings(calm, max_examples=50)
 @given(trees(finite()))
 def test_a_grid_is_complete_and_distinct(tree: dict[str, Any]) -> None:
     space = spec(tree).parameters
@@ -176,6 +184,7 @@ def _key(space: Space, config: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(canonical(value) for value in space.flatten(config).values())
 
 
+@calm
 @given(JSON, JSON)
 def test_canonical_tells_apart_what_json_tells_apart(left: Any, right: Any) -> None:
     def text(value: Any) -> str:
@@ -186,6 +195,7 @@ def test_canonical_tells_apart_what_json_tells_apart(left: Any, right: Any) -> N
     assert (canonical(left) == canonical(right)) == (text(left) == text(right))
 
 
+@calm
 @given(trees(continuous() | finite()), SEEDS, st.integers(0, 5))
 def test_a_spec_is_rebuilt_from_its_source(tree: dict[str, Any], seed: int, retries: int) -> None:
     enqueued = spec(tree).parameters.sample(numpy.random.default_rng(seed))

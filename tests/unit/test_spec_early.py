@@ -1,0 +1,73 @@
+"""`early_terminate` in a sweep file: the settings of each rule, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sweeps.errors import SpecError
+from sweeps.spec import load_spec
+
+FILE = """\
+program: t.py
+method: random
+parameters: {a: {value: 1}}
+metric: {name: loss}
+early_terminate: """
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "{type: hyperband, min_iter: 3}",
+            {"min_iter": 3, "max_iter": None, "s": None, "eta": 3, "strict": True},
+        ),
+        (
+            "{type: hyperband, max_iter: 27.0, s: 2, eta: 2.5, strict: false}",
+            {"min_iter": None, "max_iter": 27, "s": 2, "eta": 2.5, "strict": False},
+        ),
+        ("{type: asha}", {"min_iter": 2, "max_iter": None, "eta": 3}),
+        ("{type: asha, max_iter: 270}", {"min_iter": 10, "max_iter": 270, "eta": 3}),
+        ("{type: asha, min_iter: 1, eta: 4}", {"min_iter": 1, "max_iter": None, "eta": 4}),
+        ("{type: median}", {"min_iter": 3, "min_trials": 5}),
+        (
+            "{type: percentile, percentile: 25, min_trials: 2}",
+            {"percentile": 25, "min_iter": 3, "min_trials": 2},
+        ),
+    ],
+)
+def test_the_settings_of_each_stopping_rule(text: str, expected: dict[str, Any]) -> None:
+    found = load_spec(FILE + text).early_terminate
+    assert found is not None
+    assert found.type in text
+    assert found.settings == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "what"),
+    [
+        ("{type: hyperbnd}", ".type", "Did you mean `hyperband`?"),
+        ("{min_iter: 3}", ".type", "is missing"),
+        ("{type: hyperband}", "", "needs `min_iter`, or `max_iter` and `s`"),
+        ("{type: hyperband, max_iter: 9}", ".max_iter", "needs `s`"),
+        ("{type: hyperband, max_iter: 2, s: 1}", ".max_iter", "there is no band"),
+        ("{type: hyperband, min_iter: 0}", ".min_iter", "at least 1"),
+        ("{type: hyperband, min_iter: 3, eta: 1}", ".eta", "greater than 1"),
+        ("{type: hyperband, min_iter: 3, strict: 1}", ".strict", "must be true or false"),
+        ("{type: hyperband, min_iter: 3, max_itr: 9}", ".max_itr", "Did you mean `max_iter`?"),
+        ("{type: asha, max_iter: 2}", ".max_iter", "greater than min_iter, 2"),
+        ("{type: asha, s: 2}", ".s", "It has `eta`, `max_iter`, `min_iter`, `type`."),
+        ("{type: median, min_trials: 1.5}", ".min_trials", "must be a whole number"),
+        ("{type: percentile}", ".percentile", "is missing"),
+        ("{type: percentile, percentile: 100}", ".percentile", "less than 100"),
+        ("hyperband", "", "must be a mapping"),
+    ],
+)
+def test_a_stopping_rule_that_is_refused(text: str, where: str, what: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        load_spec(FILE + text, path="s.yaml")
+    message = str(caught.value)
+    assert message.startswith(f"s.yaml:5: early_terminate{where}: ")
+    assert what in message
