@@ -39,19 +39,20 @@ from agent.policy import FailurePolicy
 from agent.signals import Signals
 from agent.slots import Gate, SlotThread
 from agent.supervisor import Supervisor, sweep_stragglers
+from agent.tally import Tally
 from agent.voice import Voice
 from agent.worker import Broker, SlotWorker
 from sweeps.errors import ConfigurationError, NotFoundError
 from sweeps.protocol.client import Client
 from sweeps.spec import Goal, SweepSpec, spec_from_mapping
-from sweeps.trial import AttemptState, SweepState
+from sweeps.trial import SweepState
 
 KILL_DELAY_S = 30.0
 _LAST_WORDS_S = 10.0
 """Seconds that an agent that must end goes on trying to deliver its last results."""
 _HURRY_S = 2.0
 _SLOT_ENDED = 0
-_SCORES = (AttemptState.FINISHED, AttemptState.STOPPED)
+_WAIT, _STOP = 1, 2  # urgency; beyond: kill
 
 
 def _say_nothing(event: Event) -> None:
@@ -115,9 +116,8 @@ class Agent:
         self._lock = threading.RLock()
         self._attempts: dict[int, Attempt] = {}
         self._why, self._exit_code = "", 0
-        self._counts = dict.fromkeys(("finished", "stopped", "failed", "other"), 0)
-        self._best: tuple[str, float] | None = None
         self._urgency = 0
+        self._slot_error: Exception | None = None
         self._deadline: float | None = None
         self._given_back: tuple[str, float, bool] | None = None
         self._messages: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -165,6 +165,8 @@ class Agent:
                 " to a folder with room that you may write to."
             ) from error
         self._supervisor = Supervisor(self.agent_id)
+        maximize = spec.metric is not None and spec.metric.goal is Goal.MAXIMIZE
+        self._tally = Tally(self._policy, maximize=maximize)
         self._site = Site(
             client=self.client,
             supervisor=self._supervisor,
@@ -177,7 +179,7 @@ class Agent:
             project=spec.project,
             entity=spec.entity,
             metric=spec.metric.name if spec.metric else None,
-            maximize=spec.metric is not None and spec.metric.goal is Goal.MAXIMIZE,
+            maximize=maximize,
             agent_id=self.agent_id,
             host=self.host,
             grace_s=self._grace_s,
@@ -207,6 +209,8 @@ class Agent:
         finally:
             self._stop_taking()
             self._give_back("the agent was ended", self._grace_s)
+            if leftovers.ident is not None and self._urgency < _STOP:
+                leftovers.join(_LAST_WORDS_S)
             self._abandon.set()
             for thread in (leftovers, *self._threads):
                 if thread.ident is not None:
@@ -235,13 +239,13 @@ class Agent:
             attempts = list(self._attempts.values())
         if self._forward_signals:
             for attempt in attempts:
-                attempt.signal(number)
+                attempt.forward(number)
         asked = number == signal.SIGINT
-        self._urgency = max(self._urgency + 1, 1 if asked else 2)
+        self._urgency = max(self._urgency + 1, _WAIT if asked else _STOP)
         name = "Ctrl-C" if asked else signal.Signals(number).name
-        if self._urgency == 1:
+        if self._urgency == _WAIT:
             self._end(f"{name}; again to stop the running trials", 128 + number, always=True)
-        elif self._urgency == 2:
+        elif self._urgency == _STOP:
             self._end(f"{name}: the running trials are stopped and given back", 128 + number)
             self._give_back(f"the agent got {name}", self._grace_s, preempted=not asked)
             self._deadline = time.monotonic() + self._grace_s + _LAST_WORDS_S
@@ -259,7 +263,8 @@ class Agent:
     def _deliver_leftovers(self) -> None:
         delivered = deliver_abandoned(self.client, self._home, self.voice, self._abandon)
         if delivered:
-            self.voice.warn(f"delivered {delivered} results of an agent that died on this machine")
+            what = "a result" if delivered == 1 else f"{delivered} results"
+            self.voice.warn(f"an agent that died here had left {what}: delivered now")
 
     # -- one trial (in a slot's thread) -------------------------------------------------------
 
@@ -282,7 +287,7 @@ class Agent:
             end = End(None)
         with self._lock:
             del self._attempts[index]
-        if end.receipt is not None:
+        if end.receipt is not None or end.refused:
             self._heart.let_go(trial_id, token)
         self._account(trial_id, end)
 
@@ -294,20 +299,16 @@ class Agent:
 
     def _account(self, trial_id: str, end: End) -> None:
         outcome, receipt = end.outcome, end.receipt
+        if end.refused:
+            return  # canceled, say, while it waited in the queue
         if outcome is None or (receipt is not None and not receipt.recorded):
             self.voice.warn(
                 f"{trial_id} belongs to another agent now: what it did here is not recorded"
             )
-            self._counts["other"] += 1
+            self._tally.add_unrecorded()
             return
-        with self._lock:
-            state = outcome.state.value
-            self._counts[state if state in self._counts else "other"] += 1
-            why = self._policy.ended(outcome, time.monotonic() - self._began)
-            if end.objective is not None and outcome.state in _SCORES:
-                best = end.objective if self._site.maximize else -end.objective
-                if self._best is None or best > self._best[1]:
-                    self._best = (trial_id, best)
+        since = time.monotonic() - self._began
+        too_many = self._tally.add(trial_id, outcome, end.objective, since)
         self.voice.say(
             Ended(
                 trial_id=trial_id,
@@ -318,9 +319,9 @@ class Agent:
                 log=end.log,
             )
         )
-        if why is not None:
+        if too_many is not None:
             said = outcome.detail or outcome.reason.value
-            self._end(f"{why}. The last was {trial_id}: {said}; its output is in {end.log}", 1)
+            self._end(f"{too_many}. The last was {trial_id}: {said}; its output is in {end.log}", 1)
 
     # -- what the threads ask and tell --------------------------------------------------------
 
@@ -346,7 +347,10 @@ class Agent:
     def slot_is_free(self) -> None:
         self._heart.beat(ring=True)
 
-    def slot_ended(self) -> None:
+    def slot_ended(self, error: Exception | None) -> None:
+        if error is not None:
+            self._slot_error = error
+            self.voice.warn(f"a slot is given up: {error}")
         self._messages.put(_SLOT_ENDED)
 
     def sweep_is(self, state: SweepState) -> None:
@@ -384,19 +388,10 @@ class Agent:
         self.ending.set()
 
     def _summary(self) -> Summary:
-        best = self._best
-        value = None if best is None else best[1] if self._site.maximize else -best[1]
-        return Summary(
-            finished=self._counts["finished"],
-            stopped=self._counts["stopped"],
-            failed=self._counts["failed"],
-            other=self._counts["other"],
-            best_trial=None if best is None else best[0],
-            best_objective=value,
-            why=self._why or "it ran as many trials as --count says",
-            exit_code=self._exit_code,
-            undelivered=len(self._outbox.pending()),
-        )
+        if not self._why and self._slot_error is not None:
+            self._why, self._exit_code = str(self._slot_error), 1
+        why = self._why or "it ran as many trials as --count says"
+        return self._tally.summary(why, self._exit_code, len(self._outbox.pending()))
 
 
 def _kill_delay(environ: Mapping[str, str]) -> float:

@@ -88,6 +88,7 @@ class End:
 
     Attributes:
         outcome: how it ended; None: fenced before it had an end of its own.
+        refused: the server did not let it start.
         objective: what it scores, None without a value.
         seconds: that its process ran.
         receipt: the server's answer; None: the result waits in the outbox.
@@ -95,6 +96,7 @@ class End:
     """
 
     outcome: Outcome | None
+    refused: bool = False
     objective: float | None = None
     seconds: float = 0.0
     receipt: Receipt | None = None
@@ -150,10 +152,14 @@ class Attempt:
             self._preempted = self._preempted or preempted
             self._end_process(grace_s)
 
-    def signal(self, number: int) -> None:
-        """Passes a signal on to the training process."""
+    def forward(self, number: int) -> None:
+        """Passes a signal to the agent on to the training process.
+
+        If that ends it badly, the trial is queued again; if it ends well, it has finished.
+        """
         with self._lock:
             if self._process is not None and not self._over:
+                self._preempted = True
                 self._process.signal(number)
 
     def _end_process(self, grace_s: float) -> None:
@@ -171,7 +177,7 @@ class Attempt:
         try:
             trial = self._begin()
         except Fenced:
-            return End(None)
+            return End(None, refused=not self._fenced)
         shipper: Shipper | None = None
         process: Process | None = None
         exit: Exit | None = None
@@ -300,7 +306,7 @@ class Attempt:
             console_tail=_tail(folder.console(self.token)),
             asked=self._order or None,
             why=self._why or self._given_back or "",
-            preempting=(folder.path / PREEMPTING).exists(),
+            preempting=self._preempted or (folder.path / PREEMPTING).exists(),
             agent_ending=self._given_back is not None,
             launch_error=error,
         )
@@ -357,7 +363,8 @@ class Attempt:
                 outcome, state=AttemptState.FAILED, reason=Reason.NO_OBJECTIVE, detail=detail
             )
         objective = digest.objective(maximize=site.maximize) if digest is not None else None
-        return End(outcome, objective, seconds, receipt, str(folder.console(self.token)))
+        log = str(folder.console(self.token))
+        return End(outcome, objective=objective, seconds=seconds, receipt=receipt, log=log)
 
     def _shipper(self, folder: RunFolder) -> Shipper:
         site = self._site

@@ -126,7 +126,10 @@ class Heart(threading.Thread):
     def run(self) -> None:
         self._listener.start()
         while not self._over.is_set():
-            self._round()
+            try:
+                self._round()
+            except Exception as error:  # no fault may stop the pulse: the trials would be lost
+                self._agent.voice.warn(f"the heartbeat met {type(error).__name__}: {error}")
             self._call.wait(BEAT_S)
             self._call.clear()
 

@@ -14,7 +14,6 @@ from agent.devices import Slot
 from agent.shipper import Backoff
 from agent.voice import Voice
 from agent.worker import Broker, SlotWorker
-from sweeps.errors import OpensweepError
 
 
 class Gate:
@@ -95,8 +94,8 @@ class Host(Protocol):
     def slot_is_free(self) -> None:
         """A slot waits for a trial: the controller wants to know."""
 
-    def slot_ended(self) -> None:
-        """A slot's thread is about to end."""
+    def slot_ended(self, error: Exception | None) -> None:
+        """A slot's thread is about to end; `error`: before its time."""
 
 
 class SlotThread(threading.Thread):
@@ -110,20 +109,23 @@ class SlotThread(threading.Thread):
         self.worker: SlotWorker | None = None
 
     def run(self) -> None:
-        lock = self._slot.lock
+        failure: Exception | None = None
         try:
-            if lock is None:
+            self._hold_device()
+        except Exception as error:
+            failure = error  # the other slots go on
+        self._host.gate.withdraw(self._index)
+        self._host.slot_ended(failure)
+
+    def _hold_device(self) -> None:
+        lock = self._slot.lock
+        if lock is None:
+            self._work()
+        elif lock.acquire(self._host.ending, self._host.voice.wait_for):
+            try:
                 self._work()
-            elif lock.acquire(self._host.ending, self._host.voice.wait_for):
-                try:
-                    self._work()
-                finally:
-                    lock.release()
-        except OpensweepError as error:
-            self._host.voice.warn(f"slot {self._slot.name} ends: {error}")
-        finally:
-            self._host.gate.withdraw(self._index)
-            self._host.slot_ended()
+            finally:
+                lock.release()
 
     def _work(self) -> None:
         while not self._host.gate.closed:

@@ -172,8 +172,9 @@ class HistoryStream(Stream):
             seq=self._seq,
             start=start,
             end=end,
-            first=rows[0][0],
-            last=rows[-1][0],
+            # A script that calls init() again begins its steps anew.
+            first=min(step for step, _, _ in rows),
+            last=max(step for step, _, _ in rows),
             rows=len(rows),
             records=records,
             objective=chunks.pack_points(self._points(rows)),
@@ -212,7 +213,7 @@ class ConsoleStream(Stream):
         """Bytes that are not acknowledged."""
         try:
             return os.stat(self._path).st_size - self._start
-        except FileNotFoundError:
+        except OSError:
             return 0
 
     def _cut(self, start: int, end: int | None) -> Chunk | None:
@@ -220,7 +221,7 @@ class ConsoleStream(Stream):
             with open(self._path, "rb") as file:
                 file.seek(start)
                 data = file.read(CONSOLE_BYTES if end is None else end - start)
-        except FileNotFoundError:
+        except OSError:
             return None
         if not data:
             return None

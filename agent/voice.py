@@ -1,12 +1,14 @@
 """Turns what the agent's threads meet into events, one at a time; an outage is told once.
 
-Is the `Listener` of shippers and deliveries. Never prints. Neighbour: events.py.
+Is the `Listener` of shippers and deliveries. Never prints, and never raises: a display that fails
+(its terminal is gone, say) must not stop training. Neighbour: events.py.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from agent.events import Event, Reconnected, Waiting, Warned
 from sweeps.errors import OpensweepError
@@ -22,7 +24,7 @@ class Voice:
 
     def say(self, event: Event) -> None:
         with self._speaking:
-            self._on_event(event)
+            self._tell(event)
 
     def warn(self, message: str) -> None:
         self.say(Warned(message))
@@ -46,7 +48,7 @@ class Voice:
         with self._speaking:
             if whom not in self._missing:
                 self._missing.add(whom)
-                self._on_event(Waiting(reason))
+                self._tell(Waiting(reason))
 
     def _found(self, whom: str) -> None:
         if whom not in self._missing:  # the usual case, asked often: no lock
@@ -54,4 +56,8 @@ class Voice:
         with self._speaking:
             if whom in self._missing:
                 self._missing.discard(whom)
-                self._on_event(Reconnected(f"{whom} answers again"))
+                self._tell(Reconnected(f"{whom} answers again"))
+
+    def _tell(self, event: Event) -> None:
+        with suppress(Exception):
+            self._on_event(event)
