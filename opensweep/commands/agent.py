@@ -88,7 +88,8 @@ def machine_lines(summary: Summary) -> list[str]:
     text = _text.counts_line(counts) if any(counts.values()) else "no trial"
     if summary.other:
         text += f", {summary.other} given back or canceled"
-    lines = [f"this agent ran {text}. It ends: {summary.why.rstrip('.')}."]
+    why = summary.why.partition(";")[0].rstrip(".")  # the rest was advice while it ran
+    lines = [f"this agent ran {text}. It ends: {why}."]
     if summary.undelivered:
         lines.append(
             click.style(

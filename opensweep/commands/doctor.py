@@ -168,7 +168,7 @@ def _broker(url: str | None, server_id: str) -> Finding:
 
 def _own_broker(settings: Settings) -> Finding:
     """What a server that is started here would use."""
-    from controller.broker import find_binary
+    from controller.valkey import find_binary
     from sweeps.protocol.connect import connect, redact
 
     try:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -42,11 +42,20 @@ class LiveDisplay:
         client: of the server.
         sweep_id: what to show.
         console: where to; standard output unless given.
+        alone: no agent runs in this process, so say how to start one when there is none.
     """
 
-    def __init__(self, client: Client, sweep_id: str, console: Console | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        sweep_id: str,
+        console: Console | None = None,
+        *,
+        alone: bool = True,
+    ) -> None:
         self._client = client
         self._sweep_id = sweep_id
+        self._alone = alone
         self._console = console or Console(no_color=bool(os.environ.get("NO_COLOR")) or None)
         self._live = Live(
             console=self._console, auto_refresh=True, refresh_per_second=8, transient=True
@@ -98,7 +107,10 @@ class LiveDisplay:
             return self.status
         self.status = status
         self._note_best(status)
-        self._live.update(picture(status, running, values, self._bests, time.time()))
+        parts = picture(status, running, values, self._bests, time.time())
+        if self._alone and not status.get("agents") and not report.over(status):
+            parts.append(Text(f"  no agent: sweep agent {status['id']}", style="yellow"))
+        self._live.update(Group(*parts))
         return status
 
     def print(self, line: str) -> None:
@@ -129,17 +141,15 @@ def picture(
     values: Mapping[str, float | None],
     bests: list[float],
     now: float,
-) -> Group:
+) -> list[RenderableType]:
     """The picture of one status: title, bar, best, and a line for each running trial."""
-    parts: list[Any] = [_head(status, now), _bar(status), _best(status, bests)]
+    parts: list[RenderableType] = [_head(status, now), _bar(status), _best(status, bests)]
     if running:
         parts.append(_trials(running, values, now))
     hidden = status["counts"].get("running", 0) - len(running)
     if hidden > 0:
         parts.append(Text(f"  and {hidden} more", style="dim"))
-    if not status.get("agents") and not report.over(status):
-        parts.append(Text(f"  no agent: sweep agent {status['id']}", style="yellow"))
-    return Group(*parts)
+    return parts
 
 
 def _head(status: Mapping[str, Any], now: float) -> Text:

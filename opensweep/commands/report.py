@@ -149,7 +149,7 @@ def ending(client: Client, status: Mapping[str, Any]) -> list[str]:
         leaves = _text.flat(best["config"])
         lines += [f"  {name}: {_text.value_text(value)}" for name, value in leaves.items()]
         lines += _comparison(client, sweep_id, best)
-    return [*lines, "", *next_steps(sweep_id, best, status["counts"])]
+    return [*lines, "", *next_steps(status)]
 
 
 def _comparison(client: Client, sweep_id: str, best: Mapping[str, Any]) -> list[str]:
@@ -169,17 +169,18 @@ def _comparison(client: Client, sweep_id: str, best: Mapping[str, Any]) -> list[
     ]
 
 
-def next_steps(
-    sweep_id: str, best: Mapping[str, Any] | None, counts: Mapping[str, int]
-) -> list[str]:
-    """Commands that look further, each with what it shows."""
+def next_steps(status: Mapping[str, Any]) -> list[str]:
+    """Commands that look further, each with what it does."""
+    sweep_id, best = status["id"], status.get("best")
     rows = [(f"sweep trials {sweep_id}", "every trial")]
+    if not over(status):
+        rows.insert(0, (f"sweep agent {sweep_id}", "go on with it"))
     if best is not None:
         rows += [
             (f"sweep best {sweep_id}", "the best configuration as YAML"),
             (f"sweep logs {best['id']}", "what its script printed"),
         ]
-    if counts.get("failed"):
+    if status["counts"].get("failed"):
         rows.append((f"sweep trials {sweep_id} --state failed", "why trials failed"))
     rows.append((f"sweep export {sweep_id} --format csv", "everything as a table"))
     width = max(len(command) for command, _ in rows)

@@ -58,7 +58,7 @@ def _with_picture(client: Client, sweep_id: str, settings: dict[str, Any]) -> Su
     from agent import events
     from opensweep.commands.live import LiveDisplay
 
-    with LiveDisplay(client, sweep_id) as display:
+    with LiveDisplay(client, sweep_id, alone=False) as display:
         lines = agent.Lines(out=display.print, trouble=display.print)
 
         def show(event: Event) -> None:

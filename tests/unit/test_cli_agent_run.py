@@ -246,7 +246,8 @@ def test_the_live_picture(world: World) -> None:
         status = display.look()
         values = {"new00001-3": 0.25}
         running = client.trials("new00001", state="running")
-        console.print(live.picture(status, running, values, [0.91, 0.99], 1100.0))
+        for part in live.picture(status, running, values, [0.91, 0.99], 1100.0):
+            console.print(part)
         display.print("a line above it")
     text = console.export_text()
     assert "new00001 digits  bayes, maximize val/acc  running" in text
@@ -269,3 +270,14 @@ def test_the_live_picture_survives_an_outage(world: World) -> None:
         before = display.look()
         client.url = "http://127.0.0.1:1"
         assert display.look() == before
+
+
+def test_an_agent_that_ends_before_the_sweep_says_how_to_go_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ScriptedAgent.summary = summary(why="Ctrl-C; again to stop the running trials", exit_code=130)
+    monkeypatch.setattr(ScriptedAgent, "run", lambda self: self.summary)
+    result = sweep("agent", "new00001")
+    assert result.exit_code == 130
+    assert "It ends: Ctrl-C.\n" in result.stdout
+    assert "sweep agent new00001 " in result.stdout
