@@ -337,13 +337,29 @@ class Broker:
 
 
 def _socket_path(folder: Path) -> Path:
-    """In `folder`, or in a short folder of this user's when that path is too long for a socket."""
+    """In `folder`, or in a short folder of this user's where that path is no place for a socket.
+
+    A socket's path may not be long, and some file systems (a share, say) hold none.
+    """
     path = folder / "valkey.sock"
-    if len(os.fsencode(path)) <= _SOCKET_BYTES:
+    if len(os.fsencode(path)) <= _SOCKET_BYTES and _holds_sockets(folder):
         return path
     short = Path(f"/tmp/opensweep-{os.geteuid()}-{hashlib.sha256(bytes(folder)).hexdigest()[:12]}")  # noqa: S108
     private_folder(short)
     return short / "valkey.sock"
+
+
+def _holds_sockets(folder: Path) -> bool:
+    probe = folder / "probe.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
+        try:
+            probe.unlink(missing_ok=True)
+            trial.bind(str(probe))
+        except OSError:
+            return False
+        finally:
+            probe.unlink(missing_ok=True)
+    return True
 
 
 def _bindable(host: str, port: int) -> int | None:

@@ -21,7 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from opensweep.settings import Settings
 from sweeps import errors
@@ -264,7 +264,7 @@ def _home_of(settings: Settings) -> Home:
 @contextlib.contextmanager
 def _one_at_a_time(home: Home) -> Iterator[None]:
     """Held while a server is being started, so that the second command finds the first one's."""
-    with open(home.folder / "start.lock", "a", opener=_private) as file:
+    with _open_private(home.folder / "start.lock") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -275,7 +275,7 @@ def _spawn(settings: Settings, home: Home, arguments: list[str]) -> str:
         home.log_file.replace(home.log_file.with_suffix(".log.1"))
     ours, theirs = os.pipe()
     try:
-        with open(home.log_file, "ab", opener=_private) as log:
+        with _open_private(home.log_file) as log:
             child = subprocess.Popen(
                 [sys.executable, "-P", "-c", _START, *_import_folders()],
                 stdin=subprocess.DEVNULL,
@@ -306,8 +306,14 @@ def _spawn(settings: Settings, home: Home, arguments: list[str]) -> str:
     )
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def _open_private(path: Path) -> BinaryIO:
+    """Opens a file of this user's alone for appending."""
+    try:
+        return open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600))
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be written: {error.strerror} (OPENSWEEP_HOME)."
+        ) from error
 
 
 def _await_line(descriptor: int, deadline: float) -> dict[str, Any] | None:

@@ -66,7 +66,7 @@ class Home:
         """
         descriptor = self._open_lock()
         deadline = time.monotonic() + _PATIENCE_S
-        while not _try_lock(descriptor):
+        while not self._try_lock(descriptor):
             if time.monotonic() > deadline:
                 os.close(descriptor)
                 raise HomeInUse(self._who_holds())
@@ -95,7 +95,7 @@ class Home:
             return False
         descriptor = self._open_lock()
         try:
-            return not _try_lock(descriptor)
+            return not self._try_lock(descriptor)
         finally:
             os.close(descriptor)
 
@@ -129,6 +129,18 @@ class Home:
                 f"{self.lock_file} cannot be used: {error.strerror} (OPENSWEEP_HOME)."
             ) from error
 
+    def _try_lock(self, descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self.lock_file} cannot be locked: {error.strerror}. Set OPENSWEEP_HOME to a "
+                "folder on a local disk."
+            ) from error
+        return True
+
     def _who_holds(self) -> str:
         pid, note = self.server_pid(), self.note()
         at = f" at {note['url']}" if note else ", which is just starting"
@@ -137,11 +149,3 @@ class Home:
             "Use that one, end it with `sweep server stop`, or set OPENSWEEP_HOME to another "
             "folder."
         )
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -288,6 +288,38 @@ def test_two_servers_cannot_share_one_redis(tmp_path: Path, other: Callable[...,
         second.close()
 
 
+def test_a_redis_that_another_server_took_over_is_noticed(
+    tmp_path: Path, other: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeps.protocol.connect.OWNER_S", 6.0)  # looks each second
+    url = other()
+    broker = Broker(tmp_path / "broker", "me@here", redis_url=url)
+    broker.launch()
+    try:
+        connection = broker.connect()
+        assert 0 < connection.ttl(OWNER_KEY) <= 6
+        connection.set(OWNER_KEY, "somebody@else")
+        wait_until(lambda: broker.conflict)
+        assert "somebody@else" in str(broker.conflict)
+        connection.delete(OWNER_KEY)
+        wait_until(lambda: broker.conflict is None)
+    finally:
+        broker.close()
+
+
+def test_a_redis_that_evicts_is_warned_of(
+    tmp_path: Path, other: Callable[..., str], caplog: pytest.LogCaptureFixture
+) -> None:
+    url = other("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
+    broker = Broker(tmp_path / "broker", "me@here", redis_url=url)
+    broker.launch()
+    try:
+        broker.connect()
+    finally:
+        broker.close()
+    assert "allkeys-lru" in caplog.text
+
+
 def test_an_agent_is_told_of_a_redis_that_its_server_does_not_use(
     other: Callable[..., str],
 ) -> None:

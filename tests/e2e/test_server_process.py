@@ -300,6 +300,9 @@ def test_a_home_that_cannot_be_one_is_said_clearly(settings: Settings) -> None:
     with pytest.raises(errors.ConfigurationError, match="cannot be used"):
         ensure_server(settings)
     settings.home.unlink()
+    settings.home.joinpath("start.lock").mkdir(parents=True)
+    with pytest.raises(errors.ConfigurationError, match=r"start\.lock cannot be written"):
+        ensure_server(settings)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
