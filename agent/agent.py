@@ -247,18 +247,21 @@ class Agent:
             self._end(f"{name}; again to stop the running trials", 128 + number, always=True)
         elif self._urgency == _STOP:
             self._end(f"{name}: the running trials are stopped and given back", 128 + number)
-            self._give_back(f"the agent got {name}", self._grace_s, preempted=not asked)
-            self._deadline = time.monotonic() + self._grace_s + _LAST_WORDS_S
+            alive = self._give_back(f"the agent got {name}", self._grace_s, preempted=not asked)
+            self._deadline = time.monotonic() + _LAST_WORDS_S + (self._grace_s if alive else 0.0)
         else:
             self._give_back(f"the agent got {name}", 0.0, preempted=not asked)
             self._deadline = time.monotonic() + _HURRY_S
 
-    def _give_back(self, why: str, grace_s: float, *, preempted: bool = False) -> None:
+    def _give_back(self, why: str, grace_s: float, *, preempted: bool = False) -> bool:
+        """Ends what runs; whether anything did."""
         with self._lock:
             self._given_back = (why, grace_s, preempted)
             attempts = list(self._attempts.values())
+        alive = False
         for attempt in attempts:
-            attempt.give_back(why, grace_s=grace_s, preempted=preempted)
+            alive = attempt.give_back(why, grace_s=grace_s, preempted=preempted) or alive
+        return alive
 
     def _deliver_leftovers(self) -> None:
         delivered = deliver_abandoned(self.client, self._home, self.voice, self._abandon)

@@ -137,8 +137,10 @@ class Attempt:
             self._fenced = True
             self._end_process(0.0)
 
-    def give_back(self, why: str, *, grace_s: float, preempted: bool = False) -> None:
+    def give_back(self, why: str, *, grace_s: float, preempted: bool = False) -> bool:
         """Ends it because the agent must end; the trial is queued again.
+
+        Returns False when it has ended already, and only its result is on the way.
 
         Args:
             why: for people.
@@ -147,10 +149,11 @@ class Attempt:
         """
         with self._lock:
             if self._over:
-                return
+                return False
             self._given_back = self._given_back or why
             self._preempted = self._preempted or preempted
             self._end_process(grace_s)
+            return True
 
     def forward(self, number: int) -> None:
         """Passes a signal to the agent on to the training process.

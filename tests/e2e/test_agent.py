@@ -338,6 +338,71 @@ def test_sigterm_gives_trials_back_as_preempted(make_world: Callable[..., World]
     assert world.trials[trial_id].outcomes[0]["reason"] == "preempted"
 
 
+def test_a_forwarded_signal_reaches_the_trial_at_once(make_world: Callable[..., World]) -> None:
+    world = make_world(WAIT_FOR_TERM.replace("SIGTERM", "SIGINT"))
+    [trial_id] = world.add({"x": 1})
+    process = world.start_process(forward_signals=True)
+    try:
+        until(lambda: world.trials[trial_id].points())
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert world.trials[trial_id].state == "finished"  # it ended well, by its own handler
+    assert world.trials[trial_id].points() == [(0, 1.0), (1, 0.25)]
+
+
+def test_a_lost_attempts_last_rows_arrive_before_the_next_one_starts(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(
+        "token = os.environ['OPENSWEEP_WRITER']\n"
+        "if token == '2':\n    log(7, loss=0.1)\n    sys.exit()\n"
+        "log(0, loss=1.0)\n"
+        "while not Path('go').exists(): time.sleep(0.01)\n"
+        "for step in range(1, 7): log(step, loss=1.0)\n"
+        "Path('logged').touch()\ntime.sleep(600)\n"
+    )
+    [trial_id] = world.add({"x": 1})
+    process = world.start_process()
+    try:
+        until(lambda: world.trials[trial_id].points())
+        world.away = True
+        (world.folder / "go").touch()
+        until(lambda: (world.folder / "logged").exists())
+    finally:
+        process.kill()
+        process.communicate()
+    world.away = False
+    world.supersede(trial_id)
+    world.queue.enqueue(SWEEP, [(trial_id, 2)])
+    with world.agent() as agent:
+        assert agent.finish().finished == 1
+    assert [step for step, _ in world.trials[trial_id].points()] == list(range(8))
+
+
+def test_free_slots_are_told_as_they_come_and_go(make_world: Callable[..., World]) -> None:
+    world = make_world(WAIT_FOR_FILE)
+
+    def free() -> int | None:
+        beats = world.live.agents(SWEEP)
+        return beats[0].free if beats else None
+
+    with world.agent(slots=2) as agent:
+        until(lambda: free() == 2)
+        [first] = world.add({"x": 1})
+        until(lambda: free() == 1)
+        [second] = world.add({"x": 2})
+        until(lambda: free() == 0)
+        until(lambda: set(world.live.agents(SWEEP)[0].info["running"]) == {first, second})
+        world.connection.delete("sweep:doorbell")
+        (world.folder / "go").touch()
+        assert world.live.wait_for_ring(5), "a slot that comes free rings"
+        agent.finish()
+    assert free() is None
+
+
 def test_a_frozen_agent_whose_lease_ran_out_kills_its_trial(
     make_world: Callable[..., World],
 ) -> None:
