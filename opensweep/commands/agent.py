@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from agent.events import Ended, Event, Started, Summary
     from sweeps.protocol.client import Client
 
+_INTERRUPTED = 130
 DULL_ENDS = frozenset({"finished", "stopped", "canceled"})
 """Ends of an attempt that are no trouble."""
 
@@ -66,6 +67,14 @@ def work(
     return Agent(client, sweep_id, on_event=on_event, **settings).run()
 
 
+def check_devices(settings: dict[str, Any]) -> None:
+    """Raises DeviceError when GPUs are asked for that this machine does not have."""
+    if settings["gpus"] is not None or settings["gpus_per_trial"] > 1:
+        from agent.devices import find_devices
+
+        find_devices(gpus=settings["gpus"], gpus_per_trial=settings["gpus_per_trial"])
+
+
 def print_end(client: Client, sweep_id: str, summary: Summary) -> None:
     """What this machine did, and how the sweep stands; without a server, the former alone."""
     click.echo()
@@ -88,7 +97,9 @@ def machine_lines(summary: Summary) -> list[str]:
     text = _text.counts_line(counts) if any(counts.values()) else "no trial"
     if summary.other:
         text += f", {summary.other} given back or canceled"
-    why = summary.why.partition(";")[0].rstrip(".")  # the rest was advice while it ran
+    why = summary.why.rstrip(".")
+    if summary.exit_code == _INTERRUPTED:
+        why = why.partition(";")[0]  # the rest was advice while it ran
     lines = [f"this agent ran {text}. It ends: {why}."]
     if summary.undelivered:
         lines.append(

@@ -91,7 +91,7 @@ def _time(status: Mapping[str, Any], now: float) -> str:
     if not status.get("started"):
         return f"created {_text.ago(status.get('created'), now)}, not started"
     text = f"{_text.duration(elapsed)} so far"
-    if status.get("eta_s") is not None:
+    if status.get("eta_s") is not None and status.get("agents"):
         text += f", about {_text.duration(status['eta_s'])} to go"
     return text
 

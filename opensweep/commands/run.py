@@ -36,6 +36,7 @@ def run(
     """
     text = create.read(file, {"name": name, "project": project, "entity": entity})
     create.check(file, text, program_here=True)
+    agent.check_devices(settings)
     with connection.server() as client:
         sweep_id = create.record(client, file, text)["id"]
         if as_json:

@@ -116,8 +116,10 @@ def trials(
 
 def _trial_table(rows: list[dict[str, Any]], metric: str) -> str:
     now = time.time()
+    width = terminal_width()
+    why_width = None if width is None else max(width // 3, 20)
     where = len({row.get("host") for row in rows}) > 1
-    headers = ["TRIAL", "STATE", metric, "STEPS", "TIME", "TRIES", "WHERE", "CONFIG"]
+    headers = ["TRIAL", "STATE", metric, "STEPS", "TIME", "TRIES", "WHERE", "WHY", "CONFIG"]
     cells = [
         [
             row["id"],
@@ -127,6 +129,7 @@ def _trial_table(rows: list[dict[str, Any]], metric: str) -> str:
             _text.duration(report.seconds(row, now)),
             str(row["attempts"]),
             _place(row, where),
+            _text.clip(_why(row), why_width),
             _text.config_line(row["config"]),
         ]
         for row in rows
@@ -135,14 +138,20 @@ def _trial_table(rows: list[dict[str, Any]], metric: str) -> str:
         "TRIES": any(row["attempts"] > 1 for row in rows),
         "WHERE": len({(row.get("host"), row.get("device")) for row in rows}) > 1,
     }
+    tells["WHY"] = any(_why(row) for row in rows)
     keep = [column for column, header in enumerate(headers) if tells.get(header, True)]
     return _text.table(
         [headers[column] for column in keep],
         [[row[column] for column in keep] for row in cells],
         right={metric, "STEPS", "TIME", "TRIES"},
         states={"STATE"},
-        width=terminal_width(),
+        width=width,
     )
+
+
+def _why(trial: Trial) -> str:
+    """Why a trial failed, in the words of its record; "" for one that did not."""
+    return str(trial.get("detail") or "") if trial["state"] == "failed" else ""
 
 
 def _place(trial: Trial, with_host: bool) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -147,9 +148,12 @@ def test_agent_ended_by_its_failure_policy(world: World) -> None:
     assert "2 results could not be delivered; they are kept" in result.stdout
 
 
-def test_options_reach_the_agent(world: World, tmp_path: Path) -> None:
+def test_options_reach_the_agent(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     options = "--count 3 --slots 2 --gpus 0,1 --gpus-per-trial 2 --forward-signals"
     more = ["--max-consecutive-failed-runs", "5", "--workdir", str(tmp_path)]
+    monkeypatch.setattr("agent.devices.find_devices", lambda **asked: None)
     for command in (["agent", "new00001"], ["run", "sweep.yaml"]):
         assert sweep(*command, *options.split(), *more).exit_code == 0
         assert ScriptedAgent.settings == {
@@ -281,3 +285,15 @@ def test_an_agent_that_ends_before_the_sweep_says_how_to_go_on(
     assert result.exit_code == 130
     assert "It ends: Ctrl-C.\n" in result.stdout
     assert "sweep agent new00001 " in result.stdout
+
+
+def test_run_without_the_gpus_that_it_asks_for_records_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # no nvidia-smi there, whatever this machine has
+    monkeypatch.setenv("OPENSWEEP_PYTHON", sys.executable)
+    (tmp_path / "sweep.yaml").write_text(FILE + 'command: ["${interpreter}", "${program}"]\n')
+    result = sweep("run", "sweep.yaml", "--gpus", "0")
+    assert result.exit_code == 2
+    assert "--gpus 0" in result.stderr
+    assert world.created == []
