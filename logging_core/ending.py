@@ -9,6 +9,7 @@ A kill -9 leaves no trace here: the record file is whole without us. Neighbour: 
 from __future__ import annotations
 
 import atexit
+import os
 import signal
 import sys
 import threading
@@ -59,6 +60,7 @@ class Ending:
             and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
         ):
             signal.signal(signal.SIGTERM, self._handler)
+            _handling.add(self)
 
     def remove(self) -> None:
         """Put back what was there, where nobody has replaced ours since."""
@@ -73,6 +75,7 @@ class Ending:
 
     def release_signal(self) -> None:
         """SIGTERM as it was; also in a forked child, which is no part of the run."""
+        _handling.discard(self)
         if (
             threading.current_thread() is threading.main_thread()
             and signal.getsignal(signal.SIGTERM) is self._handler
@@ -98,3 +101,33 @@ class Ending:
 
     def _exiting(self) -> None:
         self._finish(self._exit_code)
+
+
+# A SIGTERM that reaches a forked child before its interpreter is set up again would be taken by
+# the handler that it inherited, and then forgotten: whoever ends workers by SIGTERM (a pool, a
+# data loader) would wait for ever. So it is held back until the child has the default again.
+_handling: set[Ending] = set()
+_held_by: set[int] = set()  # threads that are forking
+
+
+def _before_fork() -> None:
+    if _handling and signal.SIGTERM not in signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGTERM}
+    ):
+        _held_by.add(threading.get_ident())
+
+
+def _let_go() -> None:
+    if threading.get_ident() in _held_by:
+        _held_by.discard(threading.get_ident())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
+def _in_child() -> None:
+    for ending in list(_handling):
+        ending.release_signal()
+    _let_go()
+    _held_by.clear()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_let_go, after_in_child=_in_child)

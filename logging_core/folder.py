@@ -31,13 +31,13 @@ class RunFolder:
         self.path = Path(path)
 
     def __repr__(self) -> str:
-        return "RunFolder({!r})".format(str(self.path))
+        return f"RunFolder({str(self.path)!r})"
 
     def records(self, writer: str | int) -> Path:
-        return self.path / "records.{}.bin".format(writer)
+        return self.path / f"records.{writer}.bin"
 
     def console(self, writer: str | int) -> Path:
-        return self.path / "console.{}.log".format(writer)
+        return self.path / f"console.{writer}.log"
 
     @property
     def config_path(self) -> Path:
@@ -98,7 +98,7 @@ class RunFolder:
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
     # The process id keeps two writers' temporary files apart; the rename makes it whole or not.
-    temporary = path.with_name("{}.{}.tmp".format(path.name, os.getpid()))
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     temporary.write_bytes(dumps(value) + b"\n")
     os.replace(temporary, path)
 
@@ -110,5 +110,5 @@ def _read_json(path: Path) -> dict[str, Any]:
         return {}
     value = json.loads(text)
     if not isinstance(value, dict):
-        raise ValueError("{}: expected a JSON object".format(path))
+        raise ValueError(f"{path}: expected a JSON object")
     return value

@@ -111,7 +111,10 @@ def open_run(asked: Asked, env: Environment) -> Run:
     )
     earlier = _Earlier(SummaryFold(), {}, 0)
     if place.folder is not None:
-        earlier = _read_earlier(place.folder, None if place.resumed else place.writer)
+        writers = place.folder.writers() if place.resumed else [place.writer]
+        # Another rank is no writer: what rank 0 has recorded by now is not what came before.
+        writers = [name for name in writers if records or name != place.writer]
+        earlier = _read_earlier(place.folder, writers)
     config = Config(place.config, locked=place.locked)
     said = config.take({**_defaults_file(), **earlier.config, **asked.config})
     writer = _open_writer(place, info, config) if records else None
@@ -261,14 +264,12 @@ def _process() -> dict[str, Any]:
     }
 
 
-def _read_earlier(folder: RunFolder, only: str | None) -> _Earlier:
-    """Fold what was recorded before; `only`: by this writer."""
+def _read_earlier(folder: RunFolder, writers: Sequence[str]) -> _Earlier:
+    """Fold what these writers recorded before."""
     fold = SummaryFold()
     config: dict[str, Any] = {}
     next_step = 0
-    for writer in folder.writers():
-        if only is not None and writer != only:
-            continue
+    for writer in writers:
         reader = Reader(folder.records(writer))
         try:
             while True:

@@ -170,7 +170,7 @@ class Summary(MutableMapping[str, Any]):
         try:
             return self._values[name]
         except KeyError:
-            raise AttributeError("the summary has no value {!r} yet".format(name)) from None
+            raise AttributeError(f"the summary has no value {name!r} yet") from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         self[name] = value

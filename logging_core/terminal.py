@@ -14,6 +14,7 @@ BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 40  # points in a sparkline
 MAX_ROWS = 30  # metrics shown at the end; the rest is counted
 _KEPT = 2 * WIDTH
+_HUGE = 1 << 1000  # an int that large may be beyond the range of floats
 
 
 def say(text: str) -> None:
@@ -41,10 +42,10 @@ def sparkline(values: Sequence[float]) -> str:
     if not finite:
         return ""
     low, high = min(finite), max(finite)
-    span = high - low
-    # A span that overflows (or is zero) has no steps to show.
-    step = (len(BARS) - 1) / span if 0 < span < math.inf else 0.0
-    return "".join(BARS[min(round((value - low) * step), len(BARS) - 1)] for value in finite)
+    if high - low == math.inf:  # too far apart for a float; their quarters are not
+        return sparkline([value / 4 for value in finite])
+    top = len(BARS) - 1
+    return "".join(BARS[round((v - low) / (high - low) * top) if high > low else 0] for v in finite)
 
 
 def thin(values: Sequence[float], width: int = WIDTH) -> list[float]:
@@ -114,9 +115,6 @@ def curves(samples: Iterable[Samples]) -> dict[str, list[float]]:
     for one in samples:
         for step, row in one.points:
             for name, value in row.items():
-                if type(value) in (int, float):
-                    try:
-                        found.setdefault(name, []).append((step, float(value)))
-                    except OverflowError:
-                        continue  # an int beyond the range of floats
+                if type(value) is float or (type(value) is int and abs(value) < _HUGE):
+                    found.setdefault(name, []).append((step, float(value)))
     return {name: [value for _, value in sorted(points)] for name, points in found.items()}

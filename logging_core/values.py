@@ -6,6 +6,7 @@ none of these libraries is ever imported here. Neighbours: records.py (rows), co
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import json
 import math
@@ -36,7 +37,7 @@ def plain(value: Any, odd: Odd = ignore, _depth: int = 0) -> Any:
     if kind is int:
         return _bounded(value)
     if _depth > MAX_DEPTH:
-        odd("a value is nested deeper than {} levels: recorded as text".format(MAX_DEPTH))
+        odd(f"a value is nested deeper than {MAX_DEPTH} levels: kept as text")
         return _text(value)
     if isinstance(value, Mapping):
         return {str(key): plain(item, odd, _depth + 1) for key, item in value.items()}
@@ -80,15 +81,10 @@ def _foreign(value: Any, odd: Odd, depth: int) -> Any:
     if fields and not isinstance(value, type):
         return {name: plain(getattr(value, name), odd, depth + 1) for name in fields}
     if hasattr(type(value), "__float__"):
-        try:
+        with contextlib.suppress(Exception):  # each library has its own error for "no scalar"
             return float(value)
-        except Exception as error:
-            odd("a value of type {} is no number ({})".format(type(value).__name__, error))
-    odd(
-        "a value of type {} has no plain form: recorded as text".format(
-            "{}.{}".format(type(value).__module__, type(value).__qualname__)
-        )
-    )
+    kind = type(value)
+    odd(f"a value of type {kind.__module__}.{kind.__qualname__} has no plain form: kept as text")
     return _text(value)
 
 
@@ -103,7 +99,7 @@ def _text(value: Any) -> str:
     try:
         return str(value)[:1000]
     except Exception as error:
-        return "<{}: {}>".format(type(value).__name__, error)
+        return f"<{type(value).__name__}: {error}>"
 
 
 def dumps(value: Any) -> bytes:
