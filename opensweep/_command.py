@@ -16,7 +16,6 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, cast
@@ -157,6 +156,8 @@ def guarded(call: Callable[[], Any]) -> int:
 
 def _complain(error: BaseException, message: str) -> None:
     if os.environ.get("OPENSWEEP_DEBUG"):
+        import traceback
+
         traceback.print_exception(error, file=sys.stderr)
     label = click.style("error:", fg="red", bold=True)
     click.echo(f"{label} {' '.join(message.split())}", err=True, color=_colour())
