@@ -10,6 +10,7 @@ database. So no error can leave it half-informed, and it needs no way to repair 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 import threading
@@ -42,7 +43,8 @@ class Loop:
     """Runs all open sweeps of one store.
 
     Args:
-        server_id: who we are, for the leases of sweeps: unique for each start of a server.
+        server_id: who we are, for the leases of sweeps. The same after a restart, so that a server
+            that was killed takes its sweeps back at once; no two running ones may share it.
         lease_s: after so many seconds of silence another controller may take our sweeps.
     """
 
@@ -78,6 +80,8 @@ class Loop:
         """Ends the threads and gives the leases back, so that the next controller need not wait."""
         self._closing.set()
         self._event.set()
+        with contextlib.suppress(RedisError):
+            self._live.ring()  # or the doorbell's thread would wait its second out
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(timeout=10)
