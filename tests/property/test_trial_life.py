@@ -40,8 +40,9 @@ AS_TRIAL = {
     AttemptState.STOPPED: TrialState.STOPPED,
     AttemptState.CANCELED: TrialState.CANCELED,
 }
-NUMBERS = st.integers(1, 4)
-TOKENS = st.integers(-1, 1)  # beside the newest: mostly that one, or a stale one, or one too many
+NUMBERS = st.integers(1, 5)
+TOKENS = st.sampled_from([0, 0, 0, -1, 1])  # beside the newest: a stale one, or one too many
+ENDS = st.sampled_from([*REASONS, AttemptState.LOST, AttemptState.FAILED])
 AGENTS = st.sampled_from(["a", "b"])
 
 
@@ -78,6 +79,7 @@ class TrialLife(RuleBasedStateMachine):
         self.seen: dict[int, tuple[TrialState, list[AttemptState]]] = {}
         self.ends = 0
         self.feed: list[tuple[int, int]] = []
+        self.add(3)
 
     def teardown(self):
         self.store.close()
@@ -89,6 +91,7 @@ class TrialLife(RuleBasedStateMachine):
 
     # -- what may happen ----------------------------------------------------------------------
 
+    @precondition(lambda self: len(self.trials) < 5)
     @rule(count=st.integers(0, 2))
     def add(self, count):
         first = len(self.trials) + 1
@@ -97,7 +100,6 @@ class TrialLife(RuleBasedStateMachine):
         assert [attempt.number for attempt in added] == [trial.number for trial in new]
         self.trials.update((trial.number, Trial()) for trial in new)
 
-    @precondition(lambda self: self.trials)
     @rule(number=NUMBERS, beside=TOKENS, agent=AGENTS)
     def start(self, number, beside, agent):
         number, trial = self.pick(number)
@@ -118,11 +120,10 @@ class TrialLife(RuleBasedStateMachine):
         trial.agents[token] = agent
         trial.state, trial.writer = TrialState.RUNNING, token
 
-    @precondition(lambda self: self.trials)
     @rule(
         number=NUMBERS,
         beside=TOKENS,
-        state=st.sampled_from(list(REASONS)),
+        state=ENDS,
         retry=st.booleans(),
         objective=st.none() | st.floats(-1, 1),
     )
@@ -164,7 +165,13 @@ class TrialLife(RuleBasedStateMachine):
         if state in (AttemptState.FINISHED, AttemptState.STOPPED):
             trial.objective = objective
 
-    @precondition(lambda self: self.trials)
+    @rule(number=NUMBERS, agent=AGENTS, state=ENDS, retry=st.booleans(), late=st.integers(-1, 0))
+    def live(self, number, agent, state, retry, late):
+        """A whole attempt, with a chunk that may be its predecessor's: what happens most."""
+        self.start(number, 0, agent)
+        self.chunk(number, late, 0)
+        self.finish(number, 0, state, retry, 0.5)
+
     @rule(number=NUMBERS, beside=TOKENS)
     def requeue(self, number, beside):
         number, trial = self.pick(number)
@@ -178,7 +185,6 @@ class TrialLife(RuleBasedStateMachine):
         trial.attempts[-1:] = [AttemptState.SUPERSEDED, AttemptState.QUEUED]
         assert attempt.token == trial.token
 
-    @precondition(lambda self: self.trials)
     @rule(number=NUMBERS)
     def retry(self, number):
         number, trial = self.pick(number)
@@ -192,6 +198,7 @@ class TrialLife(RuleBasedStateMachine):
         trial.state, trial.seq = TrialState.QUEUED, None
         assert attempt.token == trial.token
 
+    @precondition(lambda self: sum(not t.state.over for t in self.trials.values()) in (1, 4))
     @rule()
     def cancel(self):
         canceled = [trial.number for trial in self.store.cancel_queued(SWEEP)]
@@ -200,7 +207,6 @@ class TrialLife(RuleBasedStateMachine):
             self.trials[number].attempts[-1] = AttemptState.CANCELED
             self.end(self.trials[number], TrialState.CANCELED)
 
-    @precondition(lambda self: self.trials)
     @rule(number=NUMBERS, beside=st.integers(-1, 0), seq=st.integers(0, 2))
     def chunk(self, number, beside, seq):
         number, trial = self.pick(number)
@@ -296,5 +302,5 @@ def test_the_life_of_trials(tmp_path):
     TrialLife.template = str(tmp_path / "template.db")
     open_store(f"sqlite:///{TrialLife.template}").close()
     case = TrialLife.TestCase()
-    case.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+    case.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
     case.runTest()
