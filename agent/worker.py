@@ -124,6 +124,7 @@ class SlotWorker(Worker):
         self._slot = slot
         self._held: Job | None = None
         self._job: Job | None = None
+        self._done: Job | None = None
         self._job_lock = threading.Lock()
         self._born = False
         super().__init__(
@@ -159,6 +160,7 @@ class SlotWorker(Worker):
         while self._slot.wants_trial():
             try:
                 self._be_born()
+                self._forget_done()
                 job = self._held or self._pop()
                 self._slot.redis_back()
                 if job is not None:
@@ -171,6 +173,7 @@ class SlotWorker(Worker):
     def close(self) -> None:
         """Says goodbye if Redis listens, and closes the connection."""
         try:
+            self._forget_done()
             if self._born:
                 self.register_death()  # type: ignore[no-untyped-call]
         except RedisError:
@@ -179,7 +182,7 @@ class SlotWorker(Worker):
             self.connection.close()
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Runs the attempt that `job` asks for; the job is gone from Redis afterwards."""
+        """Runs the attempt that `job` asks for; the loop forgets the job afterwards."""
         job.origin = queue.name
         self.prepare_execution(job)
         self.prepare_job_execution(job, remove_from_intermediate_queue=True)
@@ -190,8 +193,7 @@ class SlotWorker(Worker):
             self._slot.run_trial(*attempt_of(job, self._sweep_id))
         finally:
             with self._job_lock:
-                self._job = None
-            self._forget(job)
+                self._job, self._done = None, job
 
     def keep(self) -> None:
         """Prolongs what RQ keeps of the running job. Called by the agent's beat, any thread."""
@@ -226,7 +228,11 @@ class SlotWorker(Worker):
             return None
         return job
 
-    def _forget(self, job: Job) -> None:
+    def _forget_done(self) -> None:
+        """Clears the last job away: only now, when the controller already looks for the next."""
+        job = self._done
+        if job is None:
+            return
         with self.connection.pipeline() as pipe:
             self.cleanup_execution(job, pipeline=pipe)
             job.delete(pipeline=pipe, remove_from_queue=False)
@@ -234,6 +240,7 @@ class SlotWorker(Worker):
             self.set_state(WorkerStatus.IDLE, pipeline=pipe)
             self.heartbeat(pipeline=pipe)
             pipe.execute()
+        self._done = None
 
 
 class Broker:
