@@ -103,7 +103,9 @@ class Reader:
             elif record is not None:
                 (records if open_row is None else held).append(record)
             position += len(frame)
-            if open_row is None:
+            # Only behind a record, so that where a reader stops never depends on how far the
+            # file had grown: a range of offsets read again gives the same records.
+            if open_row is None and record is not None:
                 self.offset = position
         else:
             return records

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -270,3 +271,42 @@ def test_what_is_not_there_yet_says_so() -> None:
     run = opensweep.init()
     with pytest.raises(AttributeError, match="does not have watch yet"):
         run.watch(None)
+
+
+def test_defaults_from_a_file_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config-defaults.yaml").write_text("lr: {value: 1}\nn: {desc: x, value: 2}\n")
+    run = opensweep.init(config={"lr": 0.5})
+    assert run.config == {"lr": 0.5, "n": 2}
+    run.finish()
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    run = opensweep.init(config={"lr": 0.5})
+    assert run.config == {"lr": 0.5}
+    assert "config-defaults.yaml is not used" in capsys.readouterr().err
+
+
+def test_a_sweeps_values_as_wandb_hands_them_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = tmp_path / "values.yaml"
+    values.write_text("wandb_version: 1\nlr:\n  value: 0.25\nmodel:\n  value: {layers: 2}\n")
+    monkeypatch.setenv("WANDB_SWEEP_PARAM_PATH", str(values))
+    monkeypatch.setenv("WANDB_SWEEP_ID", "sw")
+    monkeypatch.setenv("WANDB_RUN_ID", "sw-1")
+    run = opensweep.init(config={"lr": 1, "model": {"layers": 9, "width": 3}})
+    run.config.lr = 7
+    assert run.config == {"lr": 0.25, "model": {"layers": 2, "width": 3}}
+    assert (run.id, run.sweep_id) == ("sw-1", "sw")
+
+
+def test_what_the_script_keeps_of_its_config(tmp_path: Path) -> None:
+    config = {"a": 1, "b": 2, "c": 3}
+    run = opensweep.init(config=config, config_include_keys=["a", "b"])
+    assert run.config == {"a": 1, "b": 2}
+    run = opensweep.init(config=config, config_exclude_keys=["a"], reinit=True)
+    assert run.config == {"b": 2, "c": 3}
+    with pytest.raises(opensweep.UsageError, match="not both"):
+        opensweep.init(
+            config=config, config_include_keys=["a"], config_exclude_keys=["b"], reinit=True
+        )
