@@ -139,7 +139,7 @@ class Searcher(ABC):
             snapshot: what that one's `snapshot` gave at its last ask; None if there was no ask.
             trials: all that it had suggested, in any order.
         """
-        for trial in sorted(trials, key=lambda seen: seen.number):
+        for trial in trials:
             self.tell(Suggested(trial.number, trial.config))
             for iteration, value in enumerate(trial.curve, start=1):
                 self.tell(Reported(trial.number, iteration, value))

@@ -93,7 +93,8 @@ def story(number: int) -> list[Event]:
         return [Reported(number, 1, math.nan), Ended(number, TrialState.FINISHED, math.nan)]
     if kind == 8:
         return events
-    return [*events, Ended(number, TrialState.FINISHED, rng.gauss(0, 1))]
+    # so coarse that there are ties
+    return [*events, Ended(number, TrialState.FINISHED, round(rng.gauss(0, 1)) / 2)]
 
 
 def seen(configs: dict[int, dict[str, Any]]) -> list[TrialSeen]:

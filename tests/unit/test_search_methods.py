@@ -81,6 +81,20 @@ def test_enqueued_configs_come_first_and_are_completed() -> None:
         assert len({a.config["x"] for a in asked}) == 3
 
 
+def test_the_spec_is_safe_from_what_is_done_to_a_config() -> None:
+    spec = spec_from_mapping(
+        {
+            "method": "random",
+            "parameters": {"net": {"values": [{"layers": [1, 2]}, {"layers": [3]}]}},
+            "enqueue": [{"net": {"layers": [3]}}],
+        }
+    )
+    for _ in range(2):
+        for suggestion in make_searcher(spec, 1).ask(9):
+            assert suggestion.config["net"]["layers"] in ([3], [1, 2])
+            suggestion.config["net"]["layers"].append(99)
+
+
 # -- bayes ------------------------------------------------------------------------------------
 
 LINE = {"x": {"min": 0.0, "max": 1.0}}
@@ -160,6 +174,16 @@ def test_failures_are_imputed_as_the_file_says(
     story = [lambda number, i=i, v=v: Reported(number, i, v) for i, v in enumerate(values, start=1)]
     share = failing_half(bayes, [*story, lambda number: Ended(number, X, None)])
     assert share > 0.6 if attractive else share < 0.4
+
+
+def test_the_latest_value_is_that_of_the_last_iteration_in_whatever_order_told() -> None:
+    bayes = searcher("bayes", LINE, metric={"name": "loss", "impute": "latest"})
+    story = [
+        lambda number: Reported(number, 3, 0.5),
+        lambda number: Reported(number, 1, 9.0),
+        lambda number: Ended(number, X, None),
+    ]
+    assert failing_half(bayes, story) > 0.6
 
 
 @pytest.mark.parametrize(

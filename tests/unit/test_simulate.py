@@ -166,6 +166,19 @@ def test_crashes_are_retried_as_the_file_says() -> None:
     assert len(patient.trials) == 3  # retries are no new trials: the cap holds
 
 
+def test_a_retried_trial_starts_from_nothing() -> None:
+    """No trial comes to iteration 5, where the rule begins to look; the values of two attempts
+    must not add up to one curve."""
+
+    def fault(number: int, token: int, iteration: int) -> Outcome | None:
+        return LOST if token == 1 and iteration == 4 else None
+
+    early = {"type": "percentile", "percentile": 10, "min_iter": 5, "min_trials": 1}
+    done = simulate(spec(run_cap=9, early_terminate=early), bowl, iterations=4, fault=fault)
+    assert {trial.state for trial in done.trials} == {TrialState.FINISHED}
+    assert {len(trial.curve) for trial in done.trials} == {4}
+
+
 def test_a_trial_that_never_reports_has_failed() -> None:
     def silent(config: Mapping[str, Any], iteration: int) -> float | None:
         return (None, float("nan"), 1.0)[iteration % 3] if config["x"] > 0 else None
