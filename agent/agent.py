@@ -36,6 +36,7 @@ from agent.inject import inject_folder
 from agent.launch import check_program
 from agent.outbox import Outbox
 from agent.policy import FailurePolicy
+from agent.seek import Seeker
 from agent.signals import Signals
 from agent.slots import Gate, SlotThread
 from agent.supervisor import Supervisor, sweep_stragglers
@@ -71,6 +72,8 @@ class Agent:
         workdir: where the program is looked for first; None: the current folder.
         forward_signals: pass SIGINT and SIGTERM on to the trials at once.
         max_consecutive_failed_runs: end after so many failures in a row.
+        reconnect: called when the server does not answer for some seconds; returns a client of
+            it as it is now (started anew, perhaps under another address), or raises.
         home: OPENSWEEP_HOME; None: from `environ`, else ~/.opensweep.
         environ: the environment; None: this process's.
     """
@@ -88,6 +91,7 @@ class Agent:
         workdir: str | Path | None = None,
         forward_signals: bool = False,
         max_consecutive_failed_runs: int | None = None,
+        reconnect: Callable[[], Client] | None = None,
         home: str | Path | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
@@ -111,6 +115,7 @@ class Agent:
         )
         self._grace_s = _kill_delay(self._environ)
         self._forward_signals = forward_signals
+        self.seeker = Seeker(client, reconnect, self.voice)
         self.gate = Gate(count)
         self.ending, self._abandon = threading.Event(), threading.Event()
         self._lock = threading.RLock()
@@ -216,6 +221,7 @@ class Agent:
                 if thread.ident is not None:
                     thread.join()
             self._heart.stop()
+            self.seeker.stop()
             self.broker.close()
 
     def _wait_for_slots(self) -> None:

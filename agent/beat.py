@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from agent.attempt import Attempt
 from agent.shipper import Backoff
+from agent.seek import Seeker
 from agent.slots import Gate
 from agent.voice import Voice
 from agent.worker import Broker, RedisError, SlotWorker, WakeListener
@@ -42,6 +43,7 @@ class Pulsed(Protocol):
     gate: Gate
     ending: threading.Event
     voice: Voice
+    seeker: Seeker
 
     def running(self) -> list[Attempt]: ...
 
@@ -163,6 +165,8 @@ class Heart(threading.Thread):
             self._ask_server(redis_is_away=True)
         else:
             self._agent.voice.redis_back()
+        if self._agent.voice.server_away_s() > _ASK_S:
+            self._agent.seeker.look()
 
     def _beat(self, ring: bool) -> None:
         agent = self._agent

@@ -7,6 +7,7 @@ Is the `Listener` of shippers and deliveries. Never prints, and never raises: a 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -20,7 +21,7 @@ class Voice:
     def __init__(self, on_event: Callable[[Event], None]) -> None:
         self._on_event = on_event
         self._speaking = threading.Lock()
-        self._missing: set[str] = set()
+        self._missing: dict[str, float] = {}
 
     def say(self, event: Event) -> None:
         with self._speaking:
@@ -38,6 +39,11 @@ class Voice:
     def server_back(self) -> None:
         self._found("the server")
 
+    def server_away_s(self) -> float:
+        """For how long the server has not answered; 0 when it did last."""
+        since = self._missing.get("the server")
+        return 0.0 if since is None else time.monotonic() - since
+
     def redis_away(self, error: Exception) -> None:
         self._lost("Redis", f"Redis does not answer ({error}). Running trials go on.")
 
@@ -47,7 +53,7 @@ class Voice:
     def _lost(self, whom: str, reason: str) -> None:
         with self._speaking:
             if whom not in self._missing:
-                self._missing.add(whom)
+                self._missing[whom] = time.monotonic()
                 self._tell(Waiting(reason))
 
     def _found(self, whom: str) -> None:
@@ -55,7 +61,7 @@ class Voice:
             return
         with self._speaking:
             if whom in self._missing:
-                self._missing.discard(whom)
+                del self._missing[whom]
                 self._tell(Reconnected(f"{whom} answers again"))
 
     def _tell(self, event: Event) -> None:

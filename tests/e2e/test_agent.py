@@ -269,6 +269,24 @@ def test_the_server_may_be_away_while_a_trial_runs_and_ends(
     assert len(agent.seen(Waiting)) == len(agent.seen(Reconnected)) == 1
 
 
+def test_a_server_that_moved_is_found_again(make_world: Callable[..., World]) -> None:
+    world = make_world(WAIT_FOR_FILE)
+    [trial_id] = world.add({"x": 1})
+    asked = []
+
+    def reconnect() -> Client:
+        asked.append(True)
+        return Client(world.url, "key")
+
+    with world.agent(reconnect=reconnect) as agent:
+        until(lambda: world.trials[trial_id].points())
+        agent.client.url = "http://127.0.0.1:9"  # nobody answers there
+        (world.folder / "go").touch()
+        assert agent.finish().finished == 1
+    assert asked
+    assert world.trials[trial_id].points() == [(0, 1.0), (1, 0.5)]
+
+
 def test_a_result_outlives_its_agent(make_world: Callable[..., World]) -> None:
     world = make_world(
         "log(0, loss=1.0)\nwhile not Path('go').exists(): time.sleep(0.01)\n"
