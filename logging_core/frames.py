@@ -39,6 +39,10 @@ class RecordError(ValueError):
     """The file is not a record file of this version."""
 
 
+class RecordTooLarge(ValueError):
+    """No reader would take a record of this size."""
+
+
 class History(NamedTuple):
     """One row of history, whole: `row` is what was logged at `step`, nested dicts as they were."""
 
@@ -98,10 +102,10 @@ KINDS: dict[type, int] = {
 
 
 def frame(kind: int, body: bytes) -> bytes:
-    """One whole frame. Raises ValueError for a body that no reader would take."""
+    """One whole frame. Raises RecordTooLarge."""
     length = SMALLEST + len(body)
     if length > MAX_FRAME:
-        raise ValueError(f"a record of {length:,} bytes is too large to log")
+        raise RecordTooLarge(f"a record of {length:,} bytes is too large to log")
     head = HEAD.pack(length, kind) + body
     return head + CRC.pack(crc32(head))
 

@@ -18,6 +18,7 @@ from logging_core.records import (
     MetadataUpdate,
     MetricDefined,
     Record,
+    RecordTooLarge,
     SummaryUpdate,
     Writer,
 )
@@ -95,6 +96,8 @@ class Journal:
                     self.step += 1
                 else:
                     self._log(data, step, commit)
+            except RecordTooLarge as error:
+                self._skip(error)
             except OSError as error:
                 self._pause(error)
 
@@ -122,7 +125,7 @@ class Journal:
         """Make `step` the current one; False: it went by."""
         try:
             step = int(step)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise UsageError(f"step must be an integer, not {step!r}") from None
         if not -(1 << 63) <= step < 1 << 63:
             raise UsageError(f"step {step} does not fit 64 bits")
@@ -204,6 +207,8 @@ class Journal:
             assert self._writer is not None
             try:
                 self._writer.add(record)
+            except RecordTooLarge as error:
+                self._skip(error)
             except OSError as error:
                 self._pause(error)
 
@@ -264,6 +269,10 @@ class Journal:
             self._retry_at = time.monotonic() + _RETRY_S
         self.lost += 1
         return False
+
+    def _skip(self, error: RecordTooLarge) -> None:
+        self.lost += 1
+        self.warn_once(f"{error}: it is left out", about="size")
 
     def _pause(self, error: OSError) -> None:
         self._quiet = True

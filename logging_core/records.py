@@ -21,6 +21,7 @@ from logging_core.frames import (
     MetricDefined,
     Record,
     RecordError,
+    RecordTooLarge,
     SummaryUpdate,
 )
 from logging_core.writer import Writer, WriterBusy
@@ -34,6 +35,7 @@ __all__ = [
     "Reader",
     "Record",
     "RecordError",
+    "RecordTooLarge",
     "SummaryUpdate",
     "Writer",
     "WriterBusy",

@@ -63,6 +63,7 @@ class Run:
         console: ConsoleCapture | None = None,
         metric: str = "",
         silent: bool = False,
+        hooks: bool = True,
     ) -> None:
         self._info = info
         self._folder = folder
@@ -73,6 +74,7 @@ class Run:
         self._console = console
         self._metric = metric
         self._silent = silent
+        self._hooks = hooks  # whether the end of the process is this run's business
         self._started = time.time()
         self._ending: ending.Ending | None = None
         self._on_finish: Callable[[Run], None] = lambda _run: None
@@ -254,8 +256,9 @@ class Run:
     def start(self, *, on_finish: Callable[[Run], None]) -> None:
         """Watch for the end of the process, and keep what is printed. init() calls this."""
         self._on_finish = on_finish
-        self._ending = ending.Ending(self._finish)
-        self._ending.install()
+        if self._hooks:
+            self._ending = ending.Ending(self._finish)
+            self._ending.install()
         if self._console is not None:
             try:
                 self._console.start()

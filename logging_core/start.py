@@ -136,6 +136,7 @@ def open_run(asked: Asked, env: Environment) -> Run:
         console=ConsoleCapture(folder.console(place.writer)) if folder and keeps_console else None,
         metric=env.metric,
         silent=silent or writer is None,
+        hooks=mode != "disabled",
     )
 
 

@@ -198,7 +198,8 @@ class Writer:
 
     def _reserve(self, need: int) -> None:
         """Room for `need` more bytes: the blocks are allocated now, so that a full disk is an
-        error here, not a SIGBUS in the training process later."""
+        error here, not a SIGBUS in the training process later. (A copy-on-write file system,
+        btrfs or ZFS, does not promise that: there a disk that fills up may still kill it.)"""
         if self._end + need <= self._limit or not self._mapped:
             return
         if self.deleted():

@@ -174,7 +174,9 @@ def test_other_ranks_get_the_config_and_record_nothing(
 
 
 def test_disabled_touches_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    hook = sys.excepthook
     run = opensweep.init(mode="disabled", config={"a": 1})
+    assert sys.excepthook is hook
     run.log({"x": 1})
     assert run.config.a == 1
     run.finish()

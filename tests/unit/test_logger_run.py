@@ -16,7 +16,7 @@ import pytest
 from logger_place import clean_place, folder_of, records_of, rows_of, under_an_agent  # noqa: F401
 
 import opensweep
-from logging_core import journal
+from logging_core import frames, journal
 from logging_core.records import Finished
 from logging_core.summary import SummaryFold
 
@@ -100,6 +100,8 @@ def test_only_mappings_are_logged(data: Any) -> None:
         run.log(data)
     with pytest.raises(opensweep.UsageError, match="step must be an integer"):
         run.log({"a": 1}, step="one")  # type: ignore[arg-type]
+    with pytest.raises(opensweep.UsageError, match="step must be an integer"):
+        run.log({"a": 1}, step=math.inf)  # type: ignore[arg-type]
 
 
 class Scalar:
@@ -326,6 +328,19 @@ def test_a_full_disk_pauses_logging_and_not_the_script(
     assert rows_of(run) == [(0, {"a": "kept"}), (3, {"a": "again"})]
     err = capsys.readouterr().err
     assert "logging goes on; 4 calls could not be recorded" in err
+
+
+def test_a_record_beyond_all_bounds_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = opensweep.init()
+    monkeypatch.setattr(frames, "MAX_FRAME", 10_000)
+    run.log({"text": "x" * 20_000})
+    run.summary["text"] = "x" * 20_000
+    run.log({"a": 1})
+    run.finish()
+    assert [row for _, row in rows_of(run)] == [{"a": 1}]
+    assert capsys.readouterr().err.count("bytes is too large to log: it is left out") == 1
 
 
 def test_a_folder_that_is_deleted_under_the_run(capsys: pytest.CaptureFixture[str]) -> None:
