@@ -29,8 +29,6 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sweeps.search.axes import Axis, Choice, Coordinate, Whole
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-# Optuna 4 calls the multivariate sampler and the constant liar experimental; Optuna 5 has them on.
-warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,8 @@ class Tpe:
     """The estimator over given axes."""
 
     def __init__(self, axes: Mapping[str, Axis], *, maximize: bool) -> None:
+        # Optuna 4 calls experimental what Optuna 5 does by default.
+        warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         self._distributions = {name: _distribution(axis) for name, axis in axes.items()}
         self._direction = StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE
         self._frozen: dict[int, tuple[Observation, FrozenTrial]] = {}

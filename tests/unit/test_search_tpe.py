@@ -37,9 +37,12 @@ OPTUNAS = {
 def test_the_same_trials_give_the_same_point(count: int, maximize: bool) -> None:
     rng = random.Random(count)
     observations = []
+    model = Tpe(AXES.by_name, maximize=maximize)
     study = optuna.create_study(
         direction="maximize" if maximize else "minimize",
-        sampler=optuna.samplers.TPESampler(n_startup_trials=0, seed=5, multivariate=True),
+        sampler=optuna.samplers.TPESampler(
+            n_startup_trials=0, seed=5, multivariate=True, constant_liar=True
+        ),
     )
     for number in range(1, count + 1):
         point = {"c": rng.randrange(3), "k": rng.randint(1, 9), "lr": 10 ** rng.uniform(-4, 0)}
@@ -48,7 +51,6 @@ def test_the_same_trials_give_the_same_point(count: int, maximize: bool) -> None
         state = TrialState.RUNNING if value is None else TrialState.COMPLETE
         study.add_trial(create_trial(state=state, value=value, params=point, distributions=OPTUNAS))
     expected = study.ask(OPTUNAS).params
-    model = Tpe(AXES.by_name, maximize=maximize)
     assert model.propose(observations, seed=5) == expected
     assert model.propose(observations, seed=5) == expected  # nothing is carried over
     assert model.propose(observations, seed=6) != expected
