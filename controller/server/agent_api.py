@@ -79,6 +79,8 @@ async def start(request: Request) -> Response:
         device=body.text("device", "", longest=1000),
         pid=body.optional_whole("pid", least=1),
     )
+    # Until now it counted as waiting, though its slot was taken: another free slot may get a trial.
+    found.loop.wake()
     return json_response(answer, exact=True)
 
 

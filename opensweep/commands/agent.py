@@ -63,8 +63,10 @@ def work(
 ) -> Summary:
     """Runs an agent in this process until it ends. Call it from the main thread."""
     from agent.agent import Agent
+    from opensweep.local import ensure_server
 
-    return Agent(client, sweep_id, on_event=on_event, **settings).run()
+    # A server of this machine that was killed is started again: nobody else would.
+    return Agent(client, sweep_id, on_event=on_event, reconnect=ensure_server, **settings).run()
 
 
 def check_devices(settings: dict[str, Any]) -> None:
