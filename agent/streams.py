@@ -17,11 +17,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from logging_core.records import History, Reader, Record
 from sweeps.errors import ChunkError
 from sweeps.objective import metric_value
-from sweeps.protocol import chunks
+
+if TYPE_CHECKING:
+    from sweeps.protocol import chunks
 
 CHUNK_RECORDS = 5000
 """A history chunk is cut from at most so many records."""
@@ -142,6 +145,9 @@ class HistoryStream(Stream):
         """The writer is dead: a row that it left open is whole now."""
 
     def _cut(self, start: int, end: int | None) -> Chunk | None:
+        # NumPy comes with it: no trial's start shall wait for that, and its first rows may.
+        from sweeps.protocol import chunks
+
         limit = CHUNK_RECORDS
         while True:
             records, behind = self._read(start, end, limit)
@@ -167,6 +173,8 @@ class HistoryStream(Stream):
     def _chunk(
         self, start: int, end: int, records: int, rows: list[chunks.Row], data: bytes
     ) -> Chunk:
+        from sweeps.protocol import chunks
+
         return Chunk(
             kind=self.kind,
             seq=self._seq,

@@ -157,7 +157,7 @@ class _Tree:
         if node.tag not in _SCALARS:
             raise self._foreign(node, at)
         try:
-            return self._loader.construct_object(node)  # type: ignore[no-untyped-call]
+            return self._loader.construct_object(node)
         except (ValueError, KeyError):  # `!!int x`, or an integer of 5,000 digits
             name = str(node.tag).replace(_TAG, "!!")
             problem = f"{node.value[:40]!r} cannot be read as {name}."

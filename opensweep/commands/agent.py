@@ -7,7 +7,9 @@ output, trouble is told on standard error. `sweep run` uses the same parts.
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -43,6 +45,7 @@ def agent(sweep: str, as_json: bool, **settings: Any) -> int:
     ENTITY/PROJECT/ID. Ctrl-C once: wait for the running trials; twice: stop them; three times:
     kill them. Ends with 0 when the sweep is done, 1 when too many trials failed here.
     """
+    load_ahead()
     with connection.server() as client:
         status = connection.sweep_status(client, sweep)
         if not as_json:
@@ -53,6 +56,11 @@ def agent(sweep: str, as_json: bool, **settings: Any) -> int:
         else:
             print_end(client, status["id"], summary)
     return summary.exit_code
+
+
+def load_ahead() -> None:
+    """Loads the agent while the server is found or started: both take a while."""
+    threading.Thread(target=importlib.import_module, args=["agent.agent"], daemon=True).start()
 
 
 def work(

@@ -37,6 +37,7 @@ def run(
     text = create.read(file, {"name": name, "project": project, "entity": entity})
     create.check(file, text, program_here=True)
     agent.check_devices(settings)
+    agent.load_ahead()
     with connection.server() as client:
         sweep_id = create.record(client, file, text)["id"]
         if as_json:
