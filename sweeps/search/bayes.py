@@ -1,9 +1,10 @@
 """Bayesian search: a model of the objective over the space, asked where to look next.
 
 The first trials are drawn at random; from then on Optuna's TPE proposes (`tpe`), with running
-trials as pending. Here is what the model is told of each trial, by W&B's rules:
+trials as pending. Here is what the model is told of each trial; imputing is W&B's:
 
-  finished, stopped     its objective, or if there is none, the best that it reported
+  finished              its objective, or if there is none, the best that it reported
+  stopped               the same, and how far it came: it ranks below the finished ones
   failed, canceled      imputed, by `impute`: the worst value of any ended trial (default), or the
                         trial's own latest or best value if it reported any, else the worst
   queued, running,      pending; with `impute_while_running`, a value once it has reported any:
@@ -129,33 +130,34 @@ class BayesSearch(Searcher):
     # -- what the model is told ---------------------------------------------------------------
 
     def _observations(self) -> Iterator[Observation]:
-        from sweeps.search.tpe import Observation
-
         worst = self._worst()
         for number, trial in sorted(self._trials.items()):
-            if trial.point is not None:
-                pending, value = self._view(trial, worst)
-                if pending or value is not None:
-                    yield Observation(number, trial.point, value)
+            seen = self._observe(number, trial, worst)
+            if seen is not None:
+                yield seen
 
-    def _view(self, trial: _Trial, worst: float | None) -> tuple[bool, float | None]:
-        """(pending, value) of a trial; (False, None): nothing can be said of it."""
+    def _observe(self, number: int, trial: _Trial, worst: float | None) -> Observation | None:
+        from sweeps.search.tpe import Observation
+
+        if trial.point is None:
+            return None
         own = self._own_value(trial)
         if own is not None:
-            return False, own
-        if trial.state.over:
-            return False, self._imputed(trial, self._impute, worst)
-        if self._impute_while_running == "false" or trial.latest is None:
-            return True, None
-        value = self._imputed(trial, self._impute_while_running, worst)
-        return value is None, value
+            stopped = trial.state is TrialState.STOPPED and trial.iteration > 0
+            return Observation(number, trial.point, own, trial.iteration if stopped else None)
+        how = self._impute if trial.state.over else self._impute_while_running
+        if trial.latest is not None and how == "latest":
+            return Observation(number, trial.point, trial.latest)
+        if trial.latest is not None and how == "best":
+            return Observation(number, trial.point, self._best(trial))
+        pending = how == "false" or (not trial.state.over and trial.latest is None)
+        if pending or worst is None:
+            return None if trial.state.over else Observation(number, trial.point, None)
+        # As if stopped before its first value: it ranks below even those that were stopped.
+        return Observation(number, trial.point, worst, stopped_at=0)
 
-    def _imputed(self, trial: _Trial, how: str, worst: float | None) -> float | None:
-        if how == "latest" and trial.latest is not None:
-            return trial.latest
-        if how == "best" and trial.latest is not None:
-            return trial.high if self._maximize else trial.low
-        return worst
+    def _best(self, trial: _Trial) -> float:
+        return trial.high if self._maximize else trial.low
 
     def _own_value(self, trial: _Trial) -> float | None:
         """The value of a trial that came to a proper end."""
@@ -163,7 +165,7 @@ class BayesSearch(Searcher):
             return None
         if trial.objective is not None or trial.latest is None:
             return trial.objective
-        return trial.high if self._maximize else trial.low
+        return self._best(trial)
 
     def _own_values(self) -> int:
         return sum(self._own_value(trial) is not None for trial in self._trials.values())

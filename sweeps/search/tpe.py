@@ -1,8 +1,8 @@
 """Optuna's tree-structured Parzen estimator as a function: observations in, one point out.
 
-The only module that imports optuna, which takes the better part of a second: import it late. Each
-call works on a fresh study and a fresh sampler, so nothing is carried over but a cache of the
-observations in Optuna's form. Optuna's own log is silenced; the controller speaks for the sweep.
+The only searcher module that imports optuna, which is slow to import: do so late. Each call works
+on a fresh study and a fresh sampler, so nothing is carried over but a cache of the observations in
+Optuna's form. Optuna's own log is silenced; the controller speaks for the sweep.
 
 Multivariate, so that it sees which values go together; with the constant liar, so that running
 trials count as bad for now and parallel agents do not get the same point; without `group`, which is
@@ -14,6 +14,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import optuna
 from optuna.distributions import (
@@ -33,11 +34,21 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 @dataclass(frozen=True)
 class Observation:
-    """One trial as the model sees it: its number (from 1), its point, and its value if any yet."""
+    """One trial as the model sees it.
+
+    Attributes:
+        number: from 1.
+        point: its coordinates.
+        value: in the user's direction; None while it is pending.
+        stopped_at: the iteration after which a stopping rule ended it. Such a trial ranks below
+            all that were not stopped, and among its like first by how long it lasted: values of
+            different iterations are not compared.
+    """
 
     number: int
     point: Mapping[str, Coordinate]
     value: float | None
+    stopped_at: int | None = None
 
 
 class Tpe:
@@ -63,12 +74,15 @@ class Tpe:
         known = self._frozen.get(seen.number)
         if known is not None and known[0] == seen:
             return known[1]
-        trial = create_trial(
-            state=TrialState.RUNNING if seen.value is None else TrialState.COMPLETE,
-            value=seen.value,
-            params=dict(seen.point),
-            distributions=self._distributions,
-        )
+        what: dict[str, Any] = {"state": TrialState.RUNNING}
+        if seen.value is not None and seen.stopped_at is not None:
+            what = {
+                "state": TrialState.PRUNED,
+                "intermediate_values": {seen.stopped_at: seen.value},
+            }
+        elif seen.value is not None:
+            what = {"state": TrialState.COMPLETE, "value": seen.value}
+        trial = create_trial(params=dict(seen.point), distributions=self._distributions, **what)
         trial.number = seen.number
         self._frozen[seen.number] = (seen, trial)
         return trial

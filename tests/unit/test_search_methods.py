@@ -195,10 +195,37 @@ def test_running_trials_are_imputed_as_the_file_says(how: str, attractive: bool)
     assert share > 0.6 if attractive else share < 0.4
 
 
-def test_a_stopped_trial_keeps_its_value() -> None:
+def test_a_stopped_trial_whose_length_is_unknown_counts_by_its_value() -> None:
     bayes = searcher("bayes", LINE)
     end = [lambda number: Ended(number, TrialState.STOPPED, 0.5)]
     assert failing_half(bayes, end) > 0.6
+
+
+def test_a_stopped_trial_ranks_below_those_that_came_to_the_end() -> None:
+    """Its 0.5 at iteration 1 says little beside their 2 to 2.5 at the end."""
+    bayes = searcher("bayes", LINE)
+    story = [
+        lambda number: Reported(number, 1, 0.5),
+        lambda number: Ended(number, TrialState.STOPPED, 0.5),
+    ]
+    assert failing_half(bayes, story) < 0.4
+
+
+def test_a_failure_ranks_below_a_stopped_trial() -> None:
+    """One trial in the middle finishes, those to its left fail, those to its right are stopped:
+    the search must not take the failures for second best."""
+    bayes = searcher("bayes", LINE, enqueue=[{"x": 0.5}])
+    bayes.tell(Ended(bayes.ask(1)[0].number, F, 1.0))
+    asked = []
+    for _ in range(60):
+        suggestion = bayes.ask(1)[0]
+        asked.append(suggestion.config["x"])
+        if asked[-1] < 0.5:
+            bayes.tell(Ended(suggestion.number, X, None))
+        else:
+            bayes.tell(Reported(suggestion.number, 3, 3.0 - asked[-1]))
+            bayes.tell(Ended(suggestion.number, TrialState.STOPPED, 3.0 - asked[-1]))
+    assert sum(x < 0.5 for x in asked[30:]) < 10
 
 
 def test_an_end_without_an_objective_falls_back_on_the_best_report() -> None:

@@ -47,9 +47,14 @@ def test_the_same_trials_give_the_same_point(count: int, maximize: bool) -> None
     for number in range(1, count + 1):
         point = {"c": rng.randrange(3), "k": rng.randint(1, 9), "lr": 10 ** rng.uniform(-4, 0)}
         value = None if number % 7 == 0 else rng.gauss(0, 1)
-        observations.append(Observation(number, point, value))
-        state = TrialState.RUNNING if value is None else TrialState.COMPLETE
-        study.add_trial(create_trial(state=state, value=value, params=point, distributions=OPTUNAS))
+        if number % 5 == 0 and value is not None:
+            observations.append(Observation(number, point, value, stopped_at=number % 4))
+            what = {"state": TrialState.PRUNED, "intermediate_values": {number % 4: value}}
+        else:
+            observations.append(Observation(number, point, value))
+            state = TrialState.RUNNING if value is None else TrialState.COMPLETE
+            what = {"state": state, "value": value}
+        study.add_trial(create_trial(params=point, distributions=OPTUNAS, **what))
     expected = study.ask(OPTUNAS).params
     assert model.propose(observations, seed=5) == expected
     assert model.propose(observations, seed=5) == expected  # nothing is carried over
