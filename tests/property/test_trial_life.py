@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -298,6 +299,7 @@ class TrialLife(RuleBasedStateMachine):
         assert (best and best.number) == (highest and highest[1])
 
 
+@pytest.mark.timeout(600)  # only a failure takes long: it is made as small as can be
 def test_the_life_of_trials(tmp_path):
     TrialLife.template = str(tmp_path / "template.db")
     open_store(f"sqlite:///{TrialLife.template}").close()
