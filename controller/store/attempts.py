@@ -82,7 +82,7 @@ class AttemptStore:
                 return read_trial(connection, trial_id)
             check_attempt(attempt.state, AttemptState.RUNNING)
             check_trial(TrialState(trial.state), TrialState.RUNNING)
-            now = connection.execute(select(self._db.now())).scalar_one()
+            now = self._db.read_clock(connection)
             where = {"agent_id": agent_id, "host": host, "device": device}
             _change_attempt(
                 connection,
@@ -143,7 +143,7 @@ class AttemptStore:
                     f"{attempt.state}: it cannot become {outcome.state} now"
                 )
             check_attempt(attempt.state, outcome.state)
-            now = connection.execute(select(self._db.now())).scalar_one()
+            now = self._db.read_clock(connection)
             _change_attempt(connection, trial_id, token, ended=now, **outcome.to_json())
             again = outcome.state in _RETRIABLE and retry(_outcomes(connection, trial_id))
             state = TrialState.QUEUED if again else _END[outcome.state]
@@ -179,7 +179,7 @@ class AttemptStore:
             if attempt.state is not AttemptState.QUEUED:
                 raise Fenced(f"attempt {token} of trial {trial_id} has moved on: {attempt.state}")
             check_attempt(attempt.state, AttemptState.SUPERSEDED)
-            now = connection.execute(select(self._db.now())).scalar_one()
+            now = self._db.read_clock(connection)
             _change_attempt(connection, trial_id, token, state=AttemptState.SUPERSEDED, ended=now)
             return self._queue_next(connection, trial, now, {})
 
@@ -194,7 +194,7 @@ class AttemptStore:
                 raise IllegalTransition(
                     f"trial {trial_id} is {trial.state}: only a failed one can be retried"
                 )
-            now = connection.execute(select(self._db.now())).scalar_one()
+            now = self._db.read_clock(connection)
             changes = {"attempts": trial.attempts + 1, "ended": None, "ended_seq": None}
             return self._queue_next(connection, trial, now, {}, **changes)
 
@@ -211,7 +211,7 @@ class AttemptStore:
             found = connection.execute(waiting).all()
             if not found:
                 return []
-            now = connection.execute(select(self._db.now())).scalar_one()
+            now = self._db.read_clock(connection)
             for trial in found:
                 _change_attempt(connection, trial.id, trial.token, ended=now, **outcome.to_json())
                 _change_run(connection, trial.id, state=TrialState.CANCELED, ended=now, updated=now)

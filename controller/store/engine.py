@@ -25,6 +25,7 @@ from sqlalchemy import (
     func,
     literal_column,
     make_url,
+    select,
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -63,6 +64,7 @@ class Database:
             self._engine = self._open_sqlite(parsed)
         else:
             self._engine = self._open_postgresql(parsed)
+        self._clock = select(self.now())
         try:
             with self.write() as connection:
                 migrate(connection, self.where)
@@ -94,6 +96,10 @@ class Database:
         if self._writer is not None:
             return literal_column("((julianday('now') - 2440587.5) * 86400.0)", Double)
         return func.extract("epoch", func.clock_timestamp()).cast(Double)
+
+    def read_clock(self, connection: Connection) -> float:
+        """What `now` says at this moment, also when the transaction has waited for a lock."""
+        return float(connection.execute(self._clock).scalar_one())
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, func, insert, select, tuple_, update
 
 from controller.store.engine import Database
 from controller.store.records import Chunk, ChunkKind, ObjectivePoints, RunRecord
@@ -24,6 +24,21 @@ from sweeps.trial import TrialState
 _PAGE = 16  # chunks read at a time: each may have megabytes
 
 _RUN = select(*(column for column in runs.c if column.name != "history_writer"))
+# Built once: ingest is the store's busiest call, and half its cost was making these.
+_LOCK = (
+    select(runs.c.id, runs.c.sweep_id, runs.c.writer, runs.c.history_writer, runs.c.steps)
+    .where(runs.c.id == bindparam("run_id"))
+    .with_for_update(key_share=True)
+)
+_HAS = select(chunks.c.seq).where(
+    *(chunks.c[name] == bindparam(name) for name in ("run_id", "kind", "writer", "seq"))
+)
+_TOUCH = (
+    update(runs)
+    .where(runs.c.id == bindparam("run_id"))
+    .values({name: bindparam(name) for name in ("updated", "steps", "history_writer")})
+)
+_ADD = insert(chunks)
 _CHUNK = select(*(chunks.c[name] for name in Chunk.__dataclass_fields__))
 
 
@@ -76,26 +91,24 @@ class HistoryStore:
         """
         if chunk.objective is not None:
             unpack_points(chunk.objective)
-        values = {**vars(chunk), "kind": ChunkKind(chunk.kind)}
+        values: dict[str, Any] = {**vars(chunk), "kind": ChunkKind(chunk.kind)}
         with self._db.write() as connection:
             run = _lock(connection, chunk.run_id)
             if _has(connection, chunk):
                 return False
             _check_writer(run, chunk.writer)
-            now = connection.execute(select(self._db.now())).scalar_one()
-            changes: dict[str, Any] = {"updated": now}
+            now = self._db.read_clock(connection)
+            steps, newest = run.steps, run.history_writer
             if values["kind"] is ChunkKind.HISTORY:
-                again = chunk.writer > run.history_writer
-                steps = chunk.last + 1
-                changes["steps"] = steps if again else max(steps, run.steps)
-                changes["history_writer"] = max(chunk.writer, run.history_writer)
-            connection.execute(update(runs).where(runs.c.id == chunk.run_id).values(changes))
+                steps = chunk.last + 1 if chunk.writer > newest else max(chunk.last + 1, steps)
+                newest = max(chunk.writer, newest)
+            touch = {"updated": now, "steps": steps, "history_writer": newest}
+            connection.execute(_TOUCH, {"run_id": chunk.run_id, **touch})
             feed = None
             if chunk.objective and run.sweep_id is not None:
                 feed = raise_counter(connection, run.sweep_id, sweeps.c.feed)
-            connection.execute(
-                insert(chunks).values(**values, sweep_id=run.sweep_id, feed=feed, created=now)
-            )
+            values |= {"sweep_id": run.sweep_id, "feed": feed, "created": now}
+            connection.execute(_ADD, values)
             return True
 
     def chunks(
@@ -182,23 +195,15 @@ class HistoryStore:
 
 
 def _lock(connection: Connection, run_id: str) -> Any:
-    query = select(
-        runs.c.id, runs.c.sweep_id, runs.c.writer, runs.c.history_writer, runs.c.steps
-    ).where(runs.c.id == run_id)
-    row = connection.execute(query.with_for_update(key_share=True)).one_or_none()
+    row = connection.execute(_LOCK, {"run_id": run_id}).one_or_none()
     if row is None:
         raise _no_run(run_id)
     return row
 
 
 def _has(connection: Connection, chunk: Chunk) -> bool:
-    query = select(chunks.c.seq).where(
-        chunks.c.run_id == chunk.run_id,
-        chunks.c.kind == chunk.kind,
-        chunks.c.writer == chunk.writer,
-        chunks.c.seq == chunk.seq,
-    )
-    return connection.execute(query).one_or_none() is not None
+    name = {"run_id": chunk.run_id, "writer": chunk.writer, "seq": chunk.seq}
+    return connection.execute(_HAS, {**name, "kind": chunk.kind}).one_or_none() is not None
 
 
 def _check_writer(run: Any, writer: int) -> None:

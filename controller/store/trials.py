@@ -70,7 +70,7 @@ class TrialStore:
                     f"the next trial of sweep {sweep_id} is number {sweep.next_number}, "
                     f"not {numbers}: somebody else has added trials to it"
                 )
-            now = connection.execute(select(self._db.now())).scalar_one()
+            now = self._db.read_clock(connection)
             self._insert(connection, sweep_id, sweep.project, new, now)
             connection.execute(
                 update(sweeps)
