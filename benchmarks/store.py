@@ -1,7 +1,7 @@
 """How fast the store records: what a sweep does most, and whether its cost stays flat.
 
-    python benchmarks/store.py                      SQLite in a temporary folder
-    python benchmarks/store.py postgresql://…       an empty database that may be filled
+    python -m benchmarks.store                      SQLite in a temporary folder
+    python -m benchmarks.store postgresql://…       an empty database that may be filled
 
 Each figure is over one thread, with a commit that survives a power cut; `add_chunk x8` over eight.
 The last two columns compare the first and the last tenth of the trials.
