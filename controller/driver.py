@@ -16,7 +16,7 @@ Order within a tick, and why:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from controller import record
 from controller.queue import TrialQueue
@@ -38,14 +38,22 @@ class Driver:
 
     Args:
         generation: of the lease; the store refuses new trials from an older one (Fenced).
+        epoch: of Redis; nothing is projected into one that was wiped since (Fenced).
     """
 
     def __init__(
-        self, store: Store, live: Live, queue: TrialQueue, sweep: SweepRecord, generation: int
+        self,
+        store: Store,
+        live: Live,
+        queue: TrialQueue,
+        sweep: SweepRecord,
+        *,
+        generation: int,
+        epoch: str,
     ) -> None:
         self._store, self._live, self._queue = store, live, queue
         self._id = sweep.id
-        self._generation = generation
+        self._generation, self._epoch = generation, epoch
         self._spec = record.spec_of(sweep)
         self._searcher = make_searcher(self._spec, sweep.seed)
         self._rule = make_rule(self._spec)
@@ -54,6 +62,9 @@ class Driver:
         self._curves: dict[int, list[tuple[int, float]]] = {}
         self._tokens: dict[int, int] = {}
         self._ordered: set[tuple[str, int]] = set()
+        # Attempts that wait in the database and were put into the queue; None before the first
+        # `reconcile`, when it is not known which were.
+        self._handed: set[tuple[str, int]] | None = None
         self._news = True  # values came in since the verdicts were last given
         self._best: float | None = None
         self._feed = 0
@@ -69,31 +80,28 @@ class Driver:
         self._learn()
         queued = self._store.queued_attempts(self._id)
         running = self._store.running_attempts(self._id)
+        if self._handed is not None:
+            self._handed.intersection_update((a.trial_id, a.token) for a in queued)
         self._order(sweep, running)
         sweep = self._decide(sweep, queued, running)
         if sweep.state in _HANDS_OUT:
             sweep = self._hand_out(sweep, queued, free)
         self._project_state(sweep)
 
-    def requeue(self, attempts: Iterable[AttemptRecord]) -> None:
-        """Puts attempts that wait in the database, but no longer in the queue, there again.
-
-        Under a new token each: whoever was handed the old one in the meantime is fenced out.
-        """
-        fresh = [self._store.requeue_attempt(a.trial_id, a.token) for a in attempts]
-        self._enqueue(fresh)
-
     def reconcile(self) -> None:
         """Makes Redis agree with the database about this sweep's open attempts.
 
         Heals what a crash between two writes left behind, a queue entry that RQ lost, and a Redis
-        that was wiped: running attempts get their lease back (and are reaped if nobody renews it).
+        that was wiped. Running attempts get their lease back, and are reaped if nobody renews it.
+        Waiting ones that are not in the queue get a new token: whoever was handed the old one in
+        the meantime is fenced out, so that nothing runs twice.
         """
         for attempt in self._store.running_attempts(self._id):
             self._live.project(
                 attempt.trial_id,
                 attempt.token,
                 self._id,
+                epoch=self._epoch,
                 state="running",
                 agent_id=attempt.agent_id or "",
             )
@@ -102,13 +110,15 @@ class Driver:
         waiting = self._queue.waiting(self._id)
         lost = []
         for attempt in queued:
-            if (attempt.trial_id, attempt.token) in waiting:
-                continue
+            name = (attempt.trial_id, attempt.token)
+            if name in waiting or (self._handed is not None and name not in self._handed):
+                continue  # there, or about to be handed out
             held = self._live.attempt(attempt.trial_id)
             if held.get("token") != str(attempt.token) or held.get("state") == "queued":
                 lost.append(attempt)
-        if lost:
-            self.requeue(lost)
+        if self._handed is None:
+            self._handed = {(a.trial_id, a.token) for a in queued}
+        self._enqueue([self._store.requeue_attempt(a.trial_id, a.token) for a in lost])
         self._queue.clean(self._id)
 
     # -- learning -----------------------------------------------------------------------------
@@ -256,10 +266,9 @@ class Driver:
         return max(0, self._spec.run_cap - (sweep.next_number - 1))
 
     def _hand_out(self, sweep: SweepRecord, queued: list[AttemptRecord], free: int) -> SweepRecord:
-        # Trials that are queued again come without a job; Redis then holds an older token or none.
-        self._enqueue(
-            a for a in queued if self._live.attempt(a.trial_id).get("token") != str(a.token)
-        )
+        handed = self._handed or set()
+        # A trial that is queued again comes without a job.
+        self._enqueue([a for a in queued if (a.trial_id, a.token) not in handed])
         want = free - len(queued)
         room = self._room(sweep)
         if room is not None:
@@ -281,11 +290,14 @@ class Driver:
         self._enqueue(attempts)
         return sweep
 
-    def _enqueue(self, attempts: Iterable[AttemptRecord]) -> None:
+    def _enqueue(self, attempts: Sequence[AttemptRecord]) -> None:
+        if not attempts:
+            return
         pairs = [(a.trial_id, a.token) for a in attempts]
         for trial_id, token in pairs:
-            self._live.project(trial_id, token, self._id)
+            self._live.project(trial_id, token, self._id, epoch=self._epoch)
         self._queue.enqueue(self._id, pairs)
+        self._handed = (self._handed or set()).union(pairs)
 
     def _project_state(self, sweep: SweepRecord) -> None:
         if sweep.state is not self._projected_state:

@@ -15,6 +15,7 @@ import logging
 import secrets
 import threading
 import time
+from dataclasses import dataclass
 
 from redis.exceptions import RedisError
 
@@ -39,6 +40,15 @@ _AWAY_S = (0.2, 5.0)
 """First and longest pause before Redis is tried again."""
 
 
+@dataclass
+class _Held:
+    """A sweep whose lease is ours. Times by `time.monotonic`."""
+
+    driver: Driver
+    renewed: float
+    reconciled: float | None = None
+
+
 class Loop:
     """Runs all open sweeps of one store.
 
@@ -60,10 +70,8 @@ class Loop:
         self._store, self._live, self._queue = store, live, queue
         self._owner = server_id
         self._lease_s = lease_s
-        self._drivers: dict[str, Driver] = {}
-        self._renewed: dict[str, float] = {}
-        self._reconciled: dict[str, float] = {}
-        self._epoch: str | None = None
+        self._held: dict[str, _Held] = {}
+        self._epoch = ""
         self._away: str | None = None  # what is out of reach, so that it is said once
         self._event = threading.Event()
         self._closing = threading.Event()
@@ -85,7 +93,7 @@ class Loop:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(timeout=10)
-        for sweep_id in list(self._drivers):
+        for sweep_id in list(self._held):
             self._forget(sweep_id)
             try:
                 self._store.release_sweep(sweep_id, self._owner)
@@ -126,14 +134,14 @@ class Loop:
                 pause = min(2 * pause, _AWAY_S[1])
             except Exception:
                 log.exception("a tick failed; the next one starts from the database")
-                self._drivers.clear()
+                self._held.clear()
 
     def _say_away(self, error: Exception) -> None:
         what = "Redis" if isinstance(error, RedisError) else "the database"
         if self._away != what:
             log.warning("%s is out of reach; training goes on, no new trials: %s", what, error)
         self._away = what
-        self._drivers.clear()
+        self._held.clear()
 
     def _say_back(self) -> None:
         if self._away is not None:
@@ -147,7 +155,7 @@ class Loop:
         self._check_epoch()
         sweeps = {sweep.id: sweep for sweep in self._store.open_sweeps()}
         agents = self._live.agents()
-        for over in (self._drivers.keys() | {agent.sweep_id for agent in agents}) - sweeps.keys():
+        for over in (self._held.keys() | {agent.sweep_id for agent in agents}) - sweeps.keys():
             self._retire(over)
         mine = [sweep for sweep in sweeps.values() if self._hold(sweep)]
         for expired in self._live.expired():
@@ -162,12 +170,12 @@ class Loop:
                 self._event.set()
 
     def _tick_sweep(self, sweep: SweepRecord, agents: list[AgentBeat]) -> None:
-        driver = self._drivers[sweep.id]
+        held = self._held[sweep.id]
         now = time.monotonic()
-        if now - self._reconciled.get(sweep.id, -RECONCILE_S) >= RECONCILE_S:
-            driver.reconcile()
-            self._reconciled[sweep.id] = now
-        driver.tick(sweep, sum(agent.free for agent in agents if agent.sweep_id == sweep.id))
+        if held.reconciled is None or now - held.reconciled >= RECONCILE_S:
+            held.driver.reconcile()
+            held.reconciled = now
+        held.driver.tick(sweep, sum(agent.free for agent in agents if agent.sweep_id == sweep.id))
 
     def _retire(self, sweep_id: str) -> None:
         """Leaves nothing of a sweep that is over behind, and tells agents that still wait."""
@@ -175,7 +183,7 @@ class Loop:
             self._live.set_sweep_state(sweep_id, self._store.get_sweep(sweep_id).state.value)
         except NotFoundError:
             return  # an agent of another server's sweep, on a Redis that we share
-        if sweep_id in self._drivers:
+        if sweep_id in self._held:
             self._queue.delete(sweep_id)
             self._store.release_sweep(sweep_id, self._owner)
             self._forget(sweep_id)
@@ -183,40 +191,43 @@ class Loop:
     def _hold(self, sweep: SweepRecord) -> bool:
         """Whether the sweep's lease is ours; takes it, and builds its driver, where it is free."""
         now = time.monotonic()
-        fresh = now - self._renewed.get(sweep.id, -RENEW_S) < RENEW_S
-        if sweep.id in self._drivers and fresh:
+        held = self._held.get(sweep.id)
+        if held is not None and now - held.renewed < RENEW_S:
             return True
         generation = self._store.take_sweep(sweep.id, self._owner, self._lease_s)
         if generation is None:
             self._forget(sweep.id)
             return False
-        self._renewed[sweep.id] = now
-        if sweep.id not in self._drivers:
-            # Read again: what was recorded before we had the lease must be in the driver.
-            sweep = self._store.get_sweep(sweep.id)
-            self._drivers[sweep.id] = Driver(
-                self._store, self._live, self._queue, sweep, generation
-            )
+        if held is not None:
+            held.renewed = now
+            return True
+        # Read again: what was recorded before we had the lease must be in the driver.
+        driver = Driver(
+            self._store,
+            self._live,
+            self._queue,
+            self._store.get_sweep(sweep.id),
+            generation=generation,
+            epoch=self._epoch,
+        )
+        self._held[sweep.id] = _Held(driver, renewed=now)
         return True
 
     def _forget(self, sweep_id: str) -> None:
-        self._drivers.pop(sweep_id, None)
-        self._renewed.pop(sweep_id, None)
-        self._reconciled.pop(sweep_id, None)
+        self._held.pop(sweep_id, None)
 
     def _check_epoch(self) -> None:
         """A Redis that lost our mark was wiped (or is new): everything open is projected anew."""
         epoch = self._live.epoch()
-        if epoch is not None and epoch == self._epoch:
+        if epoch == self._epoch:
             return
         if epoch is None:
             epoch = secrets.token_hex(8)
             self._live.set_epoch(epoch)
-        if self._epoch is not None:
+        if self._epoch:
             log.warning("Redis has forgotten what was live; projecting it anew from the database")
         self._epoch = epoch
-        self._drivers.clear()
-        self._reconciled.clear()
+        self._held.clear()
 
     def _reap(self, expired: Expired, mine: set[str]) -> None:
         """An agent has not renewed in time: its attempt is lost, or was over already."""

@@ -21,6 +21,8 @@ from typing import Any
 
 import redis
 
+from sweeps.errors import Fenced
+
 LEASE_S = 15.0
 """Seconds that an attempt or an agent is believed to live without a word from it."""
 BEAT_S = 3.0
@@ -168,15 +170,26 @@ class Live:
     # -- the controller's side ----------------------------------------------------------------
 
     def project(
-        self, trial_id: str, token: int, sweep_id: str, *, state: str = "queued", agent_id: str = ""
+        self,
+        trial_id: str,
+        token: int,
+        sweep_id: str,
+        *,
+        epoch: str,
+        state: str = "queued",
+        agent_id: str = "",
     ) -> bool:
         """Makes Redis say of an attempt what the database says; an older token is fenced out.
 
-        Returns False when Redis already holds this token (left as it is) or a newer one.
+        Returns False when Redis already holds this token (left as it is) or a newer one. Raises
+        Fenced when Redis was wiped since `epoch` was set: what the caller knows of it is void.
         """
-        keys = [f"sweep:attempt:{trial_id}", "sweep:leases"]
-        args = (trial_id, token, state, agent_id, sweep_id, self._lease_ms)
-        return bool(self._run("project", keys, args))
+        keys = [f"sweep:attempt:{trial_id}", "sweep:leases", "sweep:epoch"]
+        args = (trial_id, token, state, agent_id, sweep_id, self._lease_ms, epoch)
+        done = int(self._run("project", keys, args))
+        if done < 0:
+            raise Fenced("Redis was wiped, or another server has taken it over")
+        return bool(done)
 
     def order(self, trial_id: str, token: int, order: Order, why: str) -> bool:
         """Orders an attempt to stop or cancel, and wakes its agent. False: no such attempt now."""

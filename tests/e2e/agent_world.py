@@ -109,6 +109,7 @@ class World:
         self.connection = self.broker.connect()
         self.live = Live(self.connection)
         self.queue = TrialQueue(self.connection)
+        self.live.set_epoch("world")
         self.live.set_sweep_state(SWEEP, self.state)
         self._http = _Server(self)
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
@@ -135,7 +136,7 @@ class World:
 
     def enqueue(self, trial_id: str) -> None:
         token = self.trials[trial_id].token
-        self.live.project(trial_id, token, SWEEP)
+        self.live.project(trial_id, token, SWEEP, epoch="world")
         self.queue.enqueue(SWEEP, [(trial_id, token)])
 
     def end_sweep(self, state: str = "finished") -> None:
@@ -149,7 +150,7 @@ class World:
         with self.lock:
             self.trials[trial_id].token += 1
             self.trials[trial_id].state = "queued"
-            self.live.project(trial_id, self.trials[trial_id].token, SWEEP)
+            self.live.project(trial_id, self.trials[trial_id].token, SWEEP, epoch="world")
 
     def end_when_all_are_over(self) -> None:
         with self.lock:

@@ -89,7 +89,8 @@ def test_an_agent_can_do_its_work(broker: Broker) -> None:
             assert live.beat(AgentBeat("a", "s", 1), ring=True) == "running"
             assert live.wait_for_ring(1)
             assert [agent.agent_id for agent in live.agents()] == ["a"]
-            assert live.project(trial, 1, "s")
+            live.set_epoch("now")
+            assert live.project(trial, 1, "s", epoch="now")
             assert live.claim(trial, 1, "a") is Claim.OK
             assert live.order(trial, 1, Order.STOP, "why")
             assert live.renew(trial, 1, "a").order is Order.STOP

@@ -415,6 +415,18 @@ def test_a_job_that_the_queue_lost_is_queued_again(
     assert (superseded.state, second.token) == (AttemptState.SUPERSEDED, 2)
 
 
+def test_nothing_is_projected_into_a_redis_that_was_wiped_since(
+    world: World, connection: redis.Redis
+) -> None:
+    """A wipe in mid-tick: what the tick has read of Redis is void, and it must begin anew."""
+    world.live.set_epoch("before")
+    assert world.live.project("s-1", 1, "s", epoch="before")
+    connection.flushall()
+    with pytest.raises(Fenced):
+        world.live.project("s-1", 1, "s", epoch="before")
+    assert world.live.attempt("s-1") == {}
+
+
 def test_redis_away_for_a_while_is_survived(tmp_path: Path) -> None:
     broker = Broker(tmp_path / "broker", "test")
     broker.launch()

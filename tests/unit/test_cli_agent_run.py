@@ -156,7 +156,9 @@ def test_options_reach_the_agent(
     monkeypatch.setattr("agent.devices.find_devices", lambda **asked: None)
     for command in (["agent", "new00001"], ["run", "sweep.yaml"]):
         assert sweep(*command, *options.split(), *more).exit_code == 0
-        assert ScriptedAgent.settings == {
+        settings = dict(ScriptedAgent.settings)
+        assert settings.pop("reconnect").__name__ == "ensure_server"
+        assert settings == {
             "count": 3,
             "slots": 2,
             "gpus": "0,1",

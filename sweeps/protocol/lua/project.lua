@@ -1,8 +1,12 @@
 -- The controller puts an attempt as the database knows it into Redis; an older token is fenced out.
 -- KEYS[1] sweep:attempt:<trial>   hash: token, state, agent, order, why, sweep
 -- KEYS[2] sweep:leases            zset: trial -> expiry, ms of this server's clock
--- ARGV    trial, token, state ('queued' or 'running'), agent ('' when queued), sweep, lease in ms
--- Returns 1, or 0 when Redis already holds this token (left as it is) or a newer one.
+-- KEYS[3] sweep:epoch             string: gone or changed when this Redis was wiped
+-- ARGV    trial, token, state ('queued' or 'running'), agent ('' when queued), sweep, lease in ms,
+--         epoch as the controller knows it
+-- Returns 1; 0 when Redis already holds this token (left as it is) or a newer one; -1 when the epoch
+-- is another: the controller must look at the database again before it projects anything.
+if redis.call('GET', KEYS[3]) ~= ARGV[7] then return -1 end
 local held = redis.call('HGET', KEYS[1], 'token')
 if held and tonumber(held) >= tonumber(ARGV[2]) then return 0 end
 redis.call('DEL', KEYS[1])
