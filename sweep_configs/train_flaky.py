@@ -21,7 +21,7 @@ import opensweep
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lr", type=float, default=0.01)
-    parser.add_argument("--fails_at", type=int, default=0)
+    parser.add_argument("--fails_at", type=int, default=99)
     return parser.parse_args()
 
 
@@ -35,14 +35,14 @@ def main() -> None:
     if os.path.exists(checkpoint):
         with open(checkpoint, "rb") as file:
             network, done = pickle.load(file)
-        print(f"goes on after epoch {done}")
-    for epoch in range(done + 1, 9):
+        print(f"goes on after {done} epochs")
+    for epoch in range(done, 8):
         if epoch == config.fails_at and config.lr >= 0.03 and not run.resumed:
             raise OSError("the file server is gone")
         network.train_epoch(data.x_train, data.y_train, batch_size=32)
-        run.log({"epoch": epoch, "val_loss": network.loss(data.x_val, data.y_val)}, step=epoch)
+        run.log({"val_loss": network.loss(data.x_val, data.y_val)}, step=epoch)
         with open(f"{checkpoint}.new", "wb") as file:
-            pickle.dump((network, epoch), file)
+            pickle.dump((network, epoch + 1), file)
         os.replace(f"{checkpoint}.new", checkpoint)  # whole, or not there
 
 
