@@ -232,8 +232,10 @@ class Live:
         return beats
 
     def set_sweep_state(self, sweep_id: str, state: str) -> None:
-        """Tells agents what the sweep does; they end when it is over."""
+        """Tells agents what the sweep does, now: they end when it is over."""
         self.connection.set(f"sweep:state:{sweep_id}", state)
+        for agent in self.agents(sweep_id):
+            self.wake(agent.agent_id)
 
     def ring(self) -> None:
         """Wakes the controller."""

@@ -26,7 +26,7 @@ from controller.store.records import Chunk, ChunkKind, SweepRecord, TrialRecord
 from controller.store.store import Store, open_store
 from sweeps.errors import Fenced
 from sweeps.protocol.chunks import encode, pack_points
-from sweeps.protocol.live import AgentBeat, Claim, Live, Order
+from sweeps.protocol.live import AgentBeat, Claim, Live, Order, wake_channel
 from sweeps.trial import AttemptState, Outcome, Reason, SweepState, TrialState
 
 Script = Callable[[TrialRecord, int], tuple[Outcome, Mapping[str, Any]]]
@@ -321,6 +321,25 @@ def test_cancel_reaches_what_runs_and_what_waits(world: World) -> None:
     states = {t.number: t.state for t in world.store.trials(sweep.id)}
     assert states == {1: TrialState.CANCELED, 2: TrialState.CANCELED}
     wait_for(lambda: not world.connection.exists(f"rq:queue:sweep-{sweep.id}"), "an empty queue")
+
+
+def test_an_idle_agent_is_called_when_its_sweep_is_over(
+    world: World, connection: redis.Redis
+) -> None:
+    """Else it would sit there until its next beat."""
+    sweep = world.create(GRID)
+    with connection.pubsub(ignore_subscribe_messages=True) as calls:
+        calls.subscribe(wake_channel("by-hand"))
+        wait_for(lambda: calls.subscribed, "the subscription")
+        world.free_slots(sweep, 0)
+        world.loop()
+        record.change_state(world.store, sweep.id, "cancel")
+        world.wake()
+        state = f"sweep:state:{sweep.id}"
+        wait_for(
+            lambda: calls.get_message(timeout=1.0) and connection.get(state) == b"canceled",
+            "a call that finds it over",
+        )
 
 
 def test_stop_lets_what_runs_end(world: World) -> None:
