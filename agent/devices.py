@@ -5,8 +5,9 @@ one wrong index hides every device after it. A MIG instance is a device with a U
 GPU in MIG mode is none. They are listed by `nvidia-smi -L`, in the order of the PCI bus.
 
 Slots: one for each group of `gpus_per_trial` GPUs, times `slots` (so `--gpus 0,1 --slots 3` runs
-six trials at a time, three on each GPU); on the CPU `slots` in all. An inherited
-CUDA_VISIBLE_DEVICES bounds what may be used. Numbers in it and in `--gpus` are nvidia-smi's.
+six trials at a time, three on each GPU); on the CPU `slots` in all, each with its share of the
+cores for threads. An inherited CUDA_VISIBLE_DEVICES bounds what may be used. Numbers in it and in
+`--gpus` are nvidia-smi's.
 
 Each group has a lock (agent/locks.py), held for as long as anything of ours runs on it.
 Must never change a device's settings, nor start anything on it.
@@ -27,6 +28,7 @@ from sweeps.errors import DeviceError
 
 LISTING_LIMIT_S = 30.0
 """A driver that is loaded for the first time takes seconds per GPU; a broken one never answers."""
+_THREADS = "OMP_NUM_THREADS"  # OpenBLAS, MKL and PyTorch all heed it
 _GPU_LINE = re.compile(r"GPU (\d+): (.*?) \(UUID: (GPU-[0-9a-zA-Z-]+)\)")
 _MIG_LINE = re.compile(r"\s+MIG (\S+)\s+Device\s+(\d+): \(UUID: (MIG-[0-9a-zA-Z/-]+)\)")
 
@@ -65,7 +67,7 @@ class Slot:
     Attributes:
         name: "0", "1", …; unique within the agent.
         gpus: empty on a CPU slot.
-        env: what pins a trial to it (CUDA_VISIBLE_DEVICES …).
+        env: what pins a trial to it (CUDA_VISIBLE_DEVICES …), or gives it its share of the cores.
         lock: shared by the slots of one device group; None without GPUs.
         device: for people: "GPU 0 (NVIDIA A100-SXM4-40GB)", "CPU".
     """
@@ -115,7 +117,7 @@ def find_devices(
         )
     wanted = None if gpus is None else gpus.strip().lower()
     if wanted in ("none", "cpu", ""):
-        return Devices(_cpu_slots(per_group, {"CUDA_VISIBLE_DEVICES": ""}))
+        return Devices(_cpu_slots(per_group, environ, {"CUDA_VISIBLE_DEVICES": ""}))
     chosen, notes = _choose(gpus, environ)
     if not chosen:
         if gpus_per_trial > 1:
@@ -123,7 +125,7 @@ def find_devices(
                 f"--gpus-per-trial {gpus_per_trial}, but there is no GPU here"
                 + (f" ({notes[0]})" if notes else "")
             )
-        return Devices(_cpu_slots(per_group, {}), tuple(notes))
+        return Devices(_cpu_slots(per_group, environ), tuple(notes))
     groups, left = _groups(chosen, gpus_per_trial)
     if left:
         names = ", ".join(gpu.label for gpu in left)
@@ -145,7 +147,13 @@ def find_devices(
     return Devices(tuple(made), tuple(notes))
 
 
-def _cpu_slots(count: int, env: Mapping[str, str]) -> tuple[Slot, ...]:
+def _cpu_slots(
+    count: int, environ: Mapping[str, str], env: Mapping[str, str] | None = None
+) -> tuple[Slot, ...]:
+    env = dict(env or {})
+    if count > 1 and not environ.get(_THREADS):
+        # Each trial's BLAS would take every core, and all of them wait for one another.
+        env[_THREADS] = str(max(1, len(os.sched_getaffinity(0)) // count))
     return tuple(Slot(str(i), (), env, None, "CPU") for i in range(count))
 
 

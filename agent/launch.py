@@ -128,6 +128,9 @@ def check_program(
         raise UsageError(
             "`command` uses ${program}, but the sweep names none: add `program:` to the sweep file"
         )
+    for name in _ENVVAR.findall(" ".join(command)):
+        if name in SECRETS:  # an argv is for every user of the machine to read
+            raise UsageError(f"`command` asks for ${{envvar:{name}}}, which no trial may see")
     head = _head(command, environ)
     wanted = program if "${program}" in command else head if head and "/" in head else None
     folders = _folders(origin or {}, Path.cwd() if cwd is None else cwd)

@@ -75,6 +75,20 @@ def test_a_machine_without_gpus_has_one_cpu_slot_that_hides_nothing(machine: Mac
     assert len(machine.find(slots=3).slots) == 3
 
 
+def test_trials_that_share_the_cpu_share_its_cores(machine: Machine) -> None:
+    """With all cores each, two trials of a small network took three times as long."""
+
+    def threads(**options: object) -> set[str | None]:
+        return {slot.env.get("OMP_NUM_THREADS") for slot in machine.find(**options).slots}
+
+    cores = len(os.sched_getaffinity(0))
+    assert threads(slots=1) == {None}, "alone, a trial may take them all"
+    assert threads(slots=2) == threads(slots=2, gpus="none") == {str(max(1, cores // 2))}
+    assert threads(slots=2 * cores) == {"1"}
+    machine.environ["OMP_NUM_THREADS"] = "3"
+    assert threads(slots=2) == {None}, "the user's own word stays"
+
+
 def test_gpus_none_hides_them(machine: Machine) -> None:
     machine.smi(TWO)
     found = machine.find(gpus="none", slots=2)

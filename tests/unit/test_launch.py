@@ -179,6 +179,7 @@ def test_another_machine_s_folders_are_not_looked_into(tmp_path: Path, box: Path
         (("${program}", "${args}"), "train.py", "not executable: chmod"),
         (("./run.sh", "${args}"), None, r"run\.sh is not in"),
         ((), "train.py", "is empty"),
+        ((*DEFAULT, "--k=x${envvar:OPENSWEEP_API_KEY}"), "train.py", "no trial may see"),
     ],
 )
 def test_what_cannot_run_is_refused_before_any_trial(
