@@ -23,6 +23,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -161,6 +162,8 @@ class Agent:
             environ=self._environ,
             cwd=self._workdir,
         )
+        with suppress(OSError):  # inject_folder says what is wrong
+            self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
         inject = inject_folder(self._home)
         try:
             self._outbox = Outbox(self._home, self.agent_id)

@@ -83,7 +83,9 @@ def attempt_of(job: Job, sweep_id: str) -> tuple[str, int]:
             pass
         case _:
             raise JobRefused("its arguments are not [trial id, token]")
-    if not trial_id.startswith(f"{sweep_id}-") or job.id != job_id(trial_id, token):
+    number = trial_id.removeprefix(f"{sweep_id}-")  # a folder is named for the trial: digits only
+    fits = number != trial_id and number.isascii() and number.isdigit()
+    if not fits or job.id != job_id(trial_id, token):
         raise JobRefused(f"it asks for {trial_id[:80]!r}, which is not what it is named for")
     return trial_id, token
 

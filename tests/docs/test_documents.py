@@ -12,6 +12,7 @@ from typing import NamedTuple
 import click
 import pytest
 
+from controller.valkey import AGENT_ACL, AGENT_USER
 from opensweep._command import SECTIONS, cli
 from sweeps.spec import load_spec, spec_from_mapping
 
@@ -165,6 +166,21 @@ def test_the_readme_of_the_sweep_files_lists_each() -> None:
     listed = set(_LINK.findall((folder / "README.md").read_text(encoding="utf-8")))
     there = {path.name for path in folder.iterdir() if path.suffix in (".yaml", ".py")}
     assert there <= listed
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_test_that_a_document_names_is_there(name: str) -> None:
+    there = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("tests/*/test_*.py"))
+    for code in _INLINE.findall((ROOT / name).read_text(encoding="utf-8")):
+        if re.fullmatch(r"test_\w+", code):
+            assert f"def {code}(" in there, code
+        elif code.startswith("tests/"):
+            assert (ROOT / code).exists(), code
+
+
+def test_the_acl_line_is_the_one_that_agents_have() -> None:
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    assert f"ACL SETUSER {AGENT_USER} on >PASSWORD {AGENT_ACL}\n" in text
 
 
 def test_the_checks_can_fail() -> None:

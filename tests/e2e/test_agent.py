@@ -115,6 +115,7 @@ def test_a_foreign_job_is_refused_and_never_run(make_world: Callable[..., World]
     queue = Queue(queue_name(SWEEP), connection=world.connection, serializer=JSONSerializer)
     queue.enqueue("os.system", f"touch {mark}", job_id="evil")
     queue.enqueue("opensweep.trial", "othersweep-1", 1, job_id="othersweep-1_1")
+    queue.enqueue("opensweep.trial", f"{SWEEP}-x", 1, job_id=f"{SWEEP}-x_1")
     pickled = Queue(queue_name(SWEEP), connection=world.connection)
     pickled.enqueue("os.system", f"touch {mark}", job_id="pickled")
     world.connection.lpush(queue.key, b"\xff\xfe")
@@ -124,10 +125,23 @@ def test_a_foreign_job_is_refused_and_never_run(make_world: Callable[..., World]
     assert world.trials[trial_id].state == "finished"
     assert not mark.exists()
     told = " ".join(event.message for event in agent.seen(Warned))
-    assert all(name in told for name in ("evil", "os.system", "othersweep-1", "pickled"))
-    assert len(agent.seen(Warned)) == 4
+    assert all(name in told for name in ("evil", "os.system", "othersweep-1", "-x", "pickled"))
+    assert len(agent.seen(Warned)) == 5
     assert world.connection.keys("rq:job:*") == []
     assert world.connection.llen(queue.intermediate_queue_key) == 0
+
+
+def test_the_home_that_an_agent_makes_is_for_its_user_alone(
+    make_world: Callable[..., World],
+) -> None:
+    """What trials print lies there."""
+    world = make_world(LOG_ONCE)
+    home = world.folder / "home"
+    assert not home.exists()
+    world.add({"x": 1})
+    with world.agent() as agent:
+        agent.finish()
+    assert home.stat().st_mode & 0o077 == 0
 
 
 def test_an_order_to_stop_keeps_what_the_trial_reached(make_world: Callable[..., World]) -> None:
