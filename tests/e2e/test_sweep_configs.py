@@ -140,7 +140,7 @@ def test_a_sweep_file_runs_and_shows_what_it_is_for(
 ) -> None:
     assert name in CHECKS, f"{name} needs a check in this file"
     file, path = yaml.safe_load((FOLDER / name).read_text()), FOLDER / name
-    if name == "digits.yaml":  # the demo takes a minute or two: three trials of three epochs
+    if name == "digits.yaml":  # the demo takes half a minute: three trials of three epochs
         file["run_cap"], file["parameters"]["epochs"]["value"] = 3, 3
         path = tmp_path / name
         path.write_text(yaml.safe_dump(file))
