@@ -113,7 +113,9 @@ def test_it_runs_in_its_folder_its_own_session_and_with_clean_signals(box: Box) 
     assert folder == str(box.folder)
     assert marker == box.supervisor.marker("s-1", 1)
     assert ids == f"{process.pid} {process.pid}"
-    assert [int(mask.split()[1], 16) for mask in masks] == [0, 0]
+    # Two signals are the C library's own; programs started by `make` have one of them ignored.
+    ours = sum(1 << (number - 1) for number in signal.valid_signals())
+    assert [int(mask.split()[1], 16) & ours for mask in masks] == [0, 0]
 
 
 def test_nothing_but_what_was_kept_is_inherited(box: Box) -> None:
