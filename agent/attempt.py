@@ -36,6 +36,7 @@ from sweeps.errors import (
     ServerError,
     StoreUnavailable,
 )
+from sweeps.objective import no_objective
 from sweeps.protocol.client import Client
 from sweeps.protocol.live import Order
 from sweeps.trial import AttemptState, Outcome, Reason
@@ -361,7 +362,7 @@ class Attempt:
             and receipt.state == AttemptState.FAILED
             and outcome.state is AttemptState.FINISHED
         ):
-            detail = f"no objective was reported: the sweep wants {site.metric!r}"
+            detail = no_objective(site.metric or "", result.logged_keys)
             outcome = replace(
                 outcome, state=AttemptState.FAILED, reason=Reason.NO_OBJECTIVE, detail=detail
             )

@@ -141,8 +141,10 @@ def _failure(exit: Exit, tail: str) -> tuple[Reason, str]:
 
 
 def _clean(tail: str) -> str:
-    """Lines as a person sees them: no colours, and progress bars end their lines."""
-    return _ANSI.sub("", tail).replace("\r\n", "\n").replace("\r", "\n")
+    """The script's lines as a person sees them: no colours, progress bars end theirs, and our
+    logger's, which comes last with its summary, are left out."""
+    text = _ANSI.sub("", tail).replace("\r\n", "\n").replace("\r", "\n")
+    return "\n".join(line for line in text.split("\n") if not line.startswith("opensweep:"))
 
 
 def _explanation(tail: str) -> str:

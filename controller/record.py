@@ -19,12 +19,11 @@ from controller.store.records import Ended, SweepRecord
 from controller.store.store import Store
 from sweeps import retry
 from sweeps.errors import UsageError
-from sweeps.objective import best_of, metric_value
+from sweeps.objective import best_of, metric_value, no_objective
 from sweeps.spec import Goal, SweepSpec, load_spec, spec_from_mapping
 from sweeps.trial import AttemptState, Outcome, Reason, SweepState
 
 _ALPHABET = string.ascii_lowercase + string.digits
-_SHOWN_KEYS = 12
 _HANDS_OUT = (SweepState.PENDING, SweepState.RUNNING, SweepState.PAUSED)
 """A sweep that is stopping or over queues nothing again, or it might never end."""
 
@@ -89,7 +88,7 @@ def record_end(
         last = metric_value(summary or {}, spec.metric.name)
         objective = best_of([*curve, last], maximize=spec.metric.goal is Goal.MAXIMIZE)
         if objective is None and outcome.state is AttemptState.FINISHED:
-            detail = _no_objective(spec.metric.name, logged_keys)
+            detail = no_objective(spec.metric.name, logged_keys)
             outcome = replace(
                 outcome, state=AttemptState.FAILED, reason=Reason.NO_OBJECTIVE, detail=detail
             )
@@ -101,18 +100,6 @@ def record_end(
         objective=objective,
         retry=lambda outcomes: sweep.state in _HANDS_OUT and retry.decide(spec.retry, outcomes),
     )
-
-
-def _no_objective(metric: str, logged_keys: Sequence[str]) -> str:
-    if not logged_keys:
-        return (
-            f"no objective was reported: the sweep wants {metric!r}, and the script logged nothing;"
-            f" log({{{metric!r}: value}}) in it"
-        )
-    shown = ", ".join(repr(key) for key in sorted(logged_keys)[:_SHOWN_KEYS])
-    more = len(logged_keys) - _SHOWN_KEYS
-    tail = f" and {more} more" if more > 0 else ""
-    return f"no objective was reported: the sweep wants {metric!r}, the script logged {shown}{tail}"
 
 
 _ACTIONS = {

@@ -94,6 +94,12 @@ class SweepCommand(click.Group):
             raise click.UsageError(f"There is no command {args[0]!r}.{hint}", ctx)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderLeft from error  # click's own answer would be exit code 1
+
     def format_commands(
         self,
         ctx: click.Context,  # noqa: ARG002
@@ -123,6 +129,10 @@ class SweepCommand(click.Group):
         return call()
 
 
+class _ReaderLeft(Exception):
+    """Whoever read our output does so no more."""
+
+
 def guarded(call: Callable[[], Any]) -> int:
     """The exit code of `call()`: what it returns, or what its exception stands for.
 
@@ -141,7 +151,7 @@ def guarded(call: Callable[[], Any]) -> int:
     except OpensweepError as error:
         _complain(error, str(error))
         return error.exit_code
-    except BrokenPipeError:
+    except (BrokenPipeError, _ReaderLeft):
         # Python flushes stdout once more on its way out; there is nobody to read it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141

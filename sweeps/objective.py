@@ -8,8 +8,10 @@ value; it never crashes anything.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
+
+_SHOWN_KEYS = 12
 
 
 def metric_value(row: Mapping[str, Any], name: str) -> float | None:
@@ -45,3 +47,13 @@ def best_of(values: Iterable[float | None], *, maximize: bool) -> float | None:
     if not finite:
         return None
     return max(finite) if maximize else min(finite)
+
+
+def no_objective(metric: str, logged: Collection[str]) -> str:
+    """What is wrong with a trial that ended well and never logged `metric`, but `logged`."""
+    wants = f"no objective was reported: the sweep wants {metric!r}"
+    if not logged:
+        return f"{wants}, and the script logged nothing; log({{{metric!r}: value}}) in it"
+    shown = ", ".join(repr(key) for key in sorted(logged)[:_SHOWN_KEYS])
+    more = len(logged) - _SHOWN_KEYS
+    return f"{wants}, the script logged {shown}" + (f" and {more} more" if more > 0 else "")

@@ -223,6 +223,7 @@ def test_a_trial_without_the_objective_counts_as_a_failure(
         summary = agent.finish()
     assert (summary.exit_code, summary.failed) == (1, 3)
     assert agent.seen(Ended)[0].outcome.reason == "no_objective"
+    assert "accuracy" in agent.seen(Ended)[0].outcome.detail, "what it did log"
 
 
 def test_a_program_that_is_not_there_is_told_before_any_trial(

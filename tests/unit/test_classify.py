@@ -46,6 +46,11 @@ def test_without_a_traceback_the_last_line_counts_without_colours_and_progress()
     assert verdict(ended(2), tail).detail == "train.py: error: unrecognized arguments: --lr=0.1"
 
 
+def test_what_our_logger_shows_at_the_end_is_not_the_script_s_last_word() -> None:
+    tail = "no data in /data\nopensweep:\nopensweep: Run summary:\nopensweep: run a-1 is kept\n"
+    assert verdict(ended(1), tail).detail == "no data in /data"
+
+
 def test_silence_is_named_too() -> None:
     assert "exit code 7" in verdict(ended(7)).detail
 

@@ -100,11 +100,13 @@ def test_an_unreachable_server_is_a_sentence(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_reader_may_leave() -> None:
     """`sweep … | head` ends quietly: no traceback, no "exception ignored" from the interpreter."""
     code = (
-        "import sys, click\n"
-        "from opensweep._command import guarded\n"
-        "def call():\n"
+        "import click\n"
+        "from opensweep._command import SweepCommand, cli\n"
+        "@click.command()\n"
+        "def ls():\n"
         "    for number in range(100000): click.echo(number)\n"
-        "sys.exit(guarded(call))"
+        "SweepCommand.get_command = lambda *_: ls\n"
+        "cli.main(['ls'])"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
