@@ -347,6 +347,8 @@ class Attempt:
             server=site.client.url,
             folder=str(folder.path),
             metric=site.metric,
+            config=digest.config if digest is not None else {},
+            metadata=digest.metadata if digest is not None else {},
         )
         try:
             site.outbox.put(result)

@@ -58,6 +58,8 @@ def deliver(
                 result.outcome,
                 result.summary,
                 result.logged_keys,
+                config=result.config,
+                metadata=result.metadata,
             )
         except Fenced:
             receipt = Receipt(recorded=False)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from logging_core.records import History, Reader, Record
+from logging_core.records import ConfigUpdate, History, MetadataUpdate, Reader, Record
 from logging_core.summary import SummaryFold
 from sweeps.objective import best_of, metric_value
 
@@ -31,6 +31,8 @@ class Digest:
         rows: rows of history so far.
         points: how many of those had an objective.
         keys: the names that were logged, in order; the first MAX_KEYS.
+        config: what the script added to its configuration, each top-level value whole.
+        metadata: what the run says of itself: name, tags, notes and the like.
     """
 
     def __init__(self, path: Path, metric: str | None, warn: Callable[[str], None]) -> None:
@@ -42,6 +44,8 @@ class Digest:
         self._highest: float | None = None
         self.rows = self.points = 0
         self.keys: dict[str, None] = {}
+        self.config: dict[str, Any] = {}
+        self.metadata: dict[str, Any] = {}
 
     def read(self, *, final: bool = False) -> None:
         """Takes in all that was written since; `final`: the writer is dead, nothing more comes."""
@@ -66,6 +70,10 @@ class Digest:
 
     def _apply(self, record: Record) -> None:
         self._fold.apply(record)
+        if isinstance(record, ConfigUpdate):
+            self.config.update(record.values)
+        elif isinstance(record, MetadataUpdate):
+            self.metadata.update(record.values)
         if not isinstance(record, History):
             return
         self.rows += 1

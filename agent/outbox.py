@@ -13,7 +13,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ class Result:
         server: address of the server that it belongs to.
         folder: its run folder, which may hold records that are not shipped yet.
         metric: name of the objective, None if the sweep has none.
+        config: what the script added to its configuration.
+        metadata: what the run says of itself.
     """
 
     sweep_id: str
@@ -46,6 +48,8 @@ class Result:
     server: str
     folder: str
     metric: str | None
+    config: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -53,6 +57,8 @@ class Result:
             "outcome": self.outcome.to_json(),
             "summary": dict(self.summary),
             "logged_keys": list(self.logged_keys),
+            "config": dict(self.config),
+            "metadata": dict(self.metadata),
         }
 
     @classmethod
@@ -63,6 +69,8 @@ class Result:
             outcome=Outcome.from_json(data["outcome"]),
             summary=dict(data["summary"]),
             logged_keys=tuple(data["logged_keys"]),
+            config=dict(data["config"]),
+            metadata=dict(data["metadata"]),
         )
 
 

@@ -61,6 +61,7 @@ class Driver:
         # attempt that brought any.
         self._curves: dict[int, list[tuple[int, float]]] = {}
         self._tokens: dict[int, int] = {}
+        self._stops: dict[int, str] = {}  # open trials that the rule has given up, and why
         self._ordered: set[tuple[str, int]] = set()
         # Attempts that wait in the database and were put into the queue; None before the first
         # `reconcile`, when it is not known which were.
@@ -157,6 +158,7 @@ class Driver:
     def _drop(self, number: int) -> None:
         self._curves.pop(number, None)
         self._tokens.pop(number, None)
+        self._stops.pop(number, None)
 
     def _note(self, value: float | None) -> None:
         """Keeps the best value seen, for the target."""
@@ -184,6 +186,7 @@ class Driver:
             if len(kept) < len(curve):
                 if self._rule is not None:
                     self._rule.forget(number)
+                self._stops.pop(number, None)
                 curve.clear()
                 fresh = kept + fresh
         for step, value in fresh:
@@ -191,8 +194,19 @@ class Driver:
             self._searcher.tell(Reported(number, len(curve), value))
             if self._rule is not None:
                 self._rule.report(number, value)
+                self._judge(number)
             self._note(value)
         self._news = True
+
+    def _judge(self, number: int) -> None:
+        """Judged at each value, not at each tick: how values are batched must decide nothing.
+
+        A quick script is past a band before the next tick, and W&B's rule looks at the last band.
+        """
+        if self._rule is not None and number not in self._stops:
+            verdict = self._rule.judge(number)
+            if verdict.stop:
+                self._stops[number] = verdict.why
 
     # -- deciding -----------------------------------------------------------------------------
 
@@ -201,25 +215,21 @@ class Driver:
 
         Any trial's new value can change the verdict on every other (W&B looks at all of them, too).
         """
-        given = True
         for attempt in running:
             name = (attempt.trial_id, attempt.token)
             if name in self._ordered:
                 continue
+            if self._news:
+                self._judge(attempt.number)
             if sweep.state is SweepState.CANCELED:
                 order, why = Order.CANCEL, sweep.reason
-            elif self._rule is not None and self._news:
-                verdict = self._rule.judge(attempt.number)
-                if not verdict.stop:
-                    continue
-                order, why = Order.STOP, verdict.why
+            elif attempt.number in self._stops:
+                order, why = Order.STOP, self._stops[attempt.number]
             else:
                 continue
-            if self._live.order(*name, order, why):
+            if self._live.order(*name, order, why):  # else again at the next tick
                 self._ordered.add(name)
-            else:
-                given = False  # this Redis does not know the attempt yet: again at the next tick
-        self._news = not given
+        self._news = False
         self._ordered.intersection_update((a.trial_id, a.token) for a in running)
 
     def _decide(

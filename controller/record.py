@@ -7,6 +7,7 @@ works while Redis is away.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import string
@@ -18,7 +19,7 @@ from typing import Any
 from controller.store.records import Ended, SweepRecord
 from controller.store.store import Store
 from sweeps import retry
-from sweeps.errors import UsageError
+from sweeps.errors import Fenced, UsageError
 from sweeps.objective import best_of, metric_value, no_objective
 from sweeps.spec import Goal, SweepSpec, load_spec, spec_from_mapping
 from sweeps.trial import AttemptState, Outcome, Reason, SweepState
@@ -70,17 +71,24 @@ def record_end(
     *,
     summary: Mapping[str, Any] | None = None,
     logged_keys: Sequence[str] = (),
+    config: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
 ) -> Ended:
     """Records how an attempt ended, scores it, and queues the trial again where the policy says so.
 
     A trial's score is the best finite value of the metric over its history and its summary. One
     that ended well without a value has failed, and its reason names what it did log.
 
+    Args:
+        config: what the script added to its configuration, by top-level key.
+        metadata: what the run says of itself.
+
     Raises:
         Fenced: the attempt is no longer the trial's newest, or ended otherwise already.
         NotFoundError: no such trial.
     """
-    sweep = store.get_sweep(store.get_trial(trial_id).sweep_id)
+    trial = store.get_trial(trial_id)
+    sweep = store.get_sweep(trial.sweep_id)
     spec = spec_of(sweep)
     objective = None
     if spec.metric is not None:
@@ -91,6 +99,15 @@ def record_end(
             detail = no_objective(spec.metric.name, logged_keys)
             outcome = replace(
                 outcome, state=AttemptState.FAILED, reason=Reason.NO_OBJECTIVE, detail=detail
+            )
+    if config or metadata:
+        # Before the end: its answer is what the agent waits for, and without it says both again.
+        with contextlib.suppress(Fenced):
+            store.update_run(
+                trial_id,
+                token,
+                config={**trial.config, **config} if config else None,
+                metadata=metadata or None,
             )
     return store.end_attempt(
         trial_id,

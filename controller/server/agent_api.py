@@ -172,6 +172,8 @@ async def finish(request: Request) -> Response:
         outcome,
         summary=body.optional_mapping("summary"),
         logged_keys=body.texts("logged_keys"),
+        config=body.optional_mapping("config"),
+        metadata=body.optional_mapping("metadata"),
     )
     found.loop.wake()
     state = ended.trial.state

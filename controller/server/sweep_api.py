@@ -122,7 +122,7 @@ async def spec(request: Request) -> Response:
 
 
 async def trial(request: Request) -> Response:
-    """GET /api/trials/{id}: a trial and its attempts."""
+    """GET /api/trials/{id}: a trial, its attempts, and its run as the script left it."""
     found = services(request)
     return json_response(await found.call(_trial, found, request.path_params["trial_id"]))
 
@@ -130,6 +130,8 @@ async def trial(request: Request) -> Response:
 def _trial(found: Services, trial_id: str) -> dict[str, Any]:
     held = trial_json(found.store.get_trial(trial_id))
     held["attempts_list"] = [attempt_json(each) for each in found.store.attempts(trial_id)]
+    run = found.store.get_run(trial_id)
+    held["run"] = {"config": dict(run.config), "metadata": dict(run.metadata)}
     return held
 
 

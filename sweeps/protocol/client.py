@@ -223,8 +223,14 @@ class Client:
         outcome: Outcome | Mapping[str, Any],
         summary: Mapping[str, Any] | None = None,
         logged_keys: Sequence[str] = (),
+        *,
+        config: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Records how an attempt ended; safe to repeat. Returns {state, will_retry}.
+
+        `config` is what the script added to its configuration, `metadata` what the run says of
+        itself.
 
         Fenced: a newer attempt owns the trial; nothing was recorded and nothing will be.
         """
@@ -234,6 +240,8 @@ class Client:
             "outcome": outcome.to_json() if isinstance(outcome, Outcome) else dict(outcome),
             "summary": dict(summary) if summary is not None else None,
             "logged_keys": list(logged_keys),
+            "config": dict(config) if config else None,
+            "metadata": dict(metadata) if metadata else None,
         }
         return self._object("POST", "/api/agent/finish", body=body)
 

@@ -94,22 +94,21 @@ class World:
         for loop in self.loops:
             loop.wake()
 
-    def log(self, trial: TrialRecord, token: int, seq: int, step: int, value: float) -> None:
-        """One row of history with the objective, as an agent ships it."""
-        rows = [(step, 0.0, {"loss": value})]
-        self.store.add_chunk(
-            Chunk(
-                trial.id,
-                token,
-                ChunkKind.HISTORY,
-                seq,
-                step,
-                step,
-                1,
-                encode(rows),
-                pack_points([(step, value)]),
-            )
+    def log(self, trial: TrialRecord, token: int, seq: int, step: int, *values: float) -> None:
+        """Rows of history with the objective, in one chunk, as an agent ships them."""
+        points = list(enumerate(values, step))
+        chunk = Chunk(
+            trial.id,
+            token,
+            ChunkKind.HISTORY,
+            seq,
+            first=step,
+            last=points[-1][0],
+            rows=len(points),
+            data=encode([(step, 0.0, {"loss": value}) for step, value in points]),
+            objective=pack_points(points),
         )
+        self.store.add_chunk(chunk)
         self.wake()
 
     def state(self, sweep: SweepRecord) -> SweepState:
@@ -304,6 +303,18 @@ def test_a_hopeless_trial_is_ordered_to_stop(world: World) -> None:
     # Of three values at iteration 2 the rule lets the better half and the threshold itself live.
     assert orders() == [Order.NONE, Order.NONE, Order.STOP]
     assert "9" in world.live.renew(trials[2].id, 1, "by-hand").why
+
+
+def test_a_quick_script_is_judged_at_each_band_that_it_passed(world: World) -> None:
+    """W&B's rule looks at the last band only; how values are batched must not decide by that."""
+    world.loop()
+    sweep = world.create(GRID + "early_terminate: {type: hyperband, min_iter: 2, eta: 2}\n")
+    world.free_slots(sweep, 3)
+    trials = [take(world, sweep, number) for number in (1, 2, 3)]
+    for trial, level in zip(trials[:2], (1.0, 2.0), strict=True):
+        world.log(trial, 1, 0, 0, level, level)
+    world.log(trials[2], 1, 0, 0, *[9.0] * 10)  # nobody else has come to bands 4 and 8
+    wait_for(lambda: world.live.renew(trials[2].id, 1, "by-hand").order is Order.STOP, "a stop")
 
 
 def test_cancel_reaches_what_runs_and_what_waits(world: World) -> None:

@@ -26,6 +26,8 @@ def result(trial_id: str = "s1-1", token: int = 1) -> Result:
         server="http://127.0.0.1:1",
         folder="/runs/s1-1",
         metric="loss",
+        config={"hidden": 32},
+        metadata={"name": "first", "tags": ["a"]},
     )
 
 
