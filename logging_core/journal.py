@@ -33,6 +33,10 @@ _MAX_WARNINGS = 50
 class Journal:
     """Everything a run records goes through here.
 
+    A trial that is tried again finds rows of the attempt before it. A script that goes on from a
+    checkpoint asks for it (`go_on`), or gives its steps itself; any other starts from nothing, and
+    so do its steps and its summary: whoever reads the run lets later rows replace earlier ones.
+
     Attributes:
         step: the step that the next row without one of its own goes to.
         fold: the summary so far.
@@ -46,6 +50,7 @@ class Journal:
         fold: summary.SummaryFold | None = None,
         first_step: int = 0,
         resumed: bool = False,
+        goes_on: bool = False,
     ) -> None:
         self.step = first_step
         self.fold = fold or summary.SummaryFold()
@@ -55,6 +60,8 @@ class Journal:
         self._open: dict[str, Any] | None = None  # logged at this step, not committed
         self._step_metrics: dict[str, Any] = {}  # name -> last value
         self._may_rewind = resumed and first_step > 0
+        self._goes_on = goes_on
+        self._said: list[SummaryUpdate] = []  # before the first row, while it may start over
         self._careful = self._may_rewind  # rows need more than to be written
         self._quiet = writer is None  # nothing is recorded: no writer, or the disk refused
         self._retry_at = 0.0
@@ -101,11 +108,27 @@ class Journal:
             except OSError as error:
                 self._pause(error)
 
+    def go_on(self) -> None:
+        """The script knows of an earlier attempt: without steps of its own, its rows come after."""
+        self._goes_on = True
+
+    def _start_over(self, step: int | None) -> None:
+        self.step = 0 if step is None else self.step
+        self.fold.start_over()
+        for said in self._said:
+            self.fold.apply(said)
+        self.warn_once(
+            "an earlier attempt at this trial was lost; this one starts from nothing, and so does "
+            "its history (to go on from a checkpoint: run.resumed, run.checkpoint_dir)"
+        )
+
     def _log(self, data: Mapping[str, Any], step: int | None, commit: bool | None) -> None:
         if not isinstance(data, Mapping):
             raise UsageError(f"log() takes a dict of names to values, not {type(data).__name__}")
         if step is not None and not self._go_to(step):
             return
+        if self._may_rewind and not self._goes_on and (step is None or self.step <= 0):
+            self._start_over(step)
         self._may_rewind = False
         self._careful = bool(self._step_metrics)
         row = dict(data)
@@ -202,6 +225,8 @@ class Journal:
         with self._lock:
             if isinstance(record, SummaryUpdate):
                 self.fold.apply(record)
+                if self._may_rewind:
+                    self._said.append(record)
             if self._closed or (self._quiet and not self._awake()):
                 return
             assert self._writer is not None

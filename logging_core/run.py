@@ -133,7 +133,11 @@ class Run:
 
     @property
     def resumed(self) -> bool:
-        """Whether an earlier attempt wrote to this run: look into `checkpoint_dir`."""
+        """Whether an earlier attempt wrote to this run: look into `checkpoint_dir`.
+
+        A script that asks for it before its first log() goes on with the history of that attempt.
+        """
+        self._journal.go_on()
         return self._info.resumed
 
     @property
@@ -153,7 +157,8 @@ class Run:
 
     @property
     def step(self) -> int:
-        """The step that the next log() without one of its own goes to."""
+        """The step that the next log() without one of its own goes to; asking goes on with it."""
+        self._journal.go_on()
         return self._journal.step
 
     @property
@@ -172,6 +177,9 @@ class Run:
     @property
     def checkpoint_dir(self) -> str:
         """A folder that outlives this attempt: what is saved here, a retry of the trial finds."""
+        kept = self._folder.checkpoints if self._folder else None
+        if kept is not None and kept.is_dir() and any(kept.iterdir()):
+            self._journal.go_on()
         return str(self._folder.checkpoints) if self._folder else self._scratch()
 
     def _scratch(self) -> str:

@@ -110,7 +110,9 @@ def open_run(asked: Asked, env: Environment) -> Run:
         resumed=place.resumed,
     )
     earlier = _Earlier(SummaryFold(), {}, 0)
+    begun = False
     if place.folder is not None:
+        begun = place.folder.records(place.writer).exists()
         writers = place.folder.writers() if place.resumed else [place.writer]
         # Another rank is no writer: what rank 0 has recorded by now is not what came before.
         writers = [name for name in writers if records or name != place.writer]
@@ -131,7 +133,12 @@ def open_run(asked: Asked, env: Environment) -> Run:
         config=config,
         folder=folder,
         journal=Journal(
-            writer, fold=earlier.fold, first_step=earlier.next_step, resumed=place.resumed
+            writer,
+            fold=earlier.fold,
+            first_step=earlier.next_step,
+            resumed=place.resumed,
+            # A run that init() is told to resume, and a second init() in one attempt, go on.
+            goes_on=not env.run_dir or bool(asked.resume) or begun,
         ),
         console=ConsoleCapture(folder.console(place.writer)) if folder and keeps_console else None,
         metric=env.metric,
@@ -302,7 +309,7 @@ def _defaults_file() -> dict[str, Any]:
 def _header(info: RunInfo, path: str, next_step: int) -> str:
     belongs = f"trial of sweep {info.sweep_id}" if info.sweep_id else f"project {info.project}"
     named = f" {info.name!r}" if info.name != info.id else ""
-    goes_on = f", goes on at step {next_step}" if info.resumed else ""
+    goes_on = f", tried again after step {next_step - 1}" if info.resumed and next_step else ""
     return f"run {info.id}{named} ({belongs}{goes_on})\nkept in {os.path.dirname(path)}"
 
 

@@ -104,6 +104,11 @@ class SummaryFold:
                 track.add(value)
                 self.summary[name] = track.values(definition)
 
+    def start_over(self) -> None:
+        """Forgets all values, but not what was defined."""
+        self.summary.clear()
+        self._tracks.clear()
+
     def define(self, new: MetricDefined) -> None:
         old = self.definitions.get(new.name)
         if old is not None and not new.overwrite:

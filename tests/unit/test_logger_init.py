@@ -312,3 +312,27 @@ def test_what_the_script_keeps_of_its_config(tmp_path: Path) -> None:
         opensweep.init(
             config=config, config_include_keys=["a"], config_exclude_keys=["b"], reinit=True
         )
+
+
+@pytest.mark.parametrize("step", [None, 0])
+def test_a_retry_that_knows_nothing_of_the_attempt_before_it_starts_from_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int | None
+) -> None:
+    """Else its third epoch would be judged as the sixth of a trial that ran twice as long."""
+    under_an_agent(monkeypatch, tmp_path / "trial", {})
+    run = opensweep.init()
+    run.define_metric("loss", summary="min")
+    for loss in (5, 1, 3):
+        run.log({"loss": loss, "early": True})
+    run.finish()
+    under_an_agent(monkeypatch, tmp_path / "trial", {}, writer=2)
+    monkeypatch.setenv("OPENSWEEP_RESUMED", "1")
+    again = opensweep.init()
+    again.define_metric("loss", summary="min")
+    again.summary["note"] = "second"
+    assert os.listdir(again.checkpoint_dir) == []  # asked for in order to save
+    again.log({"loss": 2}, step=step)
+    again.log({"loss": 4}, step=None if step is None else 1)
+    again.finish()
+    assert rows_of(again, "2") == [(0, {"loss": 2}), (1, {"loss": 4})]
+    assert dict(again.summary) == {"note": "second", "loss": {"min": 2}}
