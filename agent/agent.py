@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from agent.attempt import Attempt, End, Site
+from agent.attempt import Attempt
 from agent.beat import Heart
 from agent.delivery import deliver_abandoned
 from agent.devices import Slot, find_devices
@@ -39,6 +39,7 @@ from agent.outbox import Outbox
 from agent.policy import FailurePolicy
 from agent.seek import Seeker
 from agent.signals import Signals
+from agent.site import End, Site
 from agent.slots import Gate, SlotThread
 from agent.supervisor import Supervisor, sweep_stragglers
 from agent.tally import Tally

@@ -15,18 +15,19 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from agent.classify import Exit, classify
-from agent.delivery import Receipt, deliver, ship_rest
+from agent.delivery import deliver, ship_rest
 from agent.devices import Slot
 from agent.events import Started
-from agent.launch import Launch, Program, prepare
-from agent.outbox import Outbox, Result
-from agent.shipper import Backoff, Listener, Shipper
-from agent.supervisor import Process, Supervisor
+from agent.launch import Launch, prepare
+from agent.outbox import Result
+from agent.shipper import Backoff, Shipper
+from agent.site import End, Site
+from agent.supervisor import Process
 from logging_core.folder import RunFolder
 from sweeps.errors import (
     ConfigurationError,
@@ -37,71 +38,12 @@ from sweeps.errors import (
     StoreUnavailable,
 )
 from sweeps.objective import no_objective
-from sweeps.protocol.client import Client
 from sweeps.protocol.live import Order
 from sweeps.trial import AttemptState, Outcome, Reason
 
 PREEMPTING = "preempting"
 """A file in the run folder by which a script says that it is being taken away."""
 _TAIL_BYTES = 16 * 1024
-
-
-@dataclass(frozen=True)
-class Site:
-    """What all attempts of one agent share.
-
-    Attributes:
-        client, supervisor, outbox, listener: where things go.
-        program: how the sweep's command runs here.
-        inject: the folder that puts the logger into the training environment.
-        runs: where run folders are made.
-        sweep_id, project, entity: of the sweep.
-        metric: name of its objective, None for none.
-        maximize: whether more of it is better.
-        agent_id, host: who runs it.
-        grace_s: between TERM and KILL.
-        environ: the agent's environment.
-        abandon: set when the agent can wait for the server no longer.
-    """
-
-    client: Client
-    supervisor: Supervisor
-    outbox: Outbox
-    listener: Listener
-    program: Program
-    inject: Path
-    runs: Path
-    sweep_id: str
-    project: str | None
-    entity: str | None
-    metric: str | None
-    maximize: bool
-    agent_id: str
-    host: str
-    grace_s: float
-    environ: Mapping[str, str]
-    abandon: threading.Event
-
-
-@dataclass(frozen=True)
-class End:
-    """What became of an attempt.
-
-    Attributes:
-        outcome: how it ended; None: fenced before it had an end of its own.
-        refused: the server did not let it start.
-        objective: what it scores, None without a value.
-        seconds: that its process ran.
-        receipt: the server's answer; None: the result waits in the outbox.
-        log: the console's file.
-    """
-
-    outcome: Outcome | None
-    refused: bool = False
-    objective: float | None = None
-    seconds: float = 0.0
-    receipt: Receipt | None = None
-    log: str = ""
 
 
 class Attempt:
