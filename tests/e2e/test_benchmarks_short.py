@@ -1,0 +1,21 @@
+"""The benchmarks of the controller and of the turn-around in short form: that they still measure.
+
+Their figures are judged by `make bench` on a quiet machine, never here.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import controller, turnaround
+
+
+def test_the_controller_records_each_point_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert controller.main(points=200) > 0
+    assert "each recorded once" in capsys.readouterr().out
+
+
+def test_the_turnaround_is_measured() -> None:
+    figures = turnaround.main(trials=4)
+    assert figures.keys() == turnaround.AIMS_S.keys()
+    assert all(0 < seconds < 60 for seconds in figures.values())
