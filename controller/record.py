@@ -73,6 +73,7 @@ def record_end(
     logged_keys: Sequence[str] = (),
     config: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
+    seconds: float | None = None,
 ) -> Ended:
     """Records how an attempt ended, scores it, and queues the trial again where the policy says so.
 
@@ -82,6 +83,7 @@ def record_end(
     Args:
         config: what the script added to its configuration, by top-level key.
         metadata: what the run says of itself.
+        seconds: how long it ran, by its agent's clock.
 
     Raises:
         Fenced: the attempt is no longer the trial's newest, or ended otherwise already.
@@ -115,6 +117,7 @@ def record_end(
         outcome,
         summary=summary,
         objective=objective,
+        seconds=seconds,
         retry=lambda outcomes: sweep.state in _HANDS_OUT and retry.decide(spec.retry, outcomes),
     )
 

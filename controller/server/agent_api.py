@@ -174,8 +174,10 @@ async def finish(request: Request) -> Response:
         logged_keys=body.texts("logged_keys"),
         config=body.optional_mapping("config"),
         metadata=body.optional_mapping("metadata"),
+        seconds=body.optional_number("seconds"),
     )
     found.loop.wake()
     state = ended.trial.state
     waits = state in (TrialState.QUEUED, TrialState.PREEMPTED)
-    return json_response({"state": state.value, "will_retry": waits})
+    answer = {"state": state.value, "will_retry": waits, "objective": ended.trial.objective}
+    return json_response(answer, exact=True)

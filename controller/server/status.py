@@ -46,6 +46,7 @@ def sweep_json(
 ) -> dict[str, Any]:
     """One sweep; `agents` are those that live, of any sweep."""
     spec = record.spec_of(sweep)
+    mine = [agent for agent in agents if agent.sweep_id == sweep.id]
     counts = store.counts(sweep.id)
     total = total_trials(spec)
     now = clock()
@@ -66,8 +67,8 @@ def sweep_json(
         "run_cap": spec.run_cap,
         "counts": {state.value: number for state, number in counts.items()},
         "best": trial_json(best) if best else None,
-        "agents": [agent_json(agent) for agent in agents if agent.sweep_id == sweep.id],
-        "eta_s": _eta_s(sweep.state, total, counts, throughput),
+        "agents": [agent_json(agent) for agent in mine],
+        "eta_s": _eta_s(sweep.state, total, counts, throughput) if mine else None,
         "elapsed_s": _elapsed_s(sweep, now),
         "throughput": throughput,
     }

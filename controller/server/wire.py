@@ -81,6 +81,14 @@ class Fields:
     def optional_whole(self, name: str, *, least: int = 0) -> int | None:
         return None if self._values.get(name) is None else self.whole(name, least=least)
 
+    def optional_number(self, name: str, *, least: float = 0.0) -> float | None:
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if type(value) not in (int, float) or not least <= value < math.inf:
+            raise errors.UsageError(f"{name}: expected a number, at least {least:g}")
+        return float(value)
+
     def mapping(self, name: str) -> dict[str, Any]:
         value = self._get(name, None)
         if not isinstance(value, dict):

@@ -108,6 +108,7 @@ class AttemptStore:
         *,
         summary: Mapping[str, Any] | None = None,
         objective: float | None = None,
+        seconds: float | None = None,
         retry: Callable[[Sequence[Outcome]], bool],
     ) -> Ended:
         """Records how an attempt ended, and what that makes of its trial: over, or queued again.
@@ -116,6 +117,8 @@ class AttemptStore:
             outcome: how it ended (finished, stopped, failed, canceled, preempted or lost).
             summary: replaces the run's, if given.
             objective: kept for a finished or stopped trial; one that is not finite counts as none.
+            seconds: how long it ran, by its agent's clock: its word may come much later than its
+                end. None: until now.
             retry: told all outcomes of the trial so far, this one last; asked only after a failed,
                 preempted or lost attempt. Runs inside the transaction: it must be quick, and must
                 not call the store.
@@ -144,7 +147,10 @@ class AttemptStore:
                 )
             check_attempt(attempt.state, outcome.state)
             now = self._db.read_clock(connection)
-            _change_attempt(connection, trial_id, token, ended=now, **outcome.to_json())
+            ended = now
+            if seconds is not None and attempt.started is not None:
+                ended = min(now, attempt.started + max(0.0, seconds))
+            _change_attempt(connection, trial_id, token, ended=ended, **outcome.to_json())
             again = outcome.state in _RETRIABLE and retry(_outcomes(connection, trial_id))
             state = TrialState.QUEUED if again else _END[outcome.state]
             _check_way(TrialState(trial.state), state)
@@ -153,13 +159,13 @@ class AttemptStore:
             if again:
                 self._queue_next(connection, trial, now, run, attempts=trial.attempts + 1, **why)
             else:
-                _change_run(connection, trial_id, state=state, ended=now, updated=now, **run)
+                _change_run(connection, trial_id, state=state, ended=ended, updated=now, **run)
                 connection.execute(
                     update(trials)
                     .where(trials.c.id == trial_id)
                     .values(
                         state=state,
-                        ended=now,
+                        ended=ended,
                         ended_seq=raise_counter(connection, trial.sweep_id, sweeps.c.ended_seq),
                         objective=_finite(objective) if state in _SCORED else None,
                         **why,

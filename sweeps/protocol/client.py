@@ -226,11 +226,12 @@ class Client:
         *,
         config: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
+        seconds: float | None = None,
     ) -> dict[str, Any]:
-        """Records how an attempt ended; safe to repeat. Returns {state, will_retry}.
+        """Records how an attempt ended; safe to repeat. Returns {state, will_retry, objective}.
 
         `config` is what the script added to its configuration, `metadata` what the run says of
-        itself.
+        itself, `seconds` how long it ran.
 
         Fenced: a newer attempt owns the trial; nothing was recorded and nothing will be.
         """
@@ -242,6 +243,7 @@ class Client:
             "logged_keys": list(logged_keys),
             "config": dict(config) if config else None,
             "metadata": dict(metadata) if metadata else None,
+            "seconds": seconds,
         }
         return self._object("POST", "/api/agent/finish", body=body)
 

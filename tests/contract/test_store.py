@@ -319,6 +319,14 @@ class TestEnd:
         assert store.get_run("aaaaaaaa-1").state is state
         assert store.running_attempts("aaaaaaaa") == store.queued_attempts("aaaaaaaa") == []
 
+    def test_its_duration_is_what_its_agent_says(self, store):
+        """The word of an end may come long after it, when the server was away."""
+        new_sweep(store, trials=2)
+        trial = run_trial(store, "aaaaaaaa-1", seconds=0.0)
+        assert trial.ended == trial.started
+        late = run_trial(store, "aaaaaaaa-2", seconds=3600.0)
+        assert late.started <= late.ended < late.started + 3600, "not in the future"
+
     @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, None])
     def test_an_objective_that_orders_nothing_is_none(self, store, value):
         new_sweep(store, trials=1)

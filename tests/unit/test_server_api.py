@@ -234,9 +234,14 @@ def test_a_trial_from_start_to_end(world: World) -> None:
     ]
     assert [row["acc"] for row in world.client.history(run, ["acc"])] == [0.9]
     world.loop.woken.clear()
-    end = world.client.finish(run, 1, OK, {"loss": 0.25}, ["loss", "acc"])
-    assert end == {"state": "finished", "will_retry": False}
-    assert end == world.client.finish(run, 1, OK, {"loss": 0.25}, ["loss", "acc"]), "a repeat"
+    said: dict[str, Any] = {
+        "config": {"layers": 2},
+        "metadata": {"name": "mine"},
+        "seconds": 0.0,
+    }
+    end = world.client.finish(run, 1, OK, {"loss": 0.25}, ["loss", "acc"], **said)
+    assert end == {"state": "finished", "will_retry": False, "objective": 0.25}
+    assert end == world.client.finish(run, 1, OK, {"loss": 0.25}, ["loss", "acc"], **said)
     assert world.loop.woken.is_set()
     trial = world.client.trial(run)
     assert (trial["state"], trial["objective"], trial["steps"]) == ("finished", 0.25, 2)
@@ -244,6 +249,8 @@ def test_a_trial_from_start_to_end(world: World) -> None:
     assert [(a["token"], a["state"], a["pid"]) for a in trial["attempts_list"]] == [
         (1, "finished", 4711)
     ]
+    assert trial["ended"] == trial["started"], "its agent says how long it ran"
+    assert trial["run"] == {"config": {"lr": 0.01, "layers": 2}, "metadata": {"name": "mine"}}
     best = world.client.best(sweep_id)
     assert best is not None
     assert best["id"] == run
@@ -251,7 +258,9 @@ def test_a_trial_from_start_to_end(world: World) -> None:
     assert status["best"]["id"] == run
     assert status["counts"]["finished"] == 1
     assert status["throughput"] > 0
-    assert status["eta_s"] > 0, "3 of 4 are left"
+    assert status["eta_s"] is None, "nobody works for it"
+    world.live.beats = [AgentBeat("a1", sweep_id, 1, {})]
+    assert world.client.sweep(sweep_id)["eta_s"] > 0, "3 of 4 are left"
 
 
 def test_a_retried_attempt_is_resumed_and_the_old_one_is_fenced(world: World) -> None:
