@@ -25,7 +25,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rq import Queue, Worker
-from rq.exceptions import DequeueTimeout
+from rq.exceptions import DequeueTimeout, InvalidJobOperation, NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker.base import WorkerStatus
@@ -46,6 +46,10 @@ POP_S = 0.25
 _ANSWER_S = 5.0
 _PAYLOAD_BYTES = 65_536
 _RQ_TTL_S = 60
+
+_VANISHED = (InvalidJobOperation, NoSuchJobError)
+"""What RQ raises about a job that Redis has forgotten. Its bookkeeping is for RQ's tools: whether
+an attempt counts is decided by its lease and by the server."""
 
 _READ_FIELDS = frozenset({"data", "created_at", "enqueued_at", "origin", "status", "worker_name"})
 
@@ -170,6 +174,8 @@ class SlotWorker(Worker):
                     self.execute_job(job, self.queues[0])
             except RedisError as error:
                 self._slot.redis_away(error)
+            except _VANISHED:  # a wiped Redis: the controller queues again what never started
+                self._held = self._done = None
         return True
 
     def close(self) -> None:
@@ -178,7 +184,7 @@ class SlotWorker(Worker):
             self._forget_done()
             if self._born:
                 self.register_death()  # type: ignore[no-untyped-call]
-        except RedisError:
+        except (RedisError, *_VANISHED):
             pass  # its entry expires by itself
         finally:
             self.connection.close()
@@ -199,12 +205,14 @@ class SlotWorker(Worker):
 
     def keep(self) -> None:
         """Prolongs what RQ keeps of the running job. Called by the agent's beat, any thread."""
-        with self._job_lock:
+        with self._job_lock, suppress(*_VANISHED):
             if self._job is not None:
                 self.maintain_heartbeats(self._job)
 
     def _be_born(self) -> None:
         if not self._born:
+            # No other worker has this name: an entry is our own, whose answer was lost.
+            self.connection.delete(self.key)
             self.register_birth()  # type: ignore[no-untyped-call]
             self.set_state(WorkerStatus.IDLE)
             self._born = True
@@ -232,17 +240,20 @@ class SlotWorker(Worker):
 
     def _forget_done(self) -> None:
         """Clears the last job away: only now, when the controller already looks for the next."""
-        job = self._done
+        job, execution = self._done, self.execution
         if job is None:
             return
         with self.connection.pipeline() as pipe:
-            self.cleanup_execution(job, pipeline=pipe)
-            job.delete(pipeline=pipe, remove_from_queue=False)
+            self.set_current_job_id(None, pipeline=pipe)
+            if execution is not None:
+                execution.delete(job=job, pipeline=pipe)
+            # Not job.delete(): that reads the job first, which a wiped Redis does not have.
+            pipe.delete(job.key, job.execution_registry.key)
             self.increment_successful_job_count(pipeline=pipe)
             self.set_state(WorkerStatus.IDLE, pipeline=pipe)
             self.heartbeat(pipeline=pipe)
             pipe.execute()
-        self._done = None
+        self._done = self.execution = None
 
 
 class Broker:
