@@ -9,7 +9,7 @@ them changes what is suggested next. It must never record a trial without its le
 Order within a tick, and why:
 - ends are read before objective values, and told after them: a value that was recorded before its
   trial's end is then never missed;
-- verdicts come after both: a trial is judged by all that is known;
+- a trial is judged at each of its values, and all that run once everything is told;
 - suggestions come last: made just in time, with everything known by then and what runs as pending.
 """
 
