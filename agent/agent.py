@@ -15,7 +15,6 @@ signals.py (Ctrl-C).
 
 from __future__ import annotations
 
-import math
 import os
 import queue
 import signal
@@ -38,7 +37,7 @@ from agent.launch import check_program
 from agent.outbox import Outbox
 from agent.policy import FailurePolicy
 from agent.seek import Seeker
-from agent.signals import Signals
+from agent.signals import Signals, kill_delay, killing, stopping
 from agent.site import End, Site
 from agent.slots import Gate, SlotThread
 from agent.supervisor import Supervisor, sweep_stragglers
@@ -48,14 +47,13 @@ from agent.worker import Broker, SlotWorker
 from sweeps.errors import ConfigurationError, NotFoundError
 from sweeps.protocol.client import Client
 from sweeps.spec import Goal, SweepSpec, spec_from_mapping
-from sweeps.trial import SweepState
+from sweeps.trial import Reason, SweepState
 
-KILL_DELAY_S = 30.0
 _LAST_WORDS_S = 10.0
 """Seconds that an agent that must end goes on trying to deliver its last results."""
 _HURRY_S = 2.0
 _SLOT_ENDED = 0
-_WAIT, _STOP = 1, 2  # urgency; beyond: kill
+_WAIT, _STOP, _KILL = 1, 2, 3  # urgency
 
 
 def _say_nothing(event: Event) -> None:
@@ -115,7 +113,7 @@ class Agent:
         self._policy = FailurePolicy.from_environment(
             self._environ, consecutive=max_consecutive_failed_runs
         )
-        self._grace_s = _kill_delay(self._environ)
+        self._grace_s = kill_delay(self._environ)
         self._forward_signals = forward_signals
         self.seeker = Seeker(client, reconnect, self.voice)
         self.gate = Gate(count)
@@ -254,24 +252,28 @@ class Agent:
         self._urgency = max(self._urgency + 1, _WAIT if asked else _STOP)
         name = "Ctrl-C" if asked else signal.Signals(number).name
         if self._urgency == _WAIT:
-            self._end(f"{name}; again to stop the running trials", 128 + number, always=True)
+            why = f"{name}; again to stop the running trials"
+            self._end(why, 128 + number, say=why)
         elif self._urgency == _STOP:
-            self._end(f"{name}: the running trials are stopped and given back", 128 + number)
+            self._stop_taking()
             alive = self._give_back(f"the agent got {name}", self._grace_s, preempted=not asked)
             self._deadline = time.monotonic() + _LAST_WORDS_S + (self._grace_s if alive else 0.0)
+            why = f"{name}: the running trials are stopped and given back"
+            self._end(why, 128 + number, say=stopping(name, alive, self._grace_s, _LAST_WORDS_S))
         else:
-            self._give_back(f"the agent got {name}", 0.0, preempted=not asked)
+            alive = self._give_back(f"the agent got {name}", 0.0, preempted=not asked)
             self._deadline = time.monotonic() + _HURRY_S
+            if self._urgency == _KILL:
+                self._end(name, 128 + number, say=killing(alive))
 
-    def _give_back(self, why: str, grace_s: float, *, preempted: bool = False) -> bool:
-        """Ends what runs; whether anything did."""
+    def _give_back(self, why: str, grace_s: float, *, preempted: bool = False) -> int:
+        """Ends what runs; how many trials that were."""
         with self._lock:
             self._given_back = (why, grace_s, preempted)
             attempts = list(self._attempts.values())
-        alive = False
-        for attempt in attempts:
-            alive = attempt.give_back(why, grace_s=grace_s, preempted=preempted) or alive
-        return alive
+        return sum(
+            attempt.give_back(why, grace_s=grace_s, preempted=preempted) for attempt in attempts
+        )
 
     def _deliver_leftovers(self) -> None:
         delivered = deliver_abandoned(self.client, self._home, self.voice, self._abandon)
@@ -314,6 +316,8 @@ class Agent:
         outcome, receipt = end.outcome, end.receipt
         if end.refused:
             return  # canceled, say, while it waited in the queue
+        if outcome is not None and outcome.reason is Reason.DISK_FULL:
+            self._end(outcome.detail, 1)  # the next trial would fail alike
         if outcome is None or (receipt is not None and not receipt.recorded):
             self.voice.warn(
                 f"{trial_id} belongs to another agent now: what it did here is not recorded"
@@ -386,15 +390,18 @@ class Agent:
 
     # -- its end ------------------------------------------------------------------------------
 
-    def _end(self, why: str, exit_code: int, *, always: bool = False) -> None:
-        """Takes no more trials. The first reason is the one that is told at the end."""
+    def _end(self, why: str, exit_code: int, *, say: str = "") -> None:
+        """Takes no more trials. The first reason is the one that is told at the end.
+
+        `say`: what is told now, in any case.
+        """
         with self._lock:
             first, running = not self._why, len(self._attempts)
             if first:
                 self._why, self._exit_code = why, exit_code
         self._stop_taking()
-        if (first and (running or exit_code)) or always:
-            self.voice.say(Finishing(why, running))
+        if say or (first and (running or exit_code)):
+            self.voice.say(Finishing(say or why, running))
 
     def _stop_taking(self) -> None:
         self.gate.close()
@@ -405,18 +412,3 @@ class Agent:
             self._why, self._exit_code = str(self._slot_error), 1
         why = self._why or "it ran as many trials as --count says"
         return self._tally.summary(why, self._exit_code, len(self._outbox.pending()))
-
-
-def _kill_delay(environ: Mapping[str, str]) -> float:
-    text = environ.get("WANDB_AGENT_KILL_DELAY", "").strip()
-    if not text:
-        return KILL_DELAY_S
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0.0 <= seconds < math.inf:
-        raise ConfigurationError(
-            f"WANDB_AGENT_KILL_DELAY is {text!r}; it must be a number of seconds."
-        )
-    return seconds

@@ -22,6 +22,7 @@ from typing import Any
 from agent.classify import Exit, classify
 from agent.delivery import deliver, ship_rest
 from agent.devices import Slot
+from agent.disk import blame
 from agent.events import Started
 from agent.launch import Launch, prepare
 from agent.outbox import Result
@@ -43,7 +44,7 @@ from sweeps.trial import AttemptState, Outcome, Reason
 
 PREEMPTING = "preempting"
 """A file in the run folder by which a script says that it is being taken away."""
-_TAIL_BYTES = 16 * 1024
+_TAIL_BYTES = 64 * 1024
 
 
 class Attempt:
@@ -128,16 +129,18 @@ class Attempt:
         process: Process | None = None
         exit: Exit | None = None
         error: LaunchError | None = None
-        began = time.time()
+        seconds: float | None = None
         try:
             if trial is not None:
                 launch = self._prepare(folder, trial)
                 shipper = self._shipper(folder)
+                began = time.monotonic()
                 process = self._launch(folder, launch)
             if process is not None and shipper is not None and trial is not None:
                 shipper.start()
                 started(self._started(trial, folder))
                 exit = process.wait()
+                seconds = _seconds(began, exit)
         except LaunchError as launch_error:
             error = launch_error
         except OSError as os_error:
@@ -149,8 +152,7 @@ class Attempt:
         if self._fenced:
             return End(None)
         outcome = self._classify(folder, exit, error)
-        ended = exit.ended if exit is not None else began
-        return self._report(folder, shipper, outcome, max(0.0, ended - began))
+        return self._report(folder, shipper, outcome, seconds)
 
     def _begin(self) -> dict[str, Any] | None:
         """The trial, with the server's word that it may start, however long that takes.
@@ -274,11 +276,14 @@ class Attempt:
         folder: RunFolder,
         shipper: Shipper | None,
         outcome: Outcome,
-        seconds: float,
+        seconds: float | None,
     ) -> End:
         """Puts the result on disk, then sends what is left of the records, then the result."""
         site = self._site
         digest = shipper.digest if shipper is not None else None
+        objective = digest.objective(maximize=site.maximize) if digest is not None else None
+        scored = site.metric is None or objective is not None
+        outcome = blame(outcome, site.runs, scored=scored)
         result = Result(
             sweep_id=site.sweep_id,
             trial_id=self.trial_id,
@@ -291,6 +296,7 @@ class Attempt:
             metric=site.metric,
             config=digest.config if digest is not None else {},
             metadata=digest.metadata if digest is not None else {},
+            seconds=seconds,
         )
         try:
             site.outbox.put(result)
@@ -310,9 +316,10 @@ class Attempt:
             outcome = replace(
                 outcome, state=AttemptState.FAILED, reason=Reason.NO_OBJECTIVE, detail=detail
             )
-        objective = digest.objective(maximize=site.maximize) if digest is not None else None
+        if receipt is not None and receipt.scored:
+            objective = receipt.objective
         log = str(folder.console(self.token))
-        return End(outcome, objective=objective, seconds=seconds, receipt=receipt, log=log)
+        return End(outcome, objective=objective, seconds=seconds or 0.0, receipt=receipt, log=log)
 
     def _shipper(self, folder: RunFolder) -> Shipper:
         site = self._site
@@ -345,6 +352,16 @@ class Attempt:
                     site.listener,
                     once,
                 )
+
+
+def _seconds(began: float, exit: Exit | None) -> float:
+    """How long a process ran that began at `began` of the monotonic clock, and has just ended.
+
+    What it left behind may have had to be killed since: that time is not its own.
+    """
+    until_now = time.monotonic() - began
+    burial = time.time() - exit.ended if exit is not None else 0.0
+    return until_now - min(max(0.0, burial), until_now)
 
 
 def _tail(path: Path) -> str:

@@ -65,6 +65,11 @@ _WRAPPERS = re.compile(r"ChildFailedError|ProcessRaisedException|CalledProcessEr
 _ENV_FAILED = re.compile(r"env: .*(No such file|Permission denied|cannot execute|not found)", re.I)
 _TRACEBACK = "Traceback (most recent call last):"
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)")
+# Our logger's lines (logging_core/terminal.py); the first may stand behind what the script printed
+# without a line's end.
+_OURS = re.compile(
+    r"^opensweep:.*\n?|opensweep:( run \S+ is kept in .*| WARNING .*)?$", re.MULTILINE
+)
 
 
 def classify(
@@ -135,16 +140,22 @@ def _failure(exit: Exit, tail: str) -> tuple[Reason, str]:
         )
     if exit.code in (126, 127) and _ENV_FAILED.search(line):
         return Reason.LAUNCH, line
-    if exit.code is not None and exit.code > 128 and _signal_name(exit.code - 128):
-        line = f"{line} ({_signal_name(exit.code - 128)})" if line else ""
-    return Reason.ERROR, line or f"the script ended with exit code {exit.code} and said nothing"
+    code = f"exit code {exit.code}"
+    if exit.code is not None and exit.code > 128 and (name := _signal_name(exit.code - 128)):
+        code += f", {name}"
+    if not line:
+        return Reason.ERROR, f"the script ended with {code} and said nothing"
+    # An exception's line speaks for itself; any other last line need not be the cause.
+    if exit.code == 1 and _TRACEBACK in tail:
+        return Reason.ERROR, line
+    return Reason.ERROR, f"{_short(line, DETAIL_LIMIT - len(code) - 3)} ({code})"
 
 
 def _clean(tail: str) -> str:
     """The script's lines as a person sees them: no colours, progress bars end theirs, and our
-    logger's, which comes last with its summary, are left out."""
+    logger's, which come last with its summary, are left out."""
     text = _ANSI.sub("", tail).replace("\r\n", "\n").replace("\r", "\n")
-    return "\n".join(line for line in text.split("\n") if not line.startswith("opensweep:"))
+    return _OURS.sub("", text)
 
 
 def _explanation(tail: str) -> str:
@@ -203,6 +214,6 @@ def _memory(kib: int) -> str:
     return f"{kib / 2**20:.1f} GiB" if kib >= 2**20 else f"{kib / 2**10:.0f} MiB"
 
 
-def _short(text: str) -> str:
+def _short(text: str, limit: int = DETAIL_LIMIT) -> str:
     text = "".join(char if char.isprintable() else " " for char in text).strip()
-    return text if len(text) <= DETAIL_LIMIT else text[: DETAIL_LIMIT - 1] + "…"
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -7,8 +7,10 @@ or fenced (somebody else's attempt counts, and this result is of no use to anybo
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from agent.outbox import Outbox, Result, abandoned
 from agent.shipper import Backoff, Listener, Shipper
@@ -22,6 +24,7 @@ from sweeps.errors import (
     StoreUnavailable,
 )
 from sweeps.protocol.client import Client
+from sweeps.trial import TrialState
 
 _REFUSALS = 5
 
@@ -34,11 +37,15 @@ class Receipt:
         recorded: False when it was fenced.
         state: the trial's state now, "" when fenced.
         will_retry: it was queued again.
+        scored: it is over, and the server said what it scores.
+        objective: that score, over all attempts; None without a value.
     """
 
     recorded: bool
     state: str = ""
     will_retry: bool = False
+    scored: bool = False
+    objective: float | None = None
 
 
 def deliver(
@@ -60,6 +67,7 @@ def deliver(
                 result.logged_keys,
                 config=result.config,
                 metadata=result.metadata,
+                seconds=result.seconds,
             )
         except Fenced:
             receipt = Receipt(recorded=False)
@@ -79,13 +87,21 @@ def deliver(
                 )
                 return None
         else:
-            receipt = Receipt(True, str(answer.get("state", "")), bool(answer.get("will_retry")))
+            receipt = _receipt(answer)
             break
         if give_up.wait(backoff.seconds()):
             return None
     listener.server_back()
     outbox.acknowledge(result)
     return receipt
+
+
+def _receipt(answer: Mapping[str, Any]) -> Receipt:
+    state, will_retry = str(answer.get("state", "")), bool(answer.get("will_retry"))
+    over = any(state == one for one in TrialState if one.over)
+    if not over or "objective" not in answer:
+        return Receipt(True, state, will_retry)
+    return Receipt(True, state, will_retry, scored=True, objective=answer["objective"])
 
 
 def deliver_abandoned(

@@ -41,7 +41,7 @@ class Ended:
     Attributes:
         trial_id: which.
         outcome: how it ended.
-        objective: the last value of the metric, None if there is none.
+        objective: what the trial scores, None without a value.
         seconds: from the start of its process to its end.
         will_retry: the server queued it again.
         log: its console's file.
@@ -71,10 +71,10 @@ class Reconnected:
 
 @dataclass(frozen=True)
 class Finishing:
-    """No new trials are taken.
+    """No new trials are taken; told again when those that run are stopped, and when killed.
 
     Attributes:
-        reason: why.
+        reason: why, or what is done with them.
         running: trials that this agent still waits for.
     """
 

@@ -37,6 +37,7 @@ class Result:
         metric: name of the objective, None if the sweep has none.
         config: what the script added to its configuration.
         metadata: what the run says of itself.
+        seconds: how long its process ran; None when none did, or nobody knows.
     """
 
     sweep_id: str
@@ -50,6 +51,7 @@ class Result:
     metric: str | None
     config: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -59,18 +61,22 @@ class Result:
             "logged_keys": list(self.logged_keys),
             "config": dict(self.config),
             "metadata": dict(self.metadata),
+            "seconds": self.seconds,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Result:
         """Raises ValueError, KeyError or TypeError on anything that `to_json` does not make."""
+        plain = {name: data[name] for name in _PLAIN}
+        seconds = data.get("seconds")  # not in files of earlier versions
         return cls(
-            **{name: data[name] for name in _PLAIN},
+            **plain,
             outcome=Outcome.from_json(data["outcome"]),
             summary=dict(data["summary"]),
             logged_keys=tuple(data["logged_keys"]),
             config=dict(data["config"]),
             metadata=dict(data["metadata"]),
+            seconds=None if seconds is None else float(seconds),
         )
 
 
@@ -85,7 +91,12 @@ class Outbox:
         self.path = Path(home) / "outbox" / agent_id
         while True:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                self._lock = os.open(
+                    self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+                )
+            except FileNotFoundError:
+                continue  # cleared away as below, before there was a lock in it
             fcntl.flock(self._lock, fcntl.LOCK_EX)
             if (self.path / _LOCK).exists():
                 return
@@ -147,10 +158,15 @@ def abandoned(home: str | Path) -> Iterator[Outbox]:
 
 
 def _adopt(path: Path) -> Outbox | None:
-    """The outbox at `path` if its agent is dead; None while it lives or when it is just gone."""
+    """The outbox at `path` if its agent is dead; None while it lives or when it is just gone.
+
+    A folder that is quite empty (its agent was killed while making it or clearing it away) goes.
+    """
     try:
         lock = os.open(path / _LOCK, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
+        with suppress(OSError):
+            os.rmdir(path)
         return None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

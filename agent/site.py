@@ -64,7 +64,7 @@ class End:
         outcome: how it ended; None: fenced before it had an end of its own.
         refused: the server did not let it start.
         objective: what it scores, None without a value.
-        seconds: that its process ran.
+        seconds: that its process ran; 0 when none did.
         receipt: the server's answer; None: the result waits in the outbox.
         log: the console's file.
     """

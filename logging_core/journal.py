@@ -65,6 +65,7 @@ class Journal:
         self._careful = self._may_rewind  # rows need more than to be written
         self._quiet = writer is None  # nothing is recorded: no writer, or the disk refused
         self._retry_at = 0.0
+        self._forked = False  # in a child that has not been told so yet
         self._closed = False
         self._warned: set[str] = set()
         self._samples: dict[tuple[str, ...], terminal.Samples] = {}
@@ -84,6 +85,12 @@ class Journal:
         """See Run.log."""
         with self._lock:
             if self._quiet and not self._awake():
+                if self._forked:
+                    self._forked = False  # said once
+                    terminal.warn(
+                        "log() in a forked process is not recorded: log from the process that "
+                        "called init()"
+                    )
                 if step is None and commit is not False:
                     self.step += 1
                 return
@@ -268,7 +275,7 @@ class Journal:
         if self._writer is not None and not self._closed:
             self._writer.close(truncate=False)
             self._writer = None
-            self._quiet = True
+            self._quiet = self._forked = True
 
     def warn_once(self, text: str, about: str = "") -> None:
         """Warn, unless it was said before (or another thing of the same kind, `about`)."""

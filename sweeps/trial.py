@@ -93,6 +93,7 @@ class Reason(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     NO_OBJECTIVE = "no_objective"  # ended well, but never reported the metric
     LAUNCH = "launch"  # the program could not be started
+    DISK_FULL = "disk_full"  # nothing could be written any more on its machine
     EARLY_STOP = "early_stop"
     USER = "user"  # canceled or stopped on a user's word
     PREEMPTED = "preempted"

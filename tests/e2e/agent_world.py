@@ -63,6 +63,7 @@ class Trial:
     outcomes: list[dict[str, Any]] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
     chunks: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float | None = None
     finished_at: float = 0.0
 
     def rows(self) -> list[tuple[int, dict[str, Any]]]:
@@ -87,6 +88,7 @@ class World:
         trials: by id, as the server knows them.
         away: while True the server breaks every connection.
         retry_preempted: queue a preempted trial again.
+        score: added to what `finish` answers: a trial's objective by the server's word.
     """
 
     def __init__(self, folder: Path, script: str, spec: dict[str, Any] | None = None) -> None:
@@ -103,6 +105,7 @@ class World:
         self.state = "running"
         self.away = False
         self.retry_preempted = True
+        self.score: dict[str, float | None] = {}
         self.lock = threading.RLock()
         self.broker = Broker(folder / "broker", "server-1")
         self.broker.launch()
@@ -350,6 +353,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._error(409, "Fenced", "a newer attempt owns it")
         trial.outcomes.append(said["outcome"])
         trial.summary, trial.finished_at = said["summary"], time.time()
+        trial.seconds = said["seconds"]
         state = said["outcome"]["state"]
         again = state in ("preempted", "lost") and world.retry_preempted
         if state == "finished" and "loss" not in said["summary"] and world.spec.get("metric"):
@@ -358,7 +362,7 @@ class _Handler(BaseHTTPRequestHandler):
         if again:
             trial.token += 1
             world.enqueue(said["trial_id"])
-        self._answer({"state": trial.state, "will_retry": again})
+        self._answer({"state": trial.state, "will_retry": again, **world.score})
         return world.end_when_all_are_over()
 
     def _answer(self, value: dict[str, Any], status: int = 200) -> None:

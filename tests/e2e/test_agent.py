@@ -342,6 +342,9 @@ def test_ctrl_c_waits_and_a_second_one_gives_the_trial_back(
         assert "Finishing" in process.stdout.readline()
         assert world.trials[trial_id].outcomes == []
         process.send_signal(signal.SIGINT)
+        told = process.stdout.readline()
+        assert "Finishing" in told
+        assert "stopping 1 trial; Ctrl-C again to kill them, or in 30 s" in told
         out, _ = process.communicate(timeout=30)
     finally:
         process.kill()
@@ -355,6 +358,64 @@ def test_ctrl_c_waits_and_a_second_one_gives_the_trial_back(
     assert world.trials[other].starts == []
 
 
+def test_a_third_ctrl_c_kills_and_says_so(make_world: Callable[..., World]) -> None:
+    world = make_world(
+        "signal.signal(signal.SIGTERM, lambda *_: log(1, loss=0.5))\nlog(0, loss=1.0)\n"
+        "while True: time.sleep(0.05)\n"
+    )
+    world.retry_preempted = False
+    [trial_id] = world.add({"x": 1})
+    process = world.start_process()
+    try:
+        until(lambda: world.trials[trial_id].points())
+        assert "Started" in process.stdout.readline()
+        for said in ("again to stop", "stopping 1 trial;", "killing 1 trial"):
+            process.send_signal(signal.SIGINT)
+            told = process.stdout.readline()
+            assert "Finishing" in told
+            assert said in told
+        process.communicate(timeout=15)  # well before the 30 s are over
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130
+    assert world.trials[trial_id].outcomes[0]["signal"] == signal.SIGKILL
+
+
+def test_a_trial_scores_what_the_server_says(make_world: Callable[..., World]) -> None:
+    """It knows the attempts before this one, and its word is what everybody else is shown."""
+    world = make_world("log(0, loss=1.0)\ntime.sleep(0.3)\n")
+    world.score = {"objective": 0.125}
+    [trial_id] = world.add({"x": 1})
+    with world.agent() as agent:
+        summary = agent.finish()
+    [ended] = agent.seen(Ended)
+    assert ended.objective == summary.best_objective == 0.125
+    assert world.trials[trial_id].seconds == ended.seconds
+    assert 0.3 <= ended.seconds < 10
+
+
+def test_an_empty_outbox_of_a_killed_agent_is_cleared_away(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(WAIT_FOR_FILE)
+    [trial_id] = world.add({"x": 1})
+    process = world.start_process()
+    try:
+        until(lambda: world.trials[trial_id].points())
+    finally:
+        process.kill()
+        process.communicate()
+    outbox = world.folder / "home/outbox"
+    assert list(outbox.iterdir())
+    (world.folder / "go").touch()
+    world.supersede(trial_id)
+    world.queue.enqueue(SWEEP, [(trial_id, 2)])
+    with world.agent() as agent:
+        agent.finish()
+    assert list(outbox.iterdir()) == []
+
+
 def test_sigterm_gives_trials_back_as_preempted(make_world: Callable[..., World]) -> None:
     world = make_world(WAIT_FOR_TERM)
     world.retry_preempted = False
@@ -363,11 +424,13 @@ def test_sigterm_gives_trials_back_as_preempted(make_world: Callable[..., World]
     try:
         until(lambda: world.trials[trial_id].points())
         process.terminate()
-        process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=30)
     finally:
         process.kill()
         process.wait()
     assert process.returncode == 143
+    assert "stopping 1 trial; SIGTERM again to kill them, or in 30 s" in out
+    assert "SIGTERM" in json.loads(out.splitlines()[-1])["why"]
     assert world.trials[trial_id].outcomes[0]["reason"] == "preempted"
 
 

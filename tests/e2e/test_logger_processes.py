@@ -279,6 +279,33 @@ def test_a_forked_child_does_not_write_into_the_parents_run(tmp_path: Path) -> N
     }
 
 
+def test_a_forked_child_that_logs_is_told_once_that_nothing_comes_of_it(tmp_path: Path) -> None:
+    script = Script(
+        tmp_path,
+        """
+        import multiprocessing, opensweep
+        context = multiprocessing.get_context("fork")
+        run = opensweep.init()
+        def worker(logs):
+            run.summary["child"] = run.config.get("a")
+            for i in range(logs):
+                opensweep.log({"a": i})
+        for logs in (0, 5, 7):
+            process = context.Process(target=worker, args=(logs,))
+            process.start()
+            process.join()
+            assert process.exitcode == 0
+        run.log({"a": 1})
+        """,
+    )
+    done = script.run()
+    assert done.returncode == 0, done.stderr
+    said = "WARNING log() in a forked process is not recorded: log from the process that called"
+    assert done.stderr.count(said) == 2, done.stderr
+    assert done.stderr.count("WARNING") == 2
+    assert script.rows() == [{"a": 1}]
+
+
 def test_worker_processes_end_as_without_us(tmp_path: Path) -> None:
     """Data loaders fork workers and end them by SIGTERM: our handler is not theirs."""
     script = Script(

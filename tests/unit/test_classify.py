@@ -43,12 +43,23 @@ def test_an_error_carries_the_line_that_names_it() -> None:
 
 def test_without_a_traceback_the_last_line_counts_without_colours_and_progress() -> None:
     tail = "10%\r 20%\r\x1b[31mtrain.py: error: unrecognized arguments: --lr=0.1\x1b[0m\n\n"
-    assert verdict(ended(2), tail).detail == "train.py: error: unrecognized arguments: --lr=0.1"
+    said = "train.py: error: unrecognized arguments: --lr=0.1"
+    assert verdict(ended(2), tail).detail == f"{said} (exit code 2)"
 
 
 def test_what_our_logger_shows_at_the_end_is_not_the_script_s_last_word() -> None:
     tail = "no data in /data\nopensweep:\nopensweep: Run summary:\nopensweep: run a-1 is kept\n"
-    assert verdict(ended(1), tail).detail == "no data in /data"
+    assert verdict(ended(1), tail).detail == "no data in /data (exit code 1)"
+    unended = "no data in /dataopensweep:\nopensweep: Run summary:\nopensweep: run a-1 is kept\n"
+    assert verdict(ended(1), unended).detail == "no data in /data (exit code 1)"
+    silent = "no data in /dataopensweep: run a-1 is kept in /x"
+    assert verdict(ended(1), silent).detail == "no data in /data (exit code 1)"
+
+
+def test_an_exit_code_that_a_traceback_does_not_explain_is_named() -> None:
+    tail = TRACEBACK.format(error="ValueError: lr must be positive")
+    assert verdict(ended(3), tail).detail == "ValueError: lr must be positive (exit code 3)"
+    assert verdict(ended(139), "epoch 3\n").detail.startswith("epoch 3 (exit code 139, SIGSEGV")
 
 
 def test_silence_is_named_too() -> None:

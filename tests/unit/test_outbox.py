@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,7 @@ def result(trial_id: str = "s1-1", token: int = 1) -> Result:
         metric="loss",
         config={"hidden": 32},
         metadata={"name": "first", "tags": ["a"]},
+        seconds=1.5,
     )
 
 
@@ -84,6 +86,40 @@ def test_an_abandoned_outbox_with_nothing_in_it_is_cleared_away(tmp_path: Path) 
     (folder / "s1-1.1.draft").write_text("{")  # killed while writing
     assert list(abandoned(tmp_path)) == []
     assert not folder.exists()
+
+
+def test_an_abandoned_folder_without_even_a_lock_is_cleared_away(tmp_path: Path) -> None:
+    folder = tmp_path / "outbox" / "dead"
+    folder.mkdir(parents=True)
+    assert list(abandoned(tmp_path)) == []
+    assert not folder.exists()
+
+
+def test_an_outbox_is_made_though_others_clear_away_what_is_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another agent starts between the making of the folder and that of its lock."""
+    real, seen = os.open, []
+
+    def open_late(path: Path, *args: int) -> int:
+        if not seen and path.name == "lock":
+            seen.append(path)
+            assert list(abandoned(tmp_path)) == []
+        return real(path, *args)
+
+    monkeypatch.setattr(os, "open", open_late)
+    outbox = Outbox(tmp_path, "a")
+    outbox.put(result())
+    assert outbox.pending() == [result()]
+    outbox.close()
+    assert seen
+
+
+def test_a_result_of_an_earlier_version_knows_no_duration() -> None:
+    data = result().to_json()
+    assert Result.from_json(data).seconds == 1.5
+    del data["seconds"]
+    assert Result.from_json(data).seconds is None
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"trial_id": 1}', '{"outcome": {}}'])
