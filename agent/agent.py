@@ -142,6 +142,7 @@ class Agent:
             UsageError: the program is not there, or cannot be run.
         """
         told = self.client.spec(self.sweep_id)
+        self._hello = self.client.handshake()
         self._take_spec(spec_from_mapping(told["spec"]), told.get("origin") or {})
         try:
             self._connect()
@@ -176,6 +177,7 @@ class Agent:
         self._tally = Tally(self._policy, maximize=maximize)
         self._site = Site(
             client=self.client,
+            server_id=str(self._hello["server_id"]),
             supervisor=self._supervisor,
             outbox=self._outbox,
             listener=self.voice,
@@ -195,9 +197,8 @@ class Agent:
         )
 
     def _connect(self) -> None:
-        hello = self.client.handshake()
-        self._redis_url = self._environ.get("OPENSWEEP_REDIS_URL") or hello["redis_url"]
-        self.broker = Broker(self._redis_url, server_id=hello["server_id"])
+        self._redis_url = self._environ.get("OPENSWEEP_REDIS_URL") or self._hello["redis_url"]
+        self.broker = Broker(self._redis_url, server_id=self._hello["server_id"])
 
     def _work(self) -> None:
         for note in self._devices.notes:
@@ -276,7 +277,9 @@ class Agent:
         )
 
     def _deliver_leftovers(self) -> None:
-        delivered = deliver_abandoned(self.client, self._home, self.voice, self._abandon)
+        delivered = deliver_abandoned(
+            self.client, self._site.server_id, self._home, self.voice, self._abandon
+        )
         if delivered:
             what = "a result" if delivered == 1 else f"{delivered} results"
             self.voice.warn(f"an agent that died here had left {what}: delivered now")

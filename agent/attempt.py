@@ -291,7 +291,7 @@ class Attempt:
             outcome=outcome,
             summary=digest.summary if digest is not None else {},
             logged_keys=tuple(digest.keys) if digest is not None else (),
-            server=site.client.url,
+            server_id=site.server_id,
             folder=str(folder.path),
             metric=site.metric,
             config=digest.config if digest is not None else {},

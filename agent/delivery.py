@@ -105,14 +105,17 @@ def _receipt(answer: Mapping[str, Any]) -> Receipt:
 
 
 def deliver_abandoned(
-    client: Client, home: Path, listener: Listener, give_up: threading.Event
+    client: Client, server_id: str, home: Path, listener: Listener, give_up: threading.Event
 ) -> int:
-    """Ships and reports what agents that died on this machine left; returns how many results."""
+    """Ships and reports what agents that died on this machine left; returns how many results.
+
+    Those of another server stay where they are, until an agent of that one comes.
+    """
     delivered = 0
     for outbox in abandoned(home):
         try:
             for result in outbox.pending():
-                if result.server != client.url:
+                if result.server_id != server_id:
                     continue
                 ship_rest(
                     client,

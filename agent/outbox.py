@@ -32,7 +32,7 @@ class Result:
         outcome: how it ended.
         summary: the run's summary values.
         logged_keys: names of everything that it logged.
-        server: address of the server that it belongs to.
+        server_id: of the server that it belongs to: its address may be another one by then.
         folder: its run folder, which may hold records that are not shipped yet.
         metric: name of the objective, None if the sweep has none.
         config: what the script added to its configuration.
@@ -46,7 +46,7 @@ class Result:
     outcome: Outcome
     summary: Mapping[str, Any]
     logged_keys: tuple[str, ...]
-    server: str
+    server_id: str
     folder: str
     metric: str | None
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Result:
         )
 
 
-_PLAIN = ("sweep_id", "trial_id", "token", "server", "folder", "metric")
+_PLAIN = ("sweep_id", "trial_id", "token", "server_id", "folder", "metric")
 
 
 class Outbox:

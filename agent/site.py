@@ -24,6 +24,7 @@ class Site:
     """What all attempts of one agent share.
 
     Attributes:
+        server_id: of the server, whatever its address.
         client, supervisor, outbox, listener: where things go.
         program: how the sweep's command runs here.
         inject: the folder that puts the logger into the training environment.
@@ -38,6 +39,7 @@ class Site:
     """
 
     client: Client
+    server_id: str
     supervisor: Supervisor
     outbox: Outbox
     listener: Listener

@@ -24,7 +24,7 @@ def result(trial_id: str = "s1-1", token: int = 1) -> Result:
         outcome=Outcome(AttemptState.FAILED, Reason.ERROR, "ValueError: no", 1, None),
         summary={"loss": float("inf"), "nested": {"a": [1, None]}},
         logged_keys=("loss", "nested"),
-        server="http://127.0.0.1:1",
+        server_id="me@here",
         folder="/runs/s1-1",
         metric="loss",
         config={"hidden": 32},
