@@ -213,6 +213,7 @@ def _version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None
 
 @click.command(
     cls=SweepCommand,
+    invoke_without_command=True,  # `sweep` alone asks what there is: the help, and no error
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="""\b
 Example:
@@ -233,11 +234,13 @@ Example:
 def cli(ctx: click.Context, debug: bool) -> None:
     """Hyperparameter sweeps on your own machines.
 
-    W&B sweep files and scripts run unchanged, with no account and no cloud.
+    W&B sweep files run unchanged, with no account and no cloud.
     """
     ctx.color = _colour()
     if debug:
         os.environ["OPENSWEEP_DEBUG"] = "1"
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def main() -> None:

@@ -142,7 +142,7 @@ def run_server(
 
 
 def server_status(settings: Settings | None = None) -> dict[str, Any] | None:
-    """{pid, url, started, version, server_id, home} of the local server; None: there is none.
+    """{pid, url, host, started, version, server_id, home} of the local server; None: there is none.
 
     Raises ServerError when one lives that does not say where.
     """

@@ -84,7 +84,7 @@ class Home:
             self._descriptor = None
 
     def publish(self, note: dict[str, Any]) -> None:
-        """Writes where the server answers: {pid, url, started, version, server_id}."""
+        """Writes where the server answers: {pid, url, host, started, version, server_id}."""
         write_private(self.note_file, json.dumps(note) + "\n")
 
     # -- everybody else's --------------------------------------------------------------------

@@ -106,6 +106,7 @@ def serve(options: ServerOptions, on_ready: Callable[[str], None]) -> None:
                 {
                     "pid": os.getpid(),
                     "url": url,
+                    "host": options.host,
                     "started": time.time(),
                     "version": found.version,
                     "server_id": server_id,

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from agent.events import Ended, Event, Started, Summary
     from sweeps.protocol.client import Client
 
+Status = dict[str, Any]
 _INTERRUPTED = 130
+_WHY_WIDTH = 200
 DULL_ENDS = frozenset({"finished", "stopped", "canceled"})
 """Ends of an attempt that are no trouble."""
 
@@ -43,19 +45,66 @@ def agent(sweep: str, as_json: bool, **settings: Any) -> int:
 
     One command drives all of the machine's slots. ID may be written PROJECT/ID or
     ENTITY/PROJECT/ID. Ctrl-C once: wait for the running trials; twice: stop them; three times:
-    kill them. Ends with 0 when the sweep is done, 1 when too many trials failed here.
+    kill them. Ends with 0 when the sweep is done, 1 when too many trials failed here, or all.
     """
     load_ahead()
     with connection.server() as client:
         status = connection.sweep_status(client, sweep)
         if not as_json:
             click.echo(report.title(status))
-        summary = work(client, status["id"], settings, json_line if as_json else Lines().show)
+        show = json_line if as_json else Lines().show
+        summary, ends = work(client, status["id"], settings, show)
+        failed = ends.all_failed and not summary.exit_code
+        if failed:
+            summary = dataclasses.replace(summary, exit_code=1)
         if as_json:
             json_line(summary)
         else:
-            print_end(client, status["id"], summary)
+            print_end(client, status["id"], summary, ends)
+        if failed:
+            connection.say(ends.complaint(status["id"]))
     return summary.exit_code
+
+
+class Ends:
+    """How the trials of an agent ended: its events pass by on their way to `on_event`.
+
+    An attempt that fails and is queued again is an end of its trial here: where the next one runs,
+    and how it goes, another agent may be the one to know.
+    """
+
+    def __init__(self, on_event: Callable[[Event], None]) -> None:
+        self._on_event = on_event
+        self._last: dict[str, Ended] = {}  # in the order of their ends
+        self.again = False
+
+    def take(self, event: Event) -> None:
+        from agent import events
+
+        if isinstance(event, events.Ended):
+            self.again |= self._last.pop(event.trial_id, None) is not None
+            self._last[event.trial_id] = event
+        self._on_event(event)
+
+    @property
+    def all_failed(self) -> bool:
+        """Whether it ran trials, and each of them failed."""
+        return bool(self._last) and all(map(_failed, self._last.values()))
+
+    def complaint(self, sweep_id: str) -> str:
+        """`no trial succeeded`, and why the last one did not, as far as this agent knows."""
+        label = click.style("error:", fg="red", bold=True)
+        last = next(filter(_failed, reversed(self._last.values())), None)
+        if last is None:
+            return f"{label} no trial succeeded; see `sweep trials {sweep_id} --state failed`"
+        detail = last.outcome.detail.rstrip(".") or last.outcome.reason.value
+        why = _text.clip(detail, _WHY_WIDTH)
+        told = f"the last one failed: {why}; see `sweep logs {last.trial_id}`"
+        return f"{label} no trial succeeded; {told}"
+
+
+def _failed(event: Ended) -> bool:
+    return event.outcome.state.value in ("failed", "lost")
 
 
 def load_ahead() -> None:
@@ -68,13 +117,15 @@ def work(
     sweep_id: str,
     settings: dict[str, Any],
     on_event: Callable[[Event], None],
-) -> Summary:
+) -> tuple[Summary, Ends]:
     """Runs an agent in this process until it ends. Call it from the main thread."""
     from agent.agent import Agent
     from opensweep.local import ensure_server
 
+    ends = Ends(on_event)
     # A server of this machine that was killed is started again: nobody else would.
-    return Agent(client, sweep_id, on_event=on_event, reconnect=ensure_server, **settings).run()
+    made = Agent(client, sweep_id, on_event=ends.take, reconnect=ensure_server, **settings)
+    return made.run(), ends
 
 
 def check_devices(settings: dict[str, Any]) -> None:
@@ -85,28 +136,36 @@ def check_devices(settings: dict[str, Any]) -> None:
         find_devices(gpus=settings["gpus"], gpus_per_trial=settings["gpus_per_trial"])
 
 
-def print_end(client: Client, sweep_id: str, summary: Summary) -> None:
-    """What this machine did, and how the sweep stands; without a server, the former alone."""
+def print_end(client: Client, sweep_id: str, summary: Summary, ends: Ends) -> Status | None:
+    """What this machine did, and how the sweep stands; without a server, the former alone.
+
+    Returns the sweep's status, None without a server.
+    """
     click.echo()
-    for line in machine_lines(summary):
+    for line in machine_lines(summary, again=ends.again):
         click.echo(line)
     try:
-        for line in report.ending(client, client.sweep(sweep_id)):
+        status = client.sweep(sweep_id)
+        for line in report.ending(client, status):
             click.echo(line)
     except ServerError as error:
         connection.say(str(error))
+        return None
+    return status
 
 
-def machine_lines(summary: Summary) -> list[str]:
-    """What an agent did, in one or two lines."""
+def machine_lines(summary: Summary, *, again: bool) -> list[str]:
+    """What an agent did, in one or two lines; `again`: it tried a trial more than once."""
     counts = {
         "finished": summary.finished,
         "stopped": summary.stopped,
         "failed": summary.failed,
     }
-    text = _text.counts_line(counts) if any(counts.values()) else "no trial"
-    if summary.other:
-        text += f", {summary.other} given back or canceled"
+    told = [_text.counts_line(counts)] if any(counts.values()) else []
+    told += [f"{summary.other} given back or canceled"] if summary.other else []
+    count = sum(counts.values()) + summary.other
+    text = _text.plural(count, "attempt" if again else "trial") if count else "no trial"
+    text += f": {', '.join(told)}" if told else ""
     why = summary.why.rstrip(".")
     if summary.exit_code == _INTERRUPTED:
         why = why.partition(";")[0]  # the rest was advice while it ran

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -101,6 +103,25 @@ def latest(client: Client) -> dict[str, Any]:
     if not sweeps:
         raise NotFoundError("there is no sweep yet; `sweep create FILE` records one.")
     return sweeps[0]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address means this machine alone, whoever says it."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def is_shared(client: Client) -> bool:
+    """Whether other machines can reach the server that `client` talks to."""
+    from opensweep.local import Settings, server_status
+
+    settings = Settings.from_env()
+    if settings.url is not None:
+        return not is_loopback(urlsplit(client.url).hostname or "")
+    note = server_status(settings) or {}
+    return not is_loopback(str(note.get("host", "localhost")))
 
 
 def running_server() -> Client | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import os
 import sys
 import tempfile
@@ -21,7 +20,8 @@ import click
 
 from opensweep import _text
 from opensweep.commands import connection, options
-from opensweep.commands.trials import all_trials, objective
+from opensweep.commands.objective import curve, objective
+from opensweep.commands.trials import all_trials
 from sweeps.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -204,16 +204,12 @@ def _export_optuna(
     metric = status.get("metric") or {}
     name = metric.get("name")
 
-    def curve(trial: Mapping[str, Any]) -> dict[int, float]:
-        if name is None or not trial.get("steps"):
-            return {}
-        points = ((row["_step"], row.get(name)) for row in client.history(trial["id"], [name]))
-        values = ((int(step), _finite(value)) for step, value in points)
-        return {step: value for step, value in values if value is not None}
+    def points_of(trial: Mapping[str, Any]) -> dict[int, float]:
+        return curve(client, trial["id"], name) if name and trial.get("steps") else {}
 
     over = [trial for trial in trials if TrialState(trial["state"]).over]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        curves = list(pool.map(curve, over))
+        curves = list(pool.map(points_of, over))
     exported = (
         ExportedTrial(
             config=trial["config"],
@@ -242,10 +238,3 @@ def _export_optuna(
     )
     for line in ["import optuna", *how.splitlines()]:
         connection.say(f"  {line}")
-
-
-def _finite(value: Any) -> float | None:
-    """`value` if it is a finite number, as the metric's curve counts it."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)

@@ -22,8 +22,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # Newer versions of click make ParamType generic; older ones cannot be subscripted.
 if TYPE_CHECKING:
     _Id = click.ParamType[str]
+    _Number = click.ParamType[int]
 else:
-    _Id = click.ParamType
+    _Id = _Number = click.ParamType
 
 
 class SweepId(_Id):
@@ -83,8 +84,29 @@ def _about(sweep: dict[str, Any]) -> str:
     return f"{sweep['name']} ({sweep['state']})" if sweep.get("name") else str(sweep["state"])
 
 
-def sweep_argument(**attributes: Any) -> Callable[[Function], Function]:
-    return click.argument("sweep", metavar="ID", type=SweepId(), **attributes)
+class Whole(_Number):
+    """A whole number from `low` to `high` (None: no end), refused in plain words."""
+
+    name = "whole number"
+
+    def __init__(self, low: int = 1, high: int | None = None) -> None:
+        self._low, self._high = low, high
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            number = int(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a whole number", param, ctx)
+        if number < self._low:
+            self.fail(f"{number} is too small: {self._low} is the least", param, ctx)
+        if self._high is not None and number > self._high:
+            self.fail(f"{number} is too large: {self._high} is the most", param, ctx)
+        return number
+
+
+def sweep_argument(*, required: bool = True) -> Callable[[Function], Function]:
+    metavar = "ID" if required else "[ID]"
+    return click.argument("sweep", metavar=metavar, type=SweepId(), required=required)
 
 
 def trial_argument(**attributes: Any) -> Callable[[Function], Function]:
@@ -120,12 +142,10 @@ def overrides(command: Function) -> Function:
 def agent_options(command: Function) -> Function:
     """The options of `sweep agent`, which `sweep run` takes too."""
     options = (
-        click.option(
-            "--count", type=click.IntRange(min=1), metavar="N", help="End after N trials here."
-        ),
+        click.option("--count", type=Whole(), metavar="N", help="End after N trials here."),
         click.option(
             "--slots",
-            type=click.IntRange(min=1),
+            type=Whole(),
             metavar="N",
             help="Trials at a time on each GPU (or group of them), or on the CPU. Default: 1.",
         ),
@@ -136,7 +156,7 @@ def agent_options(command: Function) -> Function:
         ),
         click.option(
             "--gpus-per-trial",
-            type=click.IntRange(min=1),
+            type=Whole(),
             default=1,
             show_default=True,
             metavar="N",
@@ -156,7 +176,7 @@ def agent_options(command: Function) -> Function:
         ),
         click.option(
             "--max-consecutive-failed-runs",
-            type=click.IntRange(min=1),
+            type=Whole(),
             metavar="N",
             help="End after N failed trials in a row.",
         ),

@@ -91,9 +91,27 @@ def _time(status: Mapping[str, Any], now: float) -> str:
     if not status.get("started"):
         return f"created {_text.ago(status.get('created'), now)}, not started"
     text = f"{_text.duration(elapsed)} so far"
-    if status.get("eta_s") is not None and status.get("agents"):
-        text += f", about {_text.duration(status['eta_s'])} to go"
+    if (left := remaining(status)) is not None:
+        text += f", about {_text.duration(left)} to go"
     return text
+
+
+def no_agent(status: Mapping[str, Any]) -> str:
+    return f"no agent works for it: `sweep agent {status['id']}`"
+
+
+def remaining(status: Mapping[str, Any]) -> float | None:
+    """Seconds that a sweep will still take; None when that is not known, or nobody works on it."""
+    works = status.get("agents") and not over(status)
+    return status.get("eta_s") if works else None
+
+
+def all_failed(status: Mapping[str, Any]) -> bool:
+    """Whether a sweep is over and came to nothing: trials failed, and none has a result."""
+    counts = status["counts"]
+    stopped = counts.get("stopped", 0) and status.get("best") is not None
+    result = counts.get("finished", 0) or stopped
+    return over(status) and bool(counts.get("failed", 0)) and not result
 
 
 def agent_line(agent: Mapping[str, Any]) -> str:
@@ -121,8 +139,8 @@ def state_with_reason(trial: Mapping[str, Any]) -> str:
 
 
 def seconds(trial: Mapping[str, Any], now: float) -> float | None:
-    """How long a trial ran, or has run so far."""
-    if trial.get("started") is None:
+    """How long a trial ran, or has run so far; None for one that waits, be it for another go."""
+    if trial.get("started") is None or trial["state"] in ("queued", "preempted"):
         return None
     end = trial.get("ended")
     return float(end if end is not None else now) - float(trial["started"])

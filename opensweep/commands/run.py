@@ -32,7 +32,8 @@ def run(
     """Create a sweep and run it here, with live progress.
 
     FILE is a sweep file in W&B's format. Other machines may join with `sweep agent ID`. Takes the
-    options of `sweep agent`. Ctrl-C once: wait for the running trials; twice: stop them.
+    options of `sweep agent`. Ctrl-C once: wait for the running trials; twice: stop them. Ends with
+    1 when no trial succeeded.
     """
     text = create.read(file, {"name": name, "project": project, "entity": entity})
     create.check(file, text, program_here=True)
@@ -40,22 +41,34 @@ def run(
     agent.load_ahead()
     with connection.server() as client:
         sweep_id = create.record(client, file, text)["id"]
+        status: dict[str, Any] | None
         if as_json:
-            summary = agent.work(client, sweep_id, settings, agent.json_line)
-            options.print_json_line(client.sweep(sweep_id))
-        else:
+            summary, ends = agent.work(client, sweep_id, settings, agent.json_line)
             status = client.sweep(sweep_id)
-            click.echo(report.title(status))
-            connection.say(f"to help from another machine: sweep agent {sweep_id}")
+            options.print_json_line(status)
+        else:
+            click.echo(report.title(client.sweep(sweep_id)))
+            if connection.is_shared(client):
+                connection.say(f"to help from another machine: sweep agent {sweep_id}")
             if sys.stdout.isatty():
-                summary = _with_picture(client, sweep_id, settings)
+                summary, ends = _with_picture(client, sweep_id, settings)
             else:
-                summary = agent.work(client, sweep_id, settings, agent.Lines().show)
-            agent.print_end(client, sweep_id, summary)
-    return summary.exit_code
+                summary, ends = agent.work(client, sweep_id, settings, agent.Lines().show)
+            status = agent.print_end(client, sweep_id, summary, ends)
+        # What other machines did counts too, once the sweep is over.
+        if status is not None and report.over(status):
+            failed = report.all_failed(status)
+        else:
+            failed = ends.all_failed
+        if not failed or summary.exit_code:  # the latter has told why it ends so
+            return summary.exit_code
+        connection.say(ends.complaint(sweep_id))
+    return 1
 
 
-def _with_picture(client: Client, sweep_id: str, settings: dict[str, Any]) -> Summary:
+def _with_picture(
+    client: Client, sweep_id: str, settings: dict[str, Any]
+) -> tuple[Summary, agent.Ends]:
     """The agent at work under a live picture; only trouble is printed above it."""
     from agent import events
     from opensweep.commands.live import LiveDisplay

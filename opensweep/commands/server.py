@@ -19,8 +19,6 @@ from opensweep.commands import connection, options
 if TYPE_CHECKING:
     from opensweep.local import Settings
 
-_LOCAL = ("127.0.0.1", "localhost", "::1")
-
 
 @click.group(
     invoke_without_command=True,
@@ -44,13 +42,13 @@ def server(ctx: click.Context) -> int | None:
 
 
 def listen_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    port = click.IntRange(1, 65535)
+    port = options.Whole(1, 65535)
     for option in (
         click.option("--redis-port", type=port, metavar="PORT", help="Of the embedded Valkey."),
         click.option("--port", type=port, metavar="PORT", help="Default: 8080, or a free one."),
         click.option(
             "--host",
-            default=_LOCAL[0],
+            default="127.0.0.1",
             show_default=True,
             metavar="ADDRESS",
             help="Address to listen at; 0.0.0.0 lets other machines in.",
@@ -78,7 +76,7 @@ def start(host: str, port: int | None, redis_port: int | None) -> None:
 
 
 def _how_to_join(settings: Settings, host: str, url: str) -> list[str]:
-    if host in _LOCAL:
+    if connection.is_loopback(host):
         return ["other machines cannot reach it: for them, start it with --host 0.0.0.0"]
     port = url.rpartition(":")[2]
     return [

@@ -114,7 +114,8 @@ def _watch(client: Client, first: dict[str, Any], as_json: bool) -> None:
 def _watch_lines(client: Client, first: dict[str, Any], as_json: bool) -> None:
     now, told = first, None
     while True:
-        marks = (now["state"], now["counts"], (now.get("best") or {}).get("id"))
+        alone = not now.get("agents") and not report.over(now)
+        marks = (now["state"], now["counts"], (now.get("best") or {}).get("id"), alone)
         if marks != told:
             told = marks
             if as_json:
@@ -124,6 +125,7 @@ def _watch_lines(client: Client, first: dict[str, Any], as_json: bool) -> None:
                 click.echo(
                     f"{now['id']} {_text.state(now['state'])}: {report.progress(now)} done "
                     f"({_text.counts_line(now['counts'])}); best {best}"
+                    + (f"; {report.no_agent(now)}" if alone else "")
                 )
             sys.stdout.flush()
         if report.over(now):

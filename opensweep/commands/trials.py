@@ -12,6 +12,7 @@ import click
 
 from opensweep import _text
 from opensweep.commands import connection, options, report
+from opensweep.commands.objective import objective
 from opensweep.commands.status import check_states, terminal_width
 from sweeps.errors import OpensweepError
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 FOLLOW_S = 0.5
 """Seconds between two looks of `sweep logs -f`."""
+WHY_WIDTH = 100
+"""Columns that the reason of a failure gets where no terminal sets the width."""
 PAGE = 1000
 """Trials that one request asks for."""
 
@@ -35,12 +38,6 @@ def all_trials(client: Client, sweep_id: str, state: str | None = None) -> list[
         rows += page
         if len(page) < PAGE:
             return rows
-
-
-def objective(trial: Trial) -> float:
-    """A trial's objective as a float; NaN when it has none (the wire writes NaN as a string)."""
-    value = trial.get("objective")
-    return math.nan if value is None else float(value)
 
 
 def sort_key(by: str, goal: str | None) -> Callable[[Trial], tuple[bool, Any]]:
@@ -87,14 +84,22 @@ def _mixed(value: Any) -> tuple[bool, Any]:
     "or config.NAME.",
 )
 @click.option("--reverse", is_flag=True, help="Turn the order round.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N trials.")
-@options.json_option("the trials")
+@click.option("--limit", type=options.Whole(), metavar="N", help="At most N trials.")
+@click.option("--wide", is_flag=True, help="Cut nothing, however long the lines get.")
+@options.json_option("the trials, uncut,")
 def trials(
-    sweep: str, state: str | None, by: str, reverse: bool, limit: int | None, as_json: bool
+    sweep: str,
+    state: str | None,
+    by: str,
+    reverse: bool,
+    limit: int | None,
+    wide: bool,
+    as_json: bool,
 ) -> None:
     """List the trials of a sweep.
 
-    Each with its state (and why it ended so), objective and configuration.
+    Each with its state (and why it ended so), objective and configuration. Where lines get too
+    long for the terminal they are cut; in a pipe, only the reasons of failures are.
     """
     check_states(state, "trial")
     with connection.server() as client:
@@ -111,13 +116,13 @@ def trials(
     elif not rows:
         connection.say(f"no trial is {state}" if state else "no trials yet")
     else:
-        click.echo(_trial_table(rows, str(metric.get("name") or "objective")))
+        click.echo(_trial_table(rows, str(metric.get("name") or "objective"), wide))
 
 
-def _trial_table(rows: list[dict[str, Any]], metric: str) -> str:
+def _trial_table(rows: list[dict[str, Any]], metric: str, wide: bool) -> str:
     now = time.time()
-    width = terminal_width()
-    why_width = None if width is None else max(width // 3, 20)
+    width = None if wide else terminal_width()
+    why_width = None if wide else WHY_WIDTH if width is None else max(width // 3, 20)
     where = len({row.get("host") for row in rows}) > 1
     headers = ["TRIAL", "STATE", metric, "STEPS", "TIME", "TRIES", "WHERE", "WHY", "CONFIG"]
     cells = [
@@ -165,7 +170,13 @@ def _place(trial: Trial, with_host: bool) -> str:
     '  eval "python train.py $(sweep best k3j9x2ab --args)"'
 )
 @options.sweep_argument()
-@click.option("--args", "as_args", is_flag=True, help="Print it as arguments, quoted for a shell.")
+@click.option(
+    "--args",
+    "as_args",
+    is_flag=True,
+    help="Print it as the arguments that ${args} gives the script, quoted for a shell; a nested "
+    "group is one argument, written as a Python dict.",
+)
 @options.json_option("the whole trial")
 def best(sweep: str, as_args: bool, as_json: bool) -> None:
     """Show the best trial and its configuration.

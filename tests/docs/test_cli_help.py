@@ -77,3 +77,15 @@ def test_the_listing_says_what_the_command_says(name: str, line: str) -> None:
     own = EVERY[name].help
     assert own is not None
     assert " ".join(own.split("\n\n")[0].split()) == line
+
+
+def test_usage_tells_what_may_be_left_out() -> None:
+    assert "sweep status [OPTIONS] [ID]" in help_of("status")
+    assert "sweep trials [OPTIONS] ID" in help_of("trials")
+
+
+def test_the_help_promises_no_more_than_there_is() -> None:
+    """Scripts need one line changed; sweep files need none."""
+    text = cli.get_help(click.Context(cli, info_name="sweep"))
+    assert "W&B sweep files run unchanged" in text
+    assert "${args}" in help_of("best")

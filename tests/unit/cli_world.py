@@ -121,7 +121,7 @@ class World:
             case ["GET", "api", "runs", id_, "console"]:
                 return 200, self._console(id_, int(query.get("after", 0)))
             case ["GET", "api", "runs", id_, "history"]:
-                return 200, {"rows": self.histories.get(id_, [])}
+                return 200, {"rows": self._history(id_, query.get("keys"))}
         sweep_id = parts[2]
         if sweep_id not in self.sweeps:
             return self._missing(f"no sweep {sweep_id!r}")
@@ -153,6 +153,15 @@ class World:
         after = {"pause": "paused", "resume": "running", "stop": "stopping", "cancel": "canceled"}
         self.sweeps[sweep_id]["state"] = after[action]
         return 200, self.status(sweep_id)
+
+    def _history(self, run: str, keys: str | None) -> list[dict[str, Any]]:
+        """As the server does it: of each row the keys asked for, and no row without any."""
+        rows = self.histories.get(run, [])
+        if keys is None:
+            return rows
+        wanted = {"_step", "_timestamp", *keys.split(",")}
+        cut = [{key: row[key] for key in row if key in wanted} for row in rows]
+        return [row for row in cut if row.keys() - {"_step", "_timestamp"}]
 
     def _console(self, run: str, after: int) -> dict[str, Any]:
         """One part for each answer; over once they are all told and the trial is over."""

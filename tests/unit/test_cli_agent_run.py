@@ -6,7 +6,6 @@ Real agents are tested end to end elsewhere; here it is what a person reads.
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -15,10 +14,9 @@ from typing import Any
 
 import pytest
 from cli_world import KEY, World, serving, sweep, trial
-from rich.console import Console
 
 from agent import events
-from opensweep.commands import live, report
+from opensweep.commands import connection, report
 from sweeps.trial import AttemptState, Outcome, Reason
 
 FINISHED = Outcome(AttemptState.FINISHED, Reason.OK)
@@ -132,7 +130,7 @@ def test_agent_tells_each_start_and_end(world: World) -> None:
 
 def test_agent_ends_with_a_summary(world: World) -> None:
     out = sweep("agent", "new00001").stdout
-    assert "this agent ran 1 finished, 1 failed. It ends: the sweep is finished." in out
+    assert "this agent ran 2 trials: 1 finished, 1 failed. It ends: the sweep is finished." in out
     assert "sweep new00001 is finished after 1m 01s: 3 of 3 trials done" in out
     assert "best val/acc 0.95, trial new00001-2:\n  lr: 0.25\n  net.depth: 2\n" in out
     for command in ("sweep trials new00001 ", "sweep best new00001", "sweep logs new00001-2"):
@@ -190,9 +188,140 @@ def test_run_creates_runs_and_tells(world: World) -> None:
     result = sweep("run", "sweep.yaml", "--name", "mine")
     assert result.exit_code == 0, result.stderr
     assert "mine" in world.created[0]["yaml"]
-    assert "to help from another machine: sweep agent new00001" in result.stderr
+    assert "another machine" not in result.stderr  # this server is on loopback
     assert "new00001-1 finished: 0.9123 in 12s" in result.stdout
     assert "best val/acc 0.95" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("host", "others"),
+    [
+        ("127.0.0.1", False),
+        ("127.0.1.1", False),
+        ("localhost", False),
+        ("::1", False),
+        ("box1", True),
+        ("10.0.0.4", True),
+        ("0.0.0.0", True),
+    ],
+)
+def test_who_can_reach_a_server(
+    world: World, monkeypatch: pytest.MonkeyPatch, host: str, others: bool
+) -> None:
+    """The one that OPENSWEEP_URL names by its name, the local one by where it listens."""
+    from sweeps.protocol.client import Client
+
+    at = f"[{host}]" if ":" in host else host
+    with Client(f"http://{at}:8080", KEY) as client:
+        assert connection.is_shared(client) is others
+    monkeypatch.delenv("OPENSWEEP_URL")
+    note = {"url": "http://127.0.0.1:8080", "host": host}
+    monkeypatch.setattr("opensweep.local.server_status", lambda settings: note)
+    with Client("http://127.0.0.1:8080", KEY) as client:
+        assert connection.is_shared(client) is others
+
+
+def test_run_says_how_to_join_a_server_that_others_reach(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("opensweep.commands.connection.is_loopback", lambda host: False)
+    result = sweep("run", "sweep.yaml")
+    assert "to help from another machine: sweep agent new00001" in result.stderr
+
+
+FAILS = Outcome(AttemptState.FAILED, Reason.ERROR, "ValueError: no such file.", exit_code=1)
+LOST = Outcome(AttemptState.LOST, Reason.LEASE_EXPIRED)
+ALL_FAILED = [ended(1, OUT_OF_MEMORY, None, False), ended(2, FAILS, None, False)]
+COMPLAINT = (
+    "error: no trial succeeded; the last one failed: ValueError: no such file; "
+    "see `sweep logs new00001-2`\n"
+)
+
+
+def script(
+    monkeypatch: pytest.MonkeyPatch,
+    ends: list[events.Ended],
+    *,
+    state: str = "finished",
+    others: tuple[dict[str, Any], ...] = (),
+) -> None:
+    """The agent ends its trials so, and leaves a sweep in `state`: trials 1 and 2 failed, and
+    `others`, which other machines ran."""
+
+    def run(self: ScriptedAgent) -> events.Summary:
+        for event in ends:
+            self.on_event(event)
+        failed = [trial(self.sweep_id, n, state="failed", objective=None) for n in (1, 2)]
+        self.world.trials[self.sweep_id] = [*failed, *others]
+        self.world.sweeps[self.sweep_id].update(state=state)
+        states = [event.outcome.state for event in ends]
+        return summary(
+            finished=states.count(AttemptState.FINISHED), failed=states.count(AttemptState.FAILED)
+        )
+
+    monkeypatch.setattr(ScriptedAgent, "run", run)
+
+
+@pytest.mark.parametrize("command", [["run", "sweep.yaml"], ["agent", "new00001"]])
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+def test_where_every_trial_failed_the_command_fails(
+    world: World, monkeypatch: pytest.MonkeyPatch, command: list[str], as_json: list[str]
+) -> None:
+    script(monkeypatch, ALL_FAILED)
+    result = sweep(*command, *as_json)
+    assert result.exit_code == 1
+    assert result.stderr.endswith(COMPLAINT)
+    if as_json and command[0] == "agent":
+        assert json.loads(result.stdout.splitlines()[-1])["exit_code"] == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "others", "code"),
+    [
+        ("finished", {}, 0),
+        ("finished", {"state": "stopped", "objective": 0.5}, 0),
+        ("finished", {"state": "stopped", "objective": None}, 1),
+        ("canceled", {"state": "canceled", "objective": None}, 1),
+        ("running", {}, 1),  # after --count, say: what this machine did is all there is to tell
+    ],
+)
+def test_what_other_machines_did_counts_for_run(
+    world: World, monkeypatch: pytest.MonkeyPatch, state: str, others: dict[str, Any], code: int
+) -> None:
+    script(monkeypatch, ALL_FAILED, state=state, others=(trial("new00001", 3, **others),))
+    assert sweep("run", "sweep.yaml").exit_code == code
+    assert sweep("agent", "new00001").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        [*ALL_FAILED, ended(3, FINISHED, 0.5, False)],
+        [ended(1, LOST, None, True), ended(1, FINISHED, 0.5, False)],  # made good
+    ],
+)
+def test_one_success_is_enough(
+    world: World, monkeypatch: pytest.MonkeyPatch, ends: list[events.Ended]
+) -> None:
+    script(monkeypatch, ends, others=(trial("new00001", 3),))
+    for command in (["run", "sweep.yaml"], ["agent", "new00001"]):
+        result = sweep(*command)
+        assert (result.exit_code, "no trial succeeded" in result.stderr) == (0, False)
+
+
+def test_a_machine_without_trials(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its agent has not failed; but the sweep has, wherever its trials ran."""
+    script(monkeypatch, [])
+    assert sweep("agent", "new00001").exit_code == 0
+    result = sweep("run", "sweep.yaml")
+    assert result.exit_code == 1
+    assert "no trial succeeded; see `sweep trials new00001 --state failed`" in result.stderr
+
+
+def test_attempts_are_told_as_attempts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    script(monkeypatch, [ended(1, FAILS, None, True), ended(1, FINISHED, 0.5, False)])
+    out = sweep("agent", "new00001").stdout
+    assert "this agent ran 2 attempts: 1 finished, 1 failed. It ends:" in out
 
 
 def test_run_as_json(world: World) -> None:
@@ -226,56 +355,6 @@ def test_the_end_compares_to_what_was_enqueued_first(
         assert words not in report.ending(client, status)
         world.specs["new00001"]["enqueue"] = [{"lr": 0.1}]
         assert words in report.ending(client, status)
-
-
-RUNNING = {"state": "running", "ended": None, "objective": None, "reason": None}
-
-
-def test_the_live_picture(world: World) -> None:
-    """Drawn into a file as on a terminal of 100 columns: what it says, not how it looks."""
-    from sweeps.protocol.client import Client
-
-    world.trials["new00001"] = [
-        trial("new00001", 1),
-        trial("new00001", 2, state="stopped", objective=0.5),
-        trial("new00001", 3, **RUNNING),
-        trial("new00001", 4, **RUNNING),
-    ]
-    world.histories["new00001-3"] = [{"_step": 0, "val/acc": 0.25}, {"_step": 1, "val/acc": "NaN"}]
-    console = Console(width=100, record=True, force_terminal=True, file=io.StringIO())
-    with (
-        Client(world.url, KEY) as client,
-        live.LiveDisplay(client, "new00001", console) as display,
-    ):
-        display.look()
-        world.trials["new00001"].append(trial("new00001", 5, objective=0.99))
-        status = display.look()
-        values = {"new00001-3": 0.25}
-        running = client.trials("new00001", state="running")
-        for part in live.picture(status, running, values, [0.91, 0.99], 1100.0):
-            console.print(part)
-        display.print("a line above it")
-    text = console.export_text()
-    assert "new00001 digits  bayes, maximize val/acc  running" in text
-    assert "3 of 25 done 2 finished, 1 stopped, 2 running" in text
-    assert "best  0.99  trial 5  ▁█  lr=0.02" in text
-    assert "trial 3" in text
-    assert "0.25" in text
-    assert "no agent: sweep agent new00001" in text
-    assert "a line above it" in text
-
-
-def test_the_live_picture_survives_an_outage(world: World) -> None:
-    from sweeps.protocol.client import Client
-
-    console = Console(width=100, force_terminal=True, file=io.StringIO())
-    with (
-        Client(world.url, KEY) as client,
-        live.LiveDisplay(client, "new00001", console) as display,
-    ):
-        before = display.look()
-        client.url = "http://127.0.0.1:1"
-        assert display.look() == before
 
 
 def test_an_agent_that_ends_before_the_sweep_says_how_to_go_on(

@@ -79,6 +79,29 @@ def test_codes_that_commands_return() -> None:
     assert guarded(lambda: None) == 0
 
 
+@pytest.mark.parametrize("args", [(), ("--debug",)])
+def test_alone_it_shows_its_help(args: tuple[str, ...]) -> None:
+    result = sweep(*args, env={"OPENSWEEP_DEBUG": None})  # put back as it was
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == sweep("--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("agent", "x", "--slots", "x"), "'x' is not a whole number."),
+        (("agent", "x", "--slots", "1.5"), "'1.5' is not a whole number."),
+        (("agent", "x", "--count", "0"), "0 is too small: 1 is the least."),
+        (("trials", "x", "--limit", "-1"), "-1 is too small: 1 is the least."),
+        (("server", "start", "--port", "70000"), "70000 is too large: 65535 is the most."),
+    ],
+)
+def test_a_number_that_cannot_be(args: tuple[str, ...], words: str) -> None:
+    result = sweep(*args)
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
 def test_wrong_commands_and_options() -> None:
     result = sweep("stauts")
     assert result.exit_code == 2

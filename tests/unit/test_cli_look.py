@@ -103,6 +103,7 @@ def test_watch_ends_with_the_sweep(world: World, monkeypatch: pytest.MonkeyPatch
     other.join()
     lines = result.stdout.splitlines()
     assert "abc12345 running: 3 of 25 done" in lines[0]
+    assert lines[0].endswith("; no agent works for it: `sweep agent abc12345`")
     assert "abc12345 finished: 4 of 25 done" in lines[-1]
     assert "best 0.99" in lines[-1]
     assert len(lines) == 2  # told once, however often it looked
@@ -159,6 +160,23 @@ def test_pages_of_trials_are_put_together(world: World, monkeypatch: pytest.Monk
     world.add("abc12345", [trial("abc12345", number) for number in range(1, 6)])
     told = json.loads(sweep("trials", "abc12345", "--json").stdout)
     assert [row["number"] for row in told] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("state", ["queued", "preempted"])
+def test_a_trial_that_waits_for_another_go_has_no_time(world: World, state: str) -> None:
+    waits = trial("abc12345", 1, state=state, ended=None, objective=None, attempts=2)
+    world.add("abc12345", [waits])
+    header, row = sweep("trials", "abc12345").stdout.splitlines()
+    assert row.split()[header.split().index("TIME")] == "-"
+
+
+def test_why_is_cut_unless_all_is_wanted(world: World) -> None:
+    why = "ValueError: " + "too long " * 50 + "END"
+    world.add("abc12345", [trial("abc12345", 1, **{**FAILED, "detail": why})])
+    row = sweep("trials", "abc12345").stdout.splitlines()[1]
+    assert f"  {why[:99]}…  lr=0.1" in row
+    assert f"  {why}  lr=0.1" in sweep("trials", "abc12345", "--wide").stdout
+    assert json.loads(sweep("trials", "abc12345", "--json").stdout)[0]["detail"] == why
 
 
 def test_best_is_yaml(world: World) -> None:

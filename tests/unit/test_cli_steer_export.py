@@ -146,6 +146,35 @@ def test_optuna(world: World) -> None:
     assert "holds a study 'abc12345' already" in again.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("val.loss", [{"val": {"loss": 0.5}}, {"val": {"loss": "NaN"}}, {"val": {"loss": 0.25}}]),
+        ("val.loss", [{"val.loss": 0.5}, {"other": 1}, {"val.loss": 0.25}]),
+        ("val.loss", [{"val/loss": 0.5}, {"val": {"acc": 1}}, {"val/loss": 0.25}]),
+        ("a,b", [{"a,b": 0.5}, {"a,b": None}, {"a,b": 0.25}]),
+    ],
+)
+def test_the_curves_in_the_study(
+    world: World, tmp_path: Path, name: str, rows: list[dict[str, Any]]
+) -> None:
+    """However the metric is named in what was logged."""
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    metric = {"name": name, "goal": "minimize"}
+    world.add("abc12345", [trial("abc12345", 1, objective=0.25)], metric=metric)
+    world.histories["abc12345-1"] = [
+        {"_step": step, "_timestamp": 1.0 + step, "more": 7, **row} for step, row in enumerate(rows)
+    ]
+    result = sweep("export", "abc12345", "--format", "optuna", "-o", "study.log")
+    assert result.exit_code == 0, result.stderr
+    storage = JournalStorage(JournalFileBackend(str(tmp_path / "study.log")))
+    study = optuna.load_study(study_name="abc12345", storage=storage)
+    assert study.trials[0].intermediate_values == {0: 0.5, 2: 0.25}
+
+
 def test_a_study_cannot_go_to_standard_output(world: World) -> None:
     result = sweep("export", "abc12345", "--format", "optuna", "-o", "-")
     assert result.exit_code == 2
