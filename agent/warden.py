@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import array
 import contextlib
+import errno
 import json
 import os
 import selectors
@@ -319,12 +320,24 @@ def become(message: dict[str, Any], fds: list[int], parent: int, failed: int) ->
         stage = "program"
         argv = [_bytes(one) for one in message["argv"]]
         env = {_bytes(key): _bytes(value) for key, value in message["env"].items()}
-        os.execvpe(argv[0], argv, env)  # noqa: S606 no shell is what is wanted
+        os.execve(_found(argv[0], env), argv, env)  # noqa: S606 no shell is what is wanted
     except BaseException as error:
         number = error.errno if isinstance(error, OSError) else None
         reason = {"failed": stage, "errno": number, "text": str(error)}
         os.write(failed, json.dumps(reason).encode())
     os._exit(127)
+
+
+def _found(program: bytes, env: dict[bytes, bytes]) -> bytes:
+    """The file that a shell would run. (os.execvpe, whose PATH leads through a folder that may not
+    be entered, or by a file of that name that may not be run, blames that for whatever comes.)"""
+    if b"/" in program:
+        return program
+    for folder in env.get(b"PATH", os.fsencode(os.defpath)).split(b":"):
+        file = os.path.join(folder or b".", program)
+        if os.path.isfile(file) and os.access(file, os.X_OK):
+            return file
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
 
 def _bytes(text: str) -> bytes:

@@ -118,6 +118,18 @@ def test_it_runs_in_its_folder_its_own_session_and_with_clean_signals(box: Box) 
     assert [int(mask.split()[1], 16) & ours for mask in masks] == [0, 0]
 
 
+def test_a_path_with_odd_things_in_it_finds_what_a_shell_finds(box: Box) -> None:
+    """A file of the name that may not be run, or a folder that may not be entered, is no program."""
+    (box.folder / "true").write_text("not executable")
+    (box.folder / "nowhere").write_text("not executable")
+    env = {"PATH": f"{box.folder}:{os.environ['PATH']}"}
+    assert end_of(box.start("true", env=env)).code == 0
+    with pytest.raises(LaunchError, match="too long"):
+        box.start("true", "x" * 200_000, env=env)
+    with pytest.raises(LaunchError, match="nowhere: no such program"):
+        box.start("nowhere", env=env)
+
+
 def test_nothing_but_what_was_kept_is_inherited(box: Box) -> None:
     with (box.folder / "lock").open("w") as kept, (box.folder / "other").open("w"):
         end_of(box.sh("ls -l /proc/self/fd", keep_fds=[kept.fileno()]))
