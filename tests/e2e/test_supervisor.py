@@ -119,7 +119,7 @@ def test_it_runs_in_its_folder_its_own_session_and_with_clean_signals(box: Box) 
 
 
 def test_a_path_with_odd_things_in_it_finds_what_a_shell_finds(box: Box) -> None:
-    """A file of the name that may not be run, or a folder that may not be entered, is no program."""
+    """A file that may not be run, or a folder that may not be entered, is no program."""
     (box.folder / "true").write_text("not executable")
     (box.folder / "nowhere").write_text("not executable")
     env = {"PATH": f"{box.folder}:{os.environ['PATH']}"}
