@@ -224,7 +224,10 @@ def spec_from_mapping(
     grid = _read_grid(root, space) if method is Method.GRID else None
     metric = _read_metric(root.section("metric")) if "metric" in root else None
     early = None
-    if "early_terminate" in root:
+    # Files in the wild write null for "none" here, and mean it.
+    absent = [key for key in ("early_terminate", "run_cap") if root.data.get(key, "") is None]
+    warnings += [f"{key}: is empty, and so as if it were not there." for key in absent]
+    if "early_terminate" in root and "early_terminate" not in absent:
         early, ignored = read_early_terminate(root.section("early_terminate"))
         warnings += ignored
     for key in ("method", "early_terminate"):
@@ -243,7 +246,7 @@ def spec_from_mapping(
         project=root.optional_text("project"),
         entity=root.optional_text("entity"),
         early_terminate=early,
-        run_cap=root.whole("run_cap", at_least=1) if "run_cap" in root else None,
+        run_cap=None if root.data.get("run_cap") is None else root.whole("run_cap", at_least=1),
         seed=_read_seed(root),
         enqueue=_read_enqueue(root, space, grid),
         retry=_read_retry(root.section("retry")) if "retry" in root else Retry(),

@@ -370,3 +370,22 @@ def test_a_mapping_that_holds_itself_is_refused() -> None:
     data["parameters"] = data
     with pytest.raises(SpecError, match="nested too deeply"):
         spec_from_mapping(data)
+
+
+def test_null_means_none_where_files_in_the_wild_write_it() -> None:
+    text = "program: t\nmethod: random\nparameters: {x: {min: 0.0, max: 1.0}}\n"
+    spec = load_spec(f"{text}early_terminate: null\nrun_cap: ~\n")
+    assert (spec.early_terminate, spec.run_cap) == (None, None)
+    assert [warning.partition(":")[0] for warning in spec.warnings] == [
+        "early_terminate",
+        "run_cap",
+    ]
+    assert spec_from_mapping(spec.source) == spec
+
+
+def test_other_programs_placeholders_in_a_command_are_theirs() -> None:
+    """Hydra resolves its own `${now:…}`; only what is a macro of W&B's is replaced."""
+    argument = "hydra.run.dir=runs/${run_name}/${now:%Y-%m-%d}_${oc.env:WANDB_RUN_ID}"
+    text = "method: random\nparameters: {trainer.lr: {min: !!float 1e-5, max: 1.0e-3}}\n"
+    spec = load_spec(f"{text}command: [python, t.py, '{argument}', '${{args_no_hyphens}}']\n")
+    assert spec.command == ("python", "t.py", argument, "${args_no_hyphens}")
