@@ -27,6 +27,7 @@ MAX_FRAME = 1 << 28  # a longer one is damage
 
 LAYOUT, ROW, ROW_PART, ODD_ROW, ODD_ROW_PART = 1, 2, 3, 4, 5
 SUMMARY, CONFIG, METRIC, METADATA, FINISHED = 6, 7, 8, 9, 10
+FILE, ARTIFACT, ALERT = 11, 12, 13
 
 HEAD = struct.Struct("<IB")
 STAMP = struct.Struct("<qd")
@@ -89,7 +90,45 @@ class Finished(NamedTuple):
     time: float
 
 
-Record = Union[History, SummaryUpdate, ConfigUpdate, MetricDefined, MetadataUpdate, Finished]
+class FileSaved(NamedTuple):
+    """A file of the run folder is to be kept: `path` is relative to `files/`, with slashes."""
+
+    path: str
+    policy: str = "now"  # now | live (again whenever it changes) | end (when the run ends)
+
+
+class ArtifactLogged(NamedTuple):
+    """An artifact to be committed: its draft lies in `artifacts/<draft>/` of the run folder.
+
+    `use`: it is an input of the run (it is there already, or is to be made and then used).
+    """
+
+    draft: str
+    use: bool = False
+
+
+class AlertRaised(NamedTuple):
+    """run.alert(). `number` counts the alerts of this writer, from 0."""
+
+    number: int
+    time: float
+    level: str  # INFO | WARN | ERROR
+    wait_s: float
+    title: str
+    text: str
+
+
+Record = Union[
+    History,
+    SummaryUpdate,
+    ConfigUpdate,
+    MetricDefined,
+    MetadataUpdate,
+    Finished,
+    FileSaved,
+    ArtifactLogged,
+    AlertRaised,
+]
 
 
 KINDS: dict[type, int] = {
@@ -98,6 +137,9 @@ KINDS: dict[type, int] = {
     MetricDefined: METRIC,
     MetadataUpdate: METADATA,
     Finished: FINISHED,
+    FileSaved: FILE,
+    ArtifactLogged: ARTIFACT,
+    AlertRaised: ALERT,
 }
 
 

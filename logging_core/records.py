@@ -13,7 +13,10 @@ from typing import Any, Mapping
 
 from logging_core import frames
 from logging_core.frames import (
+    AlertRaised,
+    ArtifactLogged,
     ConfigUpdate,
+    FileSaved,
     Finished,
     FrameSource,
     History,
@@ -27,7 +30,10 @@ from logging_core.frames import (
 from logging_core.writer import Writer, WriterBusy
 
 __all__ = [
+    "AlertRaised",
+    "ArtifactLogged",
     "ConfigUpdate",
+    "FileSaved",
     "Finished",
     "History",
     "MetadataUpdate",

@@ -18,17 +18,10 @@ from logging_core.console import ConsoleCapture
 from logging_core.errors import UsageError
 from logging_core.folder import RunFolder
 from logging_core.journal import Journal
+from logging_core.reach import Reach
 from logging_core.records import ConfigUpdate, MetadataUpdate, MetricDefined, SummaryUpdate
 from logging_core.summary import KINDS, Summary
 from logging_core.values import flatten, plain
-
-NOT_YET = frozenset(
-    [
-        *("alert", "finish_artifact", "link_artifact", "link_model", "log_artifact", "log_code"),
-        *("log_model", "mark_preempting", "restore", "save", "unwatch", "upsert_artifact"),
-        *("use_artifact", "use_model", "watch"),
-    ]
-)
 
 
 class RunInfo(NamedTuple):
@@ -46,7 +39,7 @@ class RunInfo(NamedTuple):
     resumed: bool = False
 
 
-class Run:
+class Run(Reach):
     """One tracked run. Made by `opensweep.init()`; a context manager; thread-safe.
 
     A run without a writer (mode "disabled", a rank other than 0, a forked child) has the config
@@ -324,8 +317,3 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<Run {self.id} at step {self.step}>"
-
-    def __getattr__(self, name: str) -> Any:
-        if name in NOT_YET:
-            raise AttributeError(f"opensweep's Run does not have {name} yet")
-        raise AttributeError(f"Run has no attribute {name!r}")

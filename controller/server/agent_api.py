@@ -181,3 +181,11 @@ async def finish(request: Request) -> Response:
     waits = state in (TrialState.QUEUED, TrialState.PREEMPTED)
     answer = {"state": state.value, "will_retry": waits, "objective": ended.trial.objective}
     return json_response(answer, exact=True)
+
+
+ROUTES = (
+    ("GET", "/api/handshake", handshake),
+    ("POST", "/api/agent/start", start),
+    ("POST", "/api/agent/chunk", chunk),
+    ("POST", "/api/agent/finish", finish),
+)

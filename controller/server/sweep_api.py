@@ -163,3 +163,17 @@ async def console(request: Request) -> Response:
     return json_response(
         await found.call(found.consoles.read, request.path_params["run_id"], after)
     )
+
+
+ROUTES = (
+    ("POST", "/api/sweeps", create),
+    ("GET", "/api/sweeps", listing),
+    ("GET", "/api/sweeps/{sweep_id}", status),
+    ("GET", "/api/sweeps/{sweep_id}/trials", trials),
+    ("GET", "/api/sweeps/{sweep_id}/best", best),
+    ("GET", "/api/sweeps/{sweep_id}/spec", spec),
+    ("POST", "/api/sweeps/{sweep_id}/{action}", change),
+    ("GET", "/api/trials/{trial_id}", trial),
+    ("GET", "/api/runs/{run_id}/history", history),
+    ("GET", "/api/runs/{run_id}/console", console),
+)

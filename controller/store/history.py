@@ -23,7 +23,7 @@ from sweeps.trial import TrialState
 
 _PAGE = 16  # chunks read at a time: each may have megabytes
 
-_RUN = select(*(column for column in runs.c if column.name != "history_writer"))
+_RUN = select(*(runs.c[name] for name in RunRecord.__dataclass_fields__))
 # Built once: ingest is the store's busiest call, and half its cost was making these.
 _LOCK = (
     select(runs.c.id, runs.c.sweep_id, runs.c.writer, runs.c.history_writer, runs.c.steps)

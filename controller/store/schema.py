@@ -141,35 +141,68 @@ attempts = Table(
     Index(None, "sweep_id", "state", "number"),
 )
 
-# A trial's run has the trial's id; it is recorded with the trial. `writer` is the newest attempt
-# that was started, `history_writer` the newest that has sent history.
+# A trial's run has the trial's id and is recorded with the trial; others register themselves.
+# `uid` names the run folder that it comes from: another folder that claims the same id is another
+# run. `writer` is the newest attempt that was started. A forked run begins with its parent's rows
+# up to and with `fork_step`. `metrics` is what define_metric said.
 runs = Table(
     "runs",
     metadata,
     Column("id", Text, primary_key=True),
     Column("sweep_id", ForeignKey("sweeps.id")),
     Column("project", Text, nullable=False),
+    Column("entity", Text, nullable=False, server_default=""),
     Column("name", Text, nullable=False),
+    Column("uid", Text, nullable=False, server_default=""),
     Column("state", Text, nullable=False),
+    Column("exit_code", Integer),
     Column("writer", Integer, nullable=False),
     Column("history_writer", Integer, nullable=False),
     Column("steps", BigInteger, nullable=False),
+    Column("parent_id", Text),
+    Column("fork_step", BigInteger),
     Column("created", Double, nullable=False),
     Column("started", Double),
     Column("ended", Double),
     Column("updated", Double, nullable=False),
     Column("metadata", Json, nullable=False),
+    Column("metrics", Json, nullable=False, server_default="{}"),
     Column("summary", Json, nullable=False),
     Column("config", Json, nullable=False),
+    Index(None, "project", "created"),
+    Index(None, "updated"),
 )
 
-# `feed` numbers those of a sweep that carry objective values; the others have none.
+# One row for each file of a run folder that arrives in chunks: (kind, writer, lane), a lane being
+# one of several processes that record the same attempt ("" for the only one). Its chunks come in
+# the order of their numbers: all up to `seq` are committed, all up to `packed` have been turned
+# into segments.
+streams = Table(
+    "streams",
+    metadata,
+    Column("run_id", ForeignKey("runs.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("writer", Integer, primary_key=True),
+    Column("lane", Text, primary_key=True),
+    Column("seq", Integer, nullable=False),
+    Column("packed", Integer, nullable=False),
+    Column("packed_rows", BigInteger, nullable=False),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("updated", Double, nullable=False),
+    Index(None, "updated"),
+)
+
+# As they were sent, until they are packed. `feed` numbers those of a sweep that carry objective
+# values; the others have none.
 chunks = Table(
     "chunks",
     metadata,
     Column("run_id", ForeignKey("runs.id"), primary_key=True),
     Column("kind", Text, primary_key=True),
     Column("writer", Integer, primary_key=True),
+    Column("lane", Text, primary_key=True, server_default=""),
     Column("seq", Integer, primary_key=True),
     Column("sweep_id", ForeignKey("sweeps.id")),
     Column("feed", BigInteger),
@@ -180,4 +213,118 @@ chunks = Table(
     Column("objective", LargeBinary),
     Column("data", LargeBinary, nullable=False),
     Index(None, "sweep_id", "feed", unique=True),
+)
+
+# Packed history: stretches of rows of one stream, a row here for each metric in a stretch ("" is
+# the axis: steps and times). `fine` and `coarse` are its levels of detail: extremes of every few
+# rows, so that a chart of a long run reads little.
+segments = Table(
+    "segments",
+    metadata,
+    Column("run_id", ForeignKey("runs.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("writer", Integer, primary_key=True),
+    Column("lane", Text, primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("coarse", LargeBinary),
+    Column("fine", LargeBinary),
+    Column("data", LargeBinary, nullable=False),
+)
+
+# Bytes by their SHA-256: a file is kept once, whatever refers to it. The bytes are not in here.
+blobs = Table(
+    "blobs",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("created", Double, nullable=False),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("run_id", ForeignKey("runs.id"), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("digest", ForeignKey("blobs.digest"), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("updated", Double, nullable=False),
+    Index(None, "digest"),
+)
+
+# `manifest` is the blob that lists the entries; `digest` names the content: two versions of a name
+# never have the same. A version whose files are not all there is pending.
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("project", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("manifest", ForeignKey("blobs.digest"), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("files", Integer, nullable=False),
+    Column("run_id", Text),
+    Column("created", Double, nullable=False),
+    Column("updated", Double, nullable=False),
+    Column("expires", Double),
+    Column("description", Text, nullable=False),
+    Column("tags", Json, nullable=False),
+    Column("metadata", Json, nullable=False),
+    Index(None, "project", "name", "version", unique=True),
+    Index(None, "project", "type", "name"),
+    Index(None, "run_id"),
+    Index(None, "expires"),
+)
+
+artifact_aliases = Table(
+    "artifact_aliases",
+    metadata,
+    Column("project", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("alias", Text, primary_key=True),
+    Column("artifact_id", ForeignKey("artifacts.id"), nullable=False),
+    Index(None, "artifact_id"),
+)
+
+artifact_blobs = Table(
+    "artifact_blobs",
+    metadata,
+    Column("artifact_id", ForeignKey("artifacts.id"), primary_key=True),
+    Column("digest", ForeignKey("blobs.digest"), primary_key=True),
+    Index(None, "digest"),
+)
+
+artifact_uses = Table(
+    "artifact_uses",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("artifact_id", ForeignKey("artifacts.id"), primary_key=True),
+    Column("created", Double, nullable=False),
+    Index(None, "artifact_id"),
+)
+
+# `(writer, lane, number)` names an alert within its run, so that a repeat is known. `delivered`
+# is when it was handed on; None while that is still to be done.
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("run_id", ForeignKey("runs.id"), primary_key=True),
+    Column("writer", Integer, primary_key=True),
+    Column("lane", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("created", Double, nullable=False),
+    Column("delivered", Double),
+    Column("level", Text, nullable=False),
+    Column("wait_s", Double, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Index(None, "delivered"),
+    Index(None, "created"),
 )

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine, event, make_url
 
 from controller.store import Chunk, NewTrial, open_store
+from controller.store.migrate import HEAD
 from sweeps.errors import ConfigurationError, StoreError, StoreTooNew, StoreUnavailable
 
 SWEEP = "aaaaaaaa"
@@ -39,7 +40,7 @@ class TestBothKinds:
     def test_a_database_of_a_newer_version_is_left_alone(self, migrated_url, request):
         execute(migrated_url, "UPDATE opensweep_schema SET version_num = '9999'")
         request.addfinalizer(
-            lambda: execute(migrated_url, "UPDATE opensweep_schema SET version_num = '0001'")
+            lambda: execute(migrated_url, f"UPDATE opensweep_schema SET version_num = '{HEAD}'")
         )
         with pytest.raises(StoreTooNew, match=r"9999.*Upgrade opensweep"):
             open_store(migrated_url)

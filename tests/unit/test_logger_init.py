@@ -270,9 +270,6 @@ def test_what_is_not_there_yet_says_so() -> None:
         opensweep.Image  # noqa: B018
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         opensweep.nonsense  # noqa: B018
-    run = opensweep.init()
-    with pytest.raises(AttributeError, match="does not have watch yet"):
-        run.watch(None)
 
 
 def test_defaults_from_a_file_in_the_working_directory(

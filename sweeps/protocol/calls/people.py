@@ -1,0 +1,97 @@
+"""The calls of people and their programs: sweeps, trials, and what their runs recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import urllib3
+
+from sweeps import errors
+from sweeps.protocol.wire import Wire, part
+
+
+class PeopleCalls(Wire):
+    """Sweeps and trials, looked at and steered."""
+
+    def healthy(self, *, within_s: float = 2.0) -> dict[str, Any] | None:
+        """{ok, version} of a live opensweep server; None when there is none."""
+        try:
+            answer = self._call("GET", "/healthz", timeout=urllib3.Timeout(total=within_s))
+        except errors.OpensweepError:
+            return None
+        return answer if isinstance(answer, dict) and answer.get("ok") is True else None
+
+    def handshake(self) -> dict[str, Any]:
+        """{version, redis_url, server_id, idle_s}: what an agent needs to take part.
+
+        `redis_url` carries a password: never print it (sweeps.protocol.connect.redact), never put
+        it into an argv. idle_s: None when the server stays until it is stopped.
+        """
+        return self._object("GET", "/api/handshake")
+
+    def create_sweep(
+        self, yaml: str, path: str | None = None, cwd: str | None = None, host: str | None = None
+    ) -> dict[str, Any]:
+        """Records a sweep. Returns {id, name, warnings}. SpecError names file, line and key.
+
+        The one call that is not safe to repeat after a ServerUnreachable: it may have arrived.
+        """
+        body = {"yaml": yaml, "path": path, "cwd": cwd, "host": host}
+        return self._object("POST", "/api/sweeps", body=body)
+
+    def sweeps(self) -> list[dict[str, Any]]:
+        """The status of every sweep, the newest first."""
+        return cast("list[dict[str, Any]]", self._object("GET", "/api/sweeps")["sweeps"])
+
+    def sweep(self, sweep_id: str) -> dict[str, Any]:
+        """The status of one sweep."""
+        return self._object("GET", f"/api/sweeps/{part(sweep_id)}")
+
+    def change(self, sweep_id: str, action: str) -> dict[str, Any]:
+        """pause, resume, stop or cancel. Returns the status after it."""
+        return self._object("POST", f"/api/sweeps/{part(sweep_id)}/{part(action)}")
+
+    def trials(
+        self,
+        sweep_id: str,
+        *,
+        after: int = 0,
+        limit: int | None = None,
+        state: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """Trials with a number above `after`, by number, at most `limit`, of one state or all."""
+        query = {"after": after, "limit": limit, "state": state}
+        answer = self._object("GET", f"/api/sweeps/{part(sweep_id)}/trials", query=query)
+        return cast("list[dict[str, Any]]", answer["trials"])
+
+    def best(self, sweep_id: str) -> dict[str, Any] | None:
+        """The best trial so far by the sweep's metric; None when no trial has an objective."""
+        answer = self._object("GET", f"/api/sweeps/{part(sweep_id)}/best")
+        return cast("dict[str, Any] | None", answer["trial"])
+
+    def spec(self, sweep_id: str) -> dict[str, Any]:
+        """{yaml, spec, seed, origin}: the sweep file as it was given, and where it came from."""
+        return self._object("GET", f"/api/sweeps/{part(sweep_id)}/spec")
+
+    def trial(self, trial_id: str) -> dict[str, Any]:
+        """One trial, with `attempts_list` (one entry an attempt) and `summary`."""
+        return self._object("GET", f"/api/trials/{part(trial_id)}")
+
+    def history(self, run: str, keys: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """A run's logged rows by step, each with `_step` and `_timestamp`.
+
+        With `keys`: of each row those only, and no row that has none of them. Keys with a comma
+        in them can only be had by asking for all.
+        """
+        query = {"keys": ",".join(keys) if keys is not None else None}
+        answer = self._object("GET", f"/api/runs/{part(run)}/history", query=query)
+        return cast("list[dict[str, Any]]", answer["rows"])
+
+    def console(self, run: str, after: int = 0) -> dict[str, Any]:
+        """{text, next, over}: what a run printed from byte `after` on.
+
+        Ask again from `next`; `over` says that nothing more will come. One answer carries about
+        1 MiB at most; a character is never cut in two.
+        """
+        return self._object("GET", f"/api/runs/{part(run)}/console", query={"after": after})
