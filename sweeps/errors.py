@@ -11,6 +11,7 @@
     ├── StoreError                    the database failed
     │   ├── StoreTooNew               a newer opensweep wrote it
     │   └── StoreUnavailable          locked, full or out of reach for now: try again
+    ├── ImportFailed                  another tracker's files cannot be read
     ├── ChunkError                    recorded bytes are torn, foreign or cannot be encoded
     ├── DeviceError                   a GPU that was asked for is not there
     ├── LaunchError                   a training process could not be started
@@ -103,6 +104,10 @@ class StoreTooNew(StoreError):
 
 class StoreUnavailable(StoreError):
     """The database is locked, full or out of reach for now; nothing was written."""
+
+
+class ImportFailed(OpensweepError):
+    """Another tracker's files cannot be read; the message names the file."""
 
 
 class ChunkError(OpensweepError):
