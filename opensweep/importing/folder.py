@@ -1,4 +1,4 @@
-"""A found run as a run folder of ours: what `sweep sync` then sends, and what may be kept or deleted.
+"""A found run as a run folder of ours, which `sweep sync` then sends.
 
 A folder is made whole or not at all, and made anew when its source has grown: importing twice
 gives the same run once. Every value goes through the logger's own record writer.

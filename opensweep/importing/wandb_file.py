@@ -97,7 +97,8 @@ def _items(file: Path) -> Iterator[Item]:
         elif _METRIC in record:
             yield _metric(pb.one(record, _METRIC))
         elif _ENVIRONMENT in record:
-            yield MetadataUpdate(_machine(pb.one(record, _ENVIRONMENT)))
+            if said := _machine(pb.one(record, _ENVIRONMENT)):
+                yield MetadataUpdate(said)
         elif _ALERT in record:
             alert = pb.one(record, _ALERT)
             title, text = pb.text(alert, 1), pb.text(alert, 2)
@@ -121,7 +122,7 @@ def _history(history: pb.Message) -> History:
     row.pop("_runtime", None)
     if type(step) is not int:
         step = pb.whole(pb.one(history, 2), 1)
-    return History(step, float(time or 0.0), row)
+    return History(step, float(time) if isinstance(time, int | float) else 0.0, row)
 
 
 def _summary(summary: pb.Message) -> Iterator[SummaryUpdate]:
