@@ -88,7 +88,16 @@ class Reader:
         held: list[Record] = []  # recorded while `open_row` was waiting for its other parts
         open_row: History | None = None
         position = self.offset
-        while limit is None or len(records) < limit:
+        more = 0  # rows that stand behind one of `records`
+        while limit is None or len(records) + more < limit:
+            if open_row is None:
+                ahead = self._ahead(source, position, limit and limit - len(records) - more)
+                if ahead is not None:
+                    rows, count, position = ahead
+                    records.append(rows)
+                    more += count - 1
+                    self.offset = position
+                    continue
             frame = source.frame(position)
             decoded = None if frame is None else self._decode(source, frame)
             if frame is None or decoded is None:
@@ -121,6 +130,14 @@ class Reader:
             records += [*held, open_row]
             self.offset = position
         return records
+
+    def _ahead(
+        self, source: FrameSource, position: int, limit: int | None
+    ) -> tuple[Any, int, int] | None:
+        """For a reader that takes many whole rows at once (the agent's, which has NumPy): what
+        stands for them, how many they are (at most `limit`), and the byte behind them."""
+        del source, position, limit
+        return None
 
     def _decode(self, source: FrameSource, frame: memoryview) -> tuple[int, Record | None] | None:
         """(kind, record); the record is None for what is no news to a caller (a layout, a kind of
