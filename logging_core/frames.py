@@ -27,7 +27,7 @@ MAX_FRAME = 1 << 28  # a longer one is damage
 
 LAYOUT, ROW, ROW_PART, ODD_ROW, ODD_ROW_PART = 1, 2, 3, 4, 5
 SUMMARY, CONFIG, METRIC, METADATA, FINISHED = 6, 7, 8, 9, 10
-FILE, ARTIFACT, ALERT = 11, 12, 13
+FILE, ARTIFACT, ALERT, COMPACTED = 11, 12, 13, 14
 
 HEAD = struct.Struct("<IB")
 STAMP = struct.Struct("<qd")
@@ -118,6 +118,17 @@ class AlertRaised(NamedTuple):
     text: str
 
 
+class Compacted(NamedTuple):
+    """The rows that stood before this record are in `history.<writer>.chunks` now.
+
+    Written by whoever ships a finished run; what is no row stays in the record file.
+    """
+
+    next_step: int  # the step after the last row's
+    rows: int
+    time: float
+
+
 Record = Union[
     History,
     SummaryUpdate,
@@ -128,6 +139,7 @@ Record = Union[
     FileSaved,
     ArtifactLogged,
     AlertRaised,
+    Compacted,
 ]
 
 
@@ -140,6 +152,7 @@ KINDS: dict[type, int] = {
     FileSaved: FILE,
     ArtifactLogged: ARTIFACT,
     AlertRaised: ALERT,
+    Compacted: COMPACTED,
 }
 
 

@@ -15,6 +15,7 @@ from logging_core import frames
 from logging_core.frames import (
     AlertRaised,
     ArtifactLogged,
+    Compacted,
     ConfigUpdate,
     FileSaved,
     Finished,
@@ -32,6 +33,7 @@ from logging_core.writer import Writer, WriterBusy
 __all__ = [
     "AlertRaised",
     "ArtifactLogged",
+    "Compacted",
     "ConfigUpdate",
     "FileSaved",
     "Finished",

@@ -117,7 +117,10 @@ _encode = json.JSONEncoder(separators=(",", ":"), check_circular=True).encode
 
 
 def flatten(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row with its nested dicts laid flat under dotted names: {"a": {"b": 1}} -> {"a.b": 1}."""
+    """A row with its nested dicts laid flat under dotted names: {"a": {"b": 1}} -> {"a.b": 1}.
+
+    A dict with "_type" (an image, a histogram, …) is one value.
+    """
     for value in row.values():
         if isinstance(value, dict):
             return dict(_leaves(row, ""))
@@ -126,7 +129,7 @@ def flatten(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _leaves(row: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
     for key, value in row.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and "_type" not in value:
             yield from _leaves(value, prefix + key + ".")
         else:
             yield prefix + key, value

@@ -109,3 +109,5 @@ def test_json_of_anything() -> None:
 def test_flatten() -> None:
     assert flatten({"a": {"b": 1, "c": {"d": 2}}, "e.f": 3}) == {"a.b": 1, "a.c.d": 2, "e.f": 3}
     assert flatten({"a": {}}) == {}
+    image = {"_type": "image-file", "path": "media/images/a.png"}
+    assert flatten({"a": {"b": image}, "c": image}) == {"a.b": image, "c": image}
