@@ -23,7 +23,7 @@ import json
 import struct
 import threading
 import zlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ import zstandard
 from numpy.typing import NDArray
 
 from sweeps.errors import ChunkError
-from sweeps.protocol.columns import Column, Columns, Values, from_list
+from sweeps.protocol.columns import Column, Columns, Row, Values, from_rows
 
 __all__ = [
     "MAX_BYTES",
@@ -43,6 +43,7 @@ __all__ = [
     "Row",
     "decode",
     "encode",
+    "encode_columns",
     "pack_points",
     "unpack_points",
     "verify",
@@ -61,9 +62,7 @@ _PREFIX = struct.Struct("<4sBI")
 _SIZES = struct.Struct("<II")
 _POINT = struct.Struct("<qd")
 _LEVEL = 3
-
-Row = tuple[int, float, Mapping[str, Any]]
-"""Step, time (seconds since the epoch), values by name."""
+_TOO_SHORT = 32  # bytes that zstd makes no shorter
 
 
 # -- encoding ---------------------------------------------------------------------------------
@@ -76,30 +75,30 @@ def encode(rows: Sequence[Row]) -> bytes:
     whatever JSON can say. Raises ChunkError for rows that cannot be encoded: a name that is no
     string, a value that JSON does not have, or more than MAX_ROWS and MAX_BYTES allow.
     """
-    if len(rows) > MAX_ROWS:
-        raise ChunkError(f"a chunk holds at most {MAX_ROWS:,} rows, not {len(rows):,}: split it")
-    if any(type(row[0]) is not int for row in rows):
-        raise ChunkError("a step must be a whole number")
-    try:
-        steps = np.array([row[0] for row in rows], np.int64)
-        times = np.array([row[1] for row in rows], np.float64)
-    except (OverflowError, TypeError, ValueError) as error:
-        raise ChunkError(f"a step or time cannot be encoded: {error}") from error
+    _check_count(len(rows))
+    return encode_columns(from_rows(rows))
+
+
+def encode_columns(columns: Columns) -> bytes:
+    """Columns as one chunk: what `encode` makes of the same rows. Raises ChunkError likewise."""
+    rows = len(columns)
+    _check_count(rows)
     sink = _Sink()
-    sizes = [sink.add(_pack_ints(steps)), sink.add(_pack_ints(times.view(np.int64)))]
-    columns = []
-    for name, (where, cells) in _by_name(rows).items():
-        kind, raw = _pack(name, from_list(cells))
+    steps = sink.add(_pack_ints(columns.steps))
+    times = sink.add(_pack_ints(columns.times.view(np.int64)))
+    listed = []
+    for name, column in columns.columns.items():
+        kind, raw = _pack(name, column.values)
         size = sink.add(raw)
         mask = None
-        if len(cells) < len(rows):
-            bits = np.zeros(len(rows), np.bool_)
-            bits[where] = True
+        if column.index is not None:
+            bits = np.zeros(rows, np.bool_)
+            bits[column.index] = True
             mask = sink.add(np.packbits(bits).tobytes())
-        columns.append([name, kind, len(cells), size, mask])
+        listed.append([name, kind, len(column.values), size, mask])
     if sink.raw_bytes > MAX_BYTES:
         raise ChunkError(f"a chunk holds at most {MAX_BYTES:,} bytes: split it")
-    header = {"rows": len(rows), "steps": sizes[0], "times": sizes[1], "columns": columns}
+    header = {"rows": rows, "steps": steps, "times": times, "columns": listed}
     raw_header = json.dumps(header, separators=(",", ":")).encode()
     packed_header = _compress(raw_header)
     head = _SIZES.pack(len(packed_header), len(raw_header))
@@ -107,23 +106,9 @@ def encode(rows: Sequence[Row]) -> bytes:
     return _PREFIX.pack(_MAGIC, _VERSION, zlib.crc32(body)) + body
 
 
-def _by_name(rows: Sequence[Row]) -> dict[str, tuple[Any, list[Any]]]:
-    """Of each name: which rows have it, and their values."""
-    if not rows:
-        return {}
-    names = tuple(rows[0][2])
-    if any(type(name) is not str for row in rows for name in row[2]):
-        raise ChunkError("the names in a row must be strings")
-    if names and all(tuple(row[2]) == names for row in rows):  # the usual case, and a quick one
-        values = zip(*(row[2].values() for row in rows), strict=True)
-        return {name: (None, list(cells)) for name, cells in zip(names, values, strict=True)}
-    found: dict[str, tuple[list[int], list[Any]]] = {}
-    for number, (_, _, row) in enumerate(rows):
-        for name, value in row.items():
-            where, cells = found.setdefault(name, ([], []))
-            where.append(number)
-            cells.append(value)
-    return dict(found)
+def _check_count(rows: int) -> None:
+    if rows > MAX_ROWS:
+        raise ChunkError(f"a chunk holds at most {MAX_ROWS:,} rows, not {rows:,}: split it")
 
 
 class _Sink:
@@ -310,6 +295,8 @@ _codecs = _Codec()
 
 
 def _compress(raw: bytes) -> bytes:
+    if len(raw) < _TOO_SHORT:
+        return raw
     packed = _codecs.compressor.compress(raw)
     return packed if len(packed) < len(raw) else raw
 

@@ -13,6 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sweeps.errors import ChunkError
+
+Row = tuple[int, float, Mapping[str, Any]]
+"""Step, time (seconds since the epoch), values by name."""
+
 Values = NDArray[Any] | list[Any]
 """float64, int64 or bool of shape (n,), or a list of n JSON values."""
 
@@ -70,6 +75,19 @@ class Columns:
         numeric = [i for i, v in enumerate(column.values) if isinstance(v, int | float)]
         return steps[numeric], np.array([_as_float(column.values[i]) for i in numeric], float)
 
+    def reorder(self, places: NDArray[np.int64]) -> Columns:
+        """The same rows, of which each goes to its number in `places` (all numbers, once each)."""
+        order = np.argsort(places)
+        columns: dict[str, Column] = {}
+        for name, column in self.columns.items():
+            if column.index is None:
+                columns[name] = Column(_pick(column.values, order))
+                continue
+            index = places[column.index]
+            turn = np.argsort(index)
+            columns[name] = Column(_pick(column.values, turn), index[turn])
+        return Columns(self.steps[order], self.times[order], columns)
+
     def where(self, keep: NDArray[np.bool_]) -> Columns:
         """The rows that `keep` (bool of shape (rows,)) marks; names left without value go."""
         new_row = np.cumsum(keep) - 1
@@ -85,6 +103,44 @@ class Columns:
             index = None if column.index is None else new_row[column.index[kept]]
             columns[name] = Column(values, index)
         return Columns(self.steps[keep], self.times[keep], columns)
+
+
+def from_rows(rows: Sequence[Row]) -> Columns:
+    """Rows (step, time, values by name) as columns.
+
+    Raises ChunkError for a name that is no string and for steps and times that do not fit.
+    """
+    if any(type(row[0]) is not int for row in rows):
+        raise ChunkError("a step must be a whole number")
+    try:
+        steps = np.array([row[0] for row in rows], np.int64)
+        times = np.array([row[1] for row in rows], np.float64)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise ChunkError(f"a step or time cannot be encoded: {error}") from error
+    columns = {
+        name: Column(from_list(cells), None if len(cells) == len(rows) else np.array(where))
+        for name, (where, cells) in _by_name(rows).items()
+    }
+    return Columns(steps, times, columns)
+
+
+def _by_name(rows: Sequence[Row]) -> dict[str, tuple[Any, list[Any]]]:
+    """Of each name: which rows have it, and their values."""
+    if not rows:
+        return {}
+    names = tuple(rows[0][2])
+    if any(type(name) is not str for row in rows for name in row[2]):
+        raise ChunkError("the names in a row must be strings")
+    if names and all(tuple(row[2]) == names for row in rows):  # the usual case, and a quick one
+        values = zip(*(row[2].values() for row in rows), strict=True)
+        return {name: (None, list(cells)) for name, cells in zip(names, values, strict=True)}
+    found: dict[str, tuple[list[int], list[Any]]] = {}
+    for number, (_, _, row) in enumerate(rows):
+        for name, value in row.items():
+            where, cells = found.setdefault(name, ([], []))
+            where.append(number)
+            cells.append(value)
+    return dict(found)
 
 
 def concatenate(parts: Sequence[Columns]) -> Columns:
@@ -110,13 +166,32 @@ def concatenate(parts: Sequence[Columns]) -> Columns:
 
 
 def _join(pieces: Sequence[Values]) -> Values:
-    if all(not isinstance(p, list) and p.dtype == _dtype(pieces[0]) for p in pieces):
-        return np.concatenate(pieces)
+    kinds = {_dtype(piece) for piece in pieces}
+    if None not in kinds and (len(kinds) == 1 or (kinds == _NUMBERS and _all_exact(pieces))):
+        return np.concatenate([piece for piece in pieces if not isinstance(piece, list)])
     return from_list([value for piece in pieces for value in _to_list(piece)])
+
+
+_NUMBERS = {np.dtype(np.int64), np.dtype(np.float64)}
 
 
 def _dtype(values: Values) -> Any:
     return None if isinstance(values, list) else values.dtype
+
+
+def _all_exact(pieces: Sequence[Values]) -> bool:
+    """Whether the whole numbers among them are the same as doubles."""
+    return all(
+        bool(((piece >= -_EXACT_INT) & (piece <= _EXACT_INT)).all())
+        for piece in pieces
+        if not isinstance(piece, list) and piece.dtype == np.int64
+    )
+
+
+def _pick(values: Values, order: NDArray[np.int64]) -> Values:
+    if isinstance(values, list):
+        return [values[number] for number in order.tolist()]
+    return values[order]
 
 
 def _to_list(values: Values) -> list[Any]:
