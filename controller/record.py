@@ -105,12 +105,7 @@ def record_end(
     if config or metadata:
         # Before the end: its answer is what the agent waits for, and without it says both again.
         with contextlib.suppress(Fenced):
-            store.update_run(
-                trial_id,
-                token,
-                config={**trial.config, **config} if config else None,
-                metadata=metadata or None,
-            )
+            store.describe_run(trial_id, token, config=config or None, metadata=metadata or None)
     return store.end_attempt(
         trial_id,
         token,

@@ -4,6 +4,7 @@
     ├── UsageError                    the caller can mend it; exit code 2
     │   ├── SpecError                 a sweep file is wrong: file, line, key path, what to do
     │   ├── NotFoundError             no such sweep, trial or run
+    │   ├── RunExists                 the id of a run is taken by another one
     │   └── ConfigurationError        an environment variable, address, key or option is wrong
     ├── ServerError                   the server answered with an error
     │   └── ServerUnreachable         there is no answer at all
@@ -76,6 +77,10 @@ class SpecError(UsageError):
 
 class NotFoundError(UsageError):
     """No such sweep, trial or run."""
+
+
+class RunExists(UsageError):
+    """The id of a run is taken: another folder recorded under it, or it is a trial's."""
 
 
 class ConfigurationError(UsageError):

@@ -1,7 +1,151 @@
-"""Runs of any kind: registered, described, ended, listed with filters."""
+"""Runs of any kind: registered, described, ended, looked at.
+
+What a run says of itself comes from whoever ships its folder, and is safe to repeat; what it
+logged comes as chunks (agent_api.py). Numbers stay exact here, as they do for agents.
+"""
 
 from __future__ import annotations
 
-from controller.server.wire import Handler
+import re
+from typing import Any
 
-ROUTES: tuple[tuple[str, str, Handler], ...] = ()
+from starlette.requests import Request
+from starlette.responses import Response
+
+from controller.server.services import services
+from controller.server.wire import Fields, Handler, json_response, read_json
+from controller.store.records import NewRun, RunRecord, RunState
+from sweeps.errors import UsageError
+
+_ID = re.compile(r"[^/\\#?%:\x00-\x20\x7f]{1,128}")
+_RESUME = ("", "allow", "must", "auto", "never")
+_ENDS = tuple(state for state in RunState if state.over)
+
+
+async def register(request: Request) -> Response:
+    """POST /api/runs: a run without a sweep, or its next attempt; see `RunStore.register_run`."""
+    found = services(request)
+    body = await read_json(request)
+    run_id = body.text("id", longest=128)
+    if not _ID.fullmatch(run_id) or run_id in (".", ".."):
+        raise UsageError(
+            f"id: {run_id!r} cannot name a run: 1 to 128 characters, none of them a blank or one "
+            "of / \\ # ? % :"
+        )
+    resume = body.text("resume", "", longest=20)
+    if resume not in _RESUME:
+        raise UsageError(f"resume: expected one of {', '.join(_RESUME[1:])}; not {resume!r}")
+    parent, fork_step = body.optional_text("parent", longest=128), body.optional_whole("fork_step")
+    new = NewRun(
+        id=run_id,
+        uid=body.text("uid", longest=64),
+        writer=body.whole("writer", 1, least=1),
+        project=body.text("project", "", longest=300),
+        entity=body.text("entity", "", longest=300),
+        name=body.text("name", "", longest=1000),
+        config=body.optional_mapping("config") or {},
+        metadata=body.optional_mapping("metadata") or {},
+        parent=parent,
+        fork_step=fork_step if parent else None,
+        started=body.optional_number("started"),
+        resume=resume,
+    )
+    done = await found.call(found.store.register_run, new)
+    answer = {"id": run_id, "writer": done.writer, "steps": done.steps}
+    return json_response({**answer, "state": done.state.value, "new": done.new})
+
+
+async def describe(request: Request) -> Response:
+    """POST /api/runs/{id}/describe {writer, config?, metadata?, metrics?, summary?}: 204."""
+    found = services(request)
+    body = await read_json(request)
+    await found.call(
+        found.store.describe_run,
+        request.path_params["run_id"],
+        body.whole("writer", least=1),
+        config=body.optional_mapping("config"),
+        metadata=body.optional_mapping("metadata"),
+        metrics=body.optional_mapping("metrics"),
+        summary=body.optional_mapping("summary"),
+    )
+    return Response(status_code=204)
+
+
+async def beat(request: Request) -> Response:
+    """POST /api/runs/{id}/beat {writer}: 204."""
+    found = services(request)
+    body = await read_json(request)
+    writer = body.whole("writer", least=1)
+    await found.call(found.store.beat_run, request.path_params["run_id"], writer)
+    return Response(status_code=204)
+
+
+async def end(request: Request) -> Response:
+    """POST /api/runs/{id}/end {writer, exit_code?, state?, ended?}: 204."""
+    found = services(request)
+    body = await read_json(request)
+    state = body.optional_text("state", longest=20)
+    if state is not None and state not in _ENDS:
+        raise UsageError(f"state: expected one of {', '.join(_ENDS)}; not {state!r}")
+    exit_code = body.optional_whole("exit_code", least=-(1 << 31))
+    if exit_code is not None and exit_code >= 1 << 31:
+        raise UsageError("exit_code: expected a process's exit code")
+    await found.call(
+        found.store.end_run,
+        request.path_params["run_id"],
+        body.whole("writer", least=1),
+        exit_code,
+        state=RunState(state) if state else None,
+        ended=body.optional_number("ended"),
+    )
+    return Response(status_code=204)
+
+
+async def edit(request: Request) -> Response:
+    """POST /api/runs/{id}/edit {config?, metadata?, summary?, removed?}: a person's changes."""
+    found = services(request)
+    body = await read_json(request)
+    await found.call(
+        found.store.edit_run,
+        request.path_params["run_id"],
+        config=body.optional_mapping("config"),
+        metadata=body.optional_mapping("metadata"),
+        summary=body.optional_mapping("summary"),
+        removed=body.texts("removed"),
+    )
+    return Response(status_code=204)
+
+
+async def one(request: Request) -> Response:
+    """GET /api/runs/{id}: all that is known of it but its history."""
+    found = services(request)
+    run = await found.call(found.store.get_run, request.path_params["run_id"])
+    return json_response(run_json(run), exact=_wants_exact(request))
+
+
+async def projects(request: Request) -> Response:
+    """GET /api/projects: {"projects": [{name, runs, created, updated}]}, by name."""
+    found = services(request)
+    fields = ("name", "runs", "created", "updated")
+    listed = await found.call(found.store.projects)
+    return json_response({"projects": [dict(zip(fields, each, strict=True)) for each in listed]})
+
+
+def run_json(run: RunRecord) -> dict[str, Any]:
+    """A run as it is answered: every field of `RunRecord`."""
+    return {**vars(run), "state": run.state.value}
+
+
+def _wants_exact(request: Request) -> bool:
+    return Fields(request.query_params).text("exact", "", longest=5) == "1"
+
+
+ROUTES: tuple[tuple[str, str, Handler], ...] = (
+    ("POST", "/api/runs", register),
+    ("GET", "/api/projects", projects),
+    ("GET", "/api/runs/{run_id}", one),
+    ("POST", "/api/runs/{run_id}/describe", describe),
+    ("POST", "/api/runs/{run_id}/beat", beat),
+    ("POST", "/api/runs/{run_id}/end", end),
+    ("POST", "/api/runs/{run_id}/edit", edit),
+)

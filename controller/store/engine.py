@@ -20,6 +20,8 @@ from sqlalchemy import (
     Connection,
     Double,
     Engine,
+    Insert,
+    Table,
     create_engine,
     event,
     func,
@@ -27,6 +29,8 @@ from sqlalchemy import (
     make_url,
     select,
 )
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -90,6 +94,12 @@ class Database:
                 connection = connection.execution_options(sqlite_begin="BEGIN IMMEDIATE")
             with connection.begin():
                 yield connection
+
+    def insert_absent(self, table: Table) -> Insert:
+        """INSERT that leaves alone a row that is there already: RETURNING then gives none."""
+        if self._writer is not None:
+            return sqlite_insert(table).on_conflict_do_nothing()
+        return postgresql_insert(table).on_conflict_do_nothing()
 
     def now(self) -> ColumnElement[float]:
         """The database's clock: seconds since the epoch."""

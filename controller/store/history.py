@@ -1,4 +1,4 @@
-"""The store's part for runs: what was recorded of them, chunk by chunk.
+"""The store's part for what runs logged, chunk by chunk.
 
 Chunks are opaque bytes here until `history` merges them. Several attempts may have written to one
 run; a later one's rows replace the earlier ones' from its first step on, as if the run had gone
@@ -7,23 +7,21 @@ back to its checkpoint (which is what happened). Neighbours: `sweeps.protocol.ch
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, tuple_, update
 
 from controller.store.engine import Database
-from controller.store.records import Chunk, ChunkKind, ObjectivePoints, RunRecord
+from controller.store.records import Chunk, ChunkKind, ObjectivePoints
+from controller.store.runs import check_writer, no_run
 from controller.store.schema import chunks, runs, sweeps, trials
 from controller.store.sweeps import raise_counter
-from sweeps.errors import Fenced, NotFoundError
 from sweeps.protocol.chunks import decode, unpack_points
 from sweeps.protocol.columns import Columns, concatenate
-from sweeps.trial import TrialState
 
 _PAGE = 16  # chunks read at a time: each may have megabytes
 
-_RUN = select(*(runs.c[name] for name in RunRecord.__dataclass_fields__))
 # Built once: ingest is the store's busiest call, and half its cost was making these.
 _LOCK = (
     select(runs.c.id, runs.c.sweep_id, runs.c.writer, runs.c.history_writer, runs.c.steps)
@@ -36,47 +34,16 @@ _HAS = select(chunks.c.seq).where(
 _TOUCH = (
     update(runs)
     .where(runs.c.id == bindparam("run_id"))
-    .values({name: bindparam(name) for name in ("updated", "steps", "history_writer")})
+    .values({name: bindparam(name) for name in ("updated", "heard", "steps", "history_writer")})
 )
 _ADD = insert(chunks)
 _CHUNK = select(*(chunks.c[name] for name in Chunk.__dataclass_fields__))
 
 
 class HistoryStore:
-    """Runs, their chunks and their objective values. Each method is one transaction."""
+    """The chunks of runs and their objective values. Each method is one transaction."""
 
     _db: Database
-
-    def get_run(self, run_id: str) -> RunRecord:
-        """Raises NotFoundError."""
-        with self._db.read() as connection:
-            row = connection.execute(_RUN.where(runs.c.id == run_id)).mappings().one_or_none()
-        if row is None:
-            raise _no_run(run_id)
-        return RunRecord(**{**row, "state": TrialState(row["state"])})
-
-    def update_run(
-        self,
-        run_id: str,
-        writer: int,
-        *,
-        name: str | None = None,
-        config: Mapping[str, Any] | None = None,
-        summary: Mapping[str, Any] | None = None,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Replaces what is given, whole.
-
-        Raises NotFoundError, and Fenced when a newer writer has started.
-        """
-        given = {"name": name, "config": config, "summary": summary, "metadata": metadata}
-        changes = {key: value for key, value in given.items() if value is not None}
-        with self._db.write() as connection:
-            run = _lock(connection, run_id)
-            _check_writer(run, writer)
-            connection.execute(
-                update(runs).where(runs.c.id == run_id).values(updated=self._db.now(), **changes)
-            )
 
     def add_chunk(self, chunk: Chunk) -> bool:
         """Keeps a chunk; with objective values in it, they get the sweep's next feed number.
@@ -96,13 +63,13 @@ class HistoryStore:
             run = _lock(connection, chunk.run_id)
             if _has(connection, chunk):
                 return False
-            _check_writer(run, chunk.writer)
+            check_writer(run, chunk.writer)
             now = self._db.read_clock(connection)
             steps, newest = run.steps, run.history_writer
             if values["kind"] is ChunkKind.HISTORY:
                 steps = chunk.last + 1 if chunk.writer > newest else max(chunk.last + 1, steps)
                 newest = max(chunk.writer, newest)
-            touch = {"updated": now, "steps": steps, "history_writer": newest}
+            touch = {"updated": now, "heard": now, "steps": steps, "history_writer": newest}
             connection.execute(_TOUCH, {"run_id": chunk.run_id, **touch})
             feed = None
             if chunk.objective and run.sweep_id is not None:
@@ -197,20 +164,13 @@ class HistoryStore:
 def _lock(connection: Connection, run_id: str) -> Any:
     row = connection.execute(_LOCK, {"run_id": run_id}).one_or_none()
     if row is None:
-        raise _no_run(run_id)
+        raise no_run(run_id)
     return row
 
 
 def _has(connection: Connection, chunk: Chunk) -> bool:
     name = {"run_id": chunk.run_id, "writer": chunk.writer, "seq": chunk.seq}
     return connection.execute(_HAS, {**name, "kind": chunk.kind}).one_or_none() is not None
-
-
-def _check_writer(run: Any, writer: int) -> None:
-    if writer < run.writer:
-        raise Fenced(
-            f"attempt {writer} of run {run.id} is gone: attempt {run.writer} was started since"
-        )
 
 
 def _ends(connection: Connection, run_id: str) -> dict[int, float]:
@@ -222,14 +182,10 @@ def _ends(connection: Connection, run_id: str) -> dict[int, float]:
     )
     firsts: dict[int, int] = {writer: first for writer, first in connection.execute(query)}  # noqa: C416
     if not firsts and connection.scalar(select(runs.c.id).where(runs.c.id == run_id)) is None:
-        raise _no_run(run_id)
+        raise no_run(run_id)
     ends: dict[int, float] = {}
     end = float("inf")
     for writer in sorted(firsts, reverse=True):
         ends[writer] = end
         end = min(end, firsts[writer])
     return ends
-
-
-def _no_run(run_id: str) -> NotFoundError:
-    return NotFoundError(f"there is no run {run_id!r}: `sweep trials SWEEP` lists them")

@@ -8,7 +8,7 @@ Neighbours: `schema.py` (the tables), `store.py` (who makes them).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -25,6 +25,19 @@ class ChunkKind(StrEnum):
     HISTORY = "history"
     CONSOLE = "console"
     SYSTEM = "system"
+
+
+class RunState(StrEnum):
+    """Where a run without a sweep stands; a trial's run has its trial's state instead."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CRASHED = "crashed"
+
+    @property
+    def over(self) -> bool:
+        return self is not RunState.RUNNING
 
 
 @dataclass(frozen=True)
@@ -170,37 +183,95 @@ class AttemptRecord:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """The run of a trial (later also runs without a sweep): what was recorded from its folder.
+    """A run, a trial's or one of its own: what was recorded from its folder.
 
     Attributes:
         id: the trial's id, for a trial's run.
         sweep_id: its sweep; None for a run of its own.
         project: the project that it belongs to; "" for none.
+        entity: whose it is, in W&B's words; "" for nobody's.
         name: for people; the id unless somebody named it.
-        state: as the trial's.
+        state: a trial's run: as the trial's. Else as it is shown: silence counts as a crash.
+        exit_code: of a run without a sweep; None while it runs, or when nobody knows.
         config: the configuration with what the script added to it.
         summary: as in `TrialRecord`.
-        metadata: host, command, versions and the like, as the run folder has them.
+        metadata: host, command, versions, tags, notes and the like, as the run folder has them.
+        metrics: what define_metric said, by metric.
         writer: the newest writer (attempt token) that was started; 0 before the first.
         steps: as in `TrialRecord`.
+        parent_id, fork_step: the run that it was forked from, and the last step taken over; or
+            None.
         created, started, ended: times, as the trial's.
-        updated: when anything of it was last recorded.
+        heard: when it last said anything; None before it first did.
+        updated: when anything of it was last recorded, a person's edits too.
     """
 
     id: str
     sweep_id: str | None
     project: str
+    entity: str
     name: str
-    state: TrialState
+    state: TrialState | RunState
+    exit_code: int | None
     config: Mapping[str, Any]
     summary: Mapping[str, Any]
     metadata: Mapping[str, Any]
+    metrics: Mapping[str, Any]
     writer: int
     steps: int
+    parent_id: str | None
+    fork_step: int | None
     created: float
     started: float | None
     ended: float | None
+    heard: float | None
     updated: float
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """A run without a sweep as its folder introduces it.
+
+    Attributes:
+        id: the run's.
+        uid: of the folder, drawn when it was made.
+        writer: the folder's attempt, from 1.
+        project, entity, name, config, metadata: as in `RunRecord`; name "": the metadata's, or
+            the id.
+        parent, fork_step: as in `RunRecord`.
+        started: when the script began, by the clock of its machine; None: now.
+        resume: what the script said: "allow", "must", "auto", "never" or "".
+    """
+
+    id: str
+    uid: str
+    writer: int = 1
+    project: str = ""
+    entity: str = ""
+    name: str = ""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    parent: str | None = None
+    fork_step: int | None = None
+    started: float | None = None
+    resume: str = ""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What registering a run came to.
+
+    Attributes:
+        writer: as which writer this attempt of the folder records from now on.
+        steps: the newest history step recorded, plus 1 (a forked run: the parent's last, plus 1).
+        state: of the run, now.
+        new: whether the run was not there before.
+    """
+
+    writer: int
+    steps: int
+    state: RunState
+    new: bool
 
 
 @dataclass(frozen=True)

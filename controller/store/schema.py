@@ -142,8 +142,10 @@ attempts = Table(
 )
 
 # A trial's run has the trial's id and is recorded with the trial; others register themselves.
-# `uid` names the run folder that it comes from: another folder that claims the same id is another
-# run. `writer` is the newest attempt that was started. A forked run begins with its parent's rows
+# `folders` maps the uid of each run folder that it was recorded from to the number of the last
+# writer before that folder's first: another folder that claims the same id is another run, unless
+# it says that it goes on with this one. `writer` is the newest attempt that was started. `heard`
+# is when the run itself last spoke. A forked run begins with its parent's rows
 # up to and with `fork_step`. `metrics` is what define_metric said.
 runs = Table(
     "runs",
@@ -153,7 +155,6 @@ runs = Table(
     Column("project", Text, nullable=False),
     Column("entity", Text, nullable=False, server_default=""),
     Column("name", Text, nullable=False),
-    Column("uid", Text, nullable=False, server_default=""),
     Column("state", Text, nullable=False),
     Column("exit_code", Integer),
     Column("writer", Integer, nullable=False),
@@ -164,7 +165,9 @@ runs = Table(
     Column("created", Double, nullable=False),
     Column("started", Double),
     Column("ended", Double),
+    Column("heard", Double),
     Column("updated", Double, nullable=False),
+    Column("folders", Json, nullable=False, server_default="{}"),
     Column("metadata", Json, nullable=False),
     Column("metrics", Json, nullable=False, server_default="{}"),
     Column("summary", Json, nullable=False),
@@ -235,15 +238,19 @@ segments = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
-# Bytes by their SHA-256: a file is kept once, whatever refers to it. The bytes are not in here.
+# Bytes by their SHA-256: a file is kept once, whatever refers to it. The bytes are not in here
+# (controller/blobs.py). `state` is arriving, stored or doomed; `touched` is when somebody last sent
+# it or asked for it: what nobody refers to is only doomed a good while after (store/files.py).
 blobs = Table(
     "blobs",
     metadata,
     Column("digest", Text, primary_key=True),
     Column("size", BigInteger, nullable=False),
-    Column("created", Double, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("touched", Double, nullable=False),
 )
 
+# `writer` is the attempt that saved it: an older one's does not replace a newer one's.
 files = Table(
     "files",
     metadata,
@@ -251,12 +258,27 @@ files = Table(
     Column("path", Text, primary_key=True),
     Column("digest", ForeignKey("blobs.digest"), nullable=False),
     Column("size", BigInteger, nullable=False),
+    Column("writer", Integer, nullable=False),
     Column("updated", Double, nullable=False),
     Index(None, "digest"),
 )
 
+# All versions of one name. Its row is locked while a version is added: numbers have no gaps, and
+# none is given twice, also after deletions.
+artifact_collections = Table(
+    "artifact_collections",
+    metadata,
+    Column("project", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("next_version", Integer, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("description", Text, nullable=False),
+    Index(None, "project", "type"),
+)
+
 # `manifest` is the blob that lists the entries; `digest` names the content: two versions of a name
-# never have the same. A version whose files are not all there is pending.
+# never have the same. A version is there once all its files are.
 artifacts = Table(
     "artifacts",
     metadata,
@@ -265,7 +287,6 @@ artifacts = Table(
     Column("type", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("version", Integer, nullable=False),
-    Column("state", Text, nullable=False),
     Column("digest", Text, nullable=False),
     Column("manifest", ForeignKey("blobs.digest"), nullable=False),
     Column("size", BigInteger, nullable=False),
@@ -278,9 +299,22 @@ artifacts = Table(
     Column("tags", Json, nullable=False),
     Column("metadata", Json, nullable=False),
     Index(None, "project", "name", "version", unique=True),
-    Index(None, "project", "type", "name"),
+    Index(None, "project", "name", "digest", unique=True),
+    Index(None, "manifest"),
     Index(None, "run_id"),
     Index(None, "expires"),
+)
+
+# A version under a second name: `version` is its number there.
+artifact_links = Table(
+    "artifact_links",
+    metadata,
+    Column("project", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("artifact_id", ForeignKey("artifacts.id"), nullable=False),
+    Column("created", Double, nullable=False),
+    Index(None, "artifact_id"),
 )
 
 artifact_aliases = Table(

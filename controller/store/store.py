@@ -11,11 +11,12 @@ from types import TracebackType
 from controller.store.attempts import AttemptStore
 from controller.store.engine import LOCK_TIMEOUT_S, Database
 from controller.store.history import HistoryStore
+from controller.store.runs import RunStore
 from controller.store.sweeps import SweepStore
 from controller.store.trials import TrialStore
 
 
-class Store(SweepStore, TrialStore, AttemptStore, HistoryStore):
+class Store(SweepStore, TrialStore, AttemptStore, RunStore, HistoryStore):
     """All that is on record. Thread-safe; use one for each process, and close it.
 
     Each method is one transaction, done when it returns. Beyond the errors that a method names,

@@ -605,12 +605,12 @@ class TestChunks:
         run_trial(store, "aaaaaaaa-1", LOST, retry=always)
         first = history_chunk("aaaaaaaa-1", 1, 0, range(3))
         assert store.add_chunk(first)  # token 2 is queued: what token 1 logged may still come
-        store.update_run("aaaaaaaa-1", 1, summary={"by": 1})
+        store.describe_run("aaaaaaaa-1", 1, summary={"by": 1})
         start(store, "aaaaaaaa-1", 2)
         with pytest.raises(Fenced, match="attempt 2"):
             store.add_chunk(history_chunk("aaaaaaaa-1", 1, 1, range(3, 6)))
         with pytest.raises(Fenced):
-            store.update_run("aaaaaaaa-1", 1, summary={"by": "stale"})
+            store.describe_run("aaaaaaaa-1", 1, summary={"by": "stale"})
         assert store.add_chunk(first) is False  # a repeat of what was kept is still no error
         assert store.get_run("aaaaaaaa-1").summary == {"by": 1}
         assert store.add_chunk(history_chunk("aaaaaaaa-1", 2, 0, range(3, 6)))
@@ -640,10 +640,10 @@ class TestChunks:
 
     def test_a_run_is_described(self, store):
         new_sweep(store, trials=1)
-        store.update_run("aaaaaaaa-1", 1, name="a name", metadata={"host": "box"})
-        store.update_run("aaaaaaaa-1", 1, config={"x": 1, "more": 2}, summary={"loss": 1})
+        store.describe_run("aaaaaaaa-1", 1, metadata={"host": "box", "name": "a name"})
+        store.describe_run("aaaaaaaa-1", 1, config={"more": 2}, summary={"loss": 1})
         run = store.get_run("aaaaaaaa-1")
-        assert (run.name, run.metadata) == ("a name", {"host": "box"})
+        assert (run.name, run.metadata) == ("a name", {"host": "box", "name": "a name"})
         assert (run.config, run.summary) == ({"x": 1, "more": 2}, {"loss": 1})
         assert store.get_trial("aaaaaaaa-1").config == {"x": 1}
 

@@ -2,8 +2,121 @@
 
 from __future__ import annotations
 
-from sweeps.protocol.wire import Wire
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+from sweeps.protocol.wire import Wire, part
 
 
 class RunCalls(Wire):
     """Runs of any kind: registered, described, listed, read."""
+
+    def register_run(
+        self,
+        run_id: str,
+        uid: str,
+        writer: int = 1,
+        *,
+        project: str = "",
+        entity: str = "",
+        name: str = "",
+        config: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        parent: str | None = None,
+        fork_step: int | None = None,
+        started: float | None = None,
+        resume: str = "",
+    ) -> dict[str, Any]:
+        """Records a run without a sweep, or that its next attempt has begun; safe to repeat.
+
+        Args:
+            uid: of the run folder.
+            writer: the folder's attempt, from 1; ship the earlier ones first.
+            parent, fork_step: the run that it was forked from, and the last step taken over.
+            started: when the script began, seconds since 1970 by the clock of its machine.
+            resume: what the script said: allow, must, auto, never or "".
+
+        Returns {id, writer, steps, state, new}: `writer` is the number to use with every other
+        call for this attempt of this folder, `steps` the next step. RunExists: the id is another
+        folder's, and `resume` does not say to go on with that run; or it is a trial's.
+        """
+        body = {
+            "id": run_id,
+            "uid": uid,
+            "writer": writer,
+            "project": project,
+            "entity": entity,
+            "name": name,
+            "config": dict(config or {}),
+            "metadata": dict(metadata or {}),
+            "parent": parent,
+            "fork_step": fork_step,
+            "started": started,
+            "resume": resume,
+        }
+        return self._object("POST", "/api/runs", body=body)
+
+    def describe_run(
+        self,
+        run_id: str,
+        writer: int,
+        *,
+        config: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        summary: Mapping[str, Any] | None = None,
+    ) -> None:
+        """What a run (a trial's too) says of itself; safe to repeat.
+
+        Config and metadata are merged into what was there, by top-level key: send only what has
+        changed, so that a person's edits stay. Metrics and summary take the place of what was
+        there. Fenced: a newer writer has started.
+        """
+        body = {
+            "writer": writer,
+            "config": config,
+            "metadata": metadata,
+            "metrics": metrics,
+            "summary": summary,
+        }
+        self._post(run_id, "describe", body)
+
+    def beat_run(self, run_id: str, writer: int) -> None:
+        """A run without a sweep is still alive; one silent for 5 minutes is shown as crashed."""
+        self._post(run_id, "beat", {"writer": writer})
+
+    def end_run(
+        self,
+        run_id: str,
+        writer: int,
+        exit_code: int | None,
+        *,
+        state: str | None = None,
+        ended: float | None = None,
+    ) -> None:
+        """How a run without a sweep ended; safe to repeat, the last word counts.
+
+        Args:
+            exit_code: None: unknown.
+            state: finished, failed or crashed; None: by the exit code (unknown: crashed).
+            ended: when, by the clock of its machine; None: now.
+        """
+        body = {"writer": writer, "exit_code": exit_code, "state": state, "ended": ended}
+        self._post(run_id, "end", body)
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        """One run, all of it but its history; numbers are exact."""
+        return self._object("GET", f"/api/runs/{part(run_id)}", query={"exact": "1"})
+
+    def projects(self) -> list[dict[str, Any]]:
+        """[{name, runs, created, updated}], by name."""
+        return cast("list[dict[str, Any]]", self._object("GET", "/api/projects")["projects"])
+
+    def _post(self, run_id: str, what: str, body: Mapping[str, Any]) -> None:
+        given = {
+            name: dict(value) if isinstance(value, Mapping) else value
+            for name, value in body.items()
+            if value is not None
+        }
+        self._call("POST", f"/api/runs/{part(run_id)}/{what}", body=json.dumps(given).encode())

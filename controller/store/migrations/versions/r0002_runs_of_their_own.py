@@ -14,10 +14,11 @@ _LANE = sa.Column("lane", sa.Text(), nullable=False, server_default="")
 def upgrade() -> None:
     with op.batch_alter_table("runs") as runs:
         runs.add_column(sa.Column("entity", sa.Text(), nullable=False, server_default=""))
-        runs.add_column(sa.Column("uid", sa.Text(), nullable=False, server_default=""))
         runs.add_column(sa.Column("exit_code", sa.Integer()))
         runs.add_column(sa.Column("parent_id", sa.Text()))
         runs.add_column(sa.Column("fork_step", sa.BigInteger()))
+        runs.add_column(sa.Column("heard", sa.Double()))
+        runs.add_column(sa.Column("folders", sa.Text(), nullable=False, server_default="{}"))
         runs.add_column(sa.Column("metrics", sa.Text(), nullable=False, server_default="{}"))
     op.create_index("ix_runs_project_created", "runs", ["project", "created"])
     op.create_index("ix_runs_updated", "runs", ["updated"])
@@ -117,7 +118,8 @@ def _files() -> None:
         "blobs",
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("created", sa.Double(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("touched", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("digest", name="pk_blobs"),
     )
     op.create_table(
@@ -126,6 +128,7 @@ def _files() -> None:
         sa.Column("path", sa.Text(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("writer", sa.Integer(), nullable=False),
         sa.Column("updated", sa.Double(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name="fk_files_run_id"),
         sa.ForeignKeyConstraint(["digest"], ["blobs.digest"], name="fk_files_digest"),
@@ -136,13 +139,25 @@ def _files() -> None:
 
 def _artifacts() -> None:
     op.create_table(
+        "artifact_collections",
+        sa.Column("project", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("next_version", sa.Integer(), nullable=False),
+        sa.Column("created", sa.Double(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("project", "name", name="pk_artifact_collections"),
+    )
+    op.create_index(
+        "ix_artifact_collections_project_type", "artifact_collections", ["project", "type"]
+    )
+    op.create_table(
         "artifacts",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("project", sa.Text(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("manifest", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
@@ -163,9 +178,25 @@ def _artifacts() -> None:
         ["project", "name", "version"],
         unique=True,
     )
-    op.create_index("ix_artifacts_project_type_name", "artifacts", ["project", "type", "name"])
+    op.create_index(
+        "ix_artifacts_project_name_digest", "artifacts", ["project", "name", "digest"], unique=True
+    )
+    op.create_index("ix_artifacts_manifest", "artifacts", ["manifest"])
     op.create_index("ix_artifacts_run_id", "artifacts", ["run_id"])
     op.create_index("ix_artifacts_expires", "artifacts", ["expires"])
+    op.create_table(
+        "artifact_links",
+        sa.Column("project", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("artifact_id", sa.Text(), nullable=False),
+        sa.Column("created", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["artifact_id"], ["artifacts.id"], name="fk_artifact_links_artifact_id"
+        ),
+        sa.PrimaryKeyConstraint("project", "name", "version", name="pk_artifact_links"),
+    )
+    op.create_index("ix_artifact_links_artifact_id", "artifact_links", ["artifact_id"])
     op.create_table(
         "artifact_aliases",
         sa.Column("project", sa.Text(), nullable=False),

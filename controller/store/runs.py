@@ -1,0 +1,277 @@
+"""The store's part for runs of any kind: who they are, whether they live, what they say of
+themselves.
+
+A trial's run is made with its trial and starts and ends with it (trials.py, attempts.py); a run
+without a sweep is registered by whoever ships its folder, beats while it lives, and says how it
+ended. What they logged is history.py's. Decides nothing but which writer may speak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, func, select, update
+
+from controller.store.engine import Database
+from controller.store.records import NewRun, Registered, RunRecord, RunState
+from controller.store.schema import runs, sweeps
+from sweeps.errors import Fenced, NotFoundError, RunExists
+from sweeps.trial import TrialState
+
+SILENT_S = 300.0
+"""A run without a sweep of which nothing was heard for so long is shown as crashed."""
+
+RESUMING = ("allow", "must", "auto")
+"""What a run says that may go on where another folder's left off."""
+
+_RUN_FIELDS = tuple(RunRecord.__dataclass_fields__)
+_RUN = select(*(runs.c[name] for name in _RUN_FIELDS))
+
+
+class RunStore:
+    """Runs. Each method is one transaction."""
+
+    _db: Database
+
+    def get_run(self, run_id: str) -> RunRecord:
+        """Raises NotFoundError."""
+        with self._db.read() as connection:
+            query = _RUN.add_columns(self._db.now().label("now")).where(runs.c.id == run_id)
+            row = connection.execute(query).mappings().one_or_none()
+        if row is None:
+            raise no_run(run_id)
+        return run_record(row, row["now"])
+
+    def register_run(self, new: NewRun) -> Registered:
+        """Records a run without a sweep, or that its next attempt has begun. Safe to repeat.
+
+        A folder's attempts count 1, 2, 3, …; when a run goes on in another folder, that one's
+        attempts come after all that were there before, and the answer says as which writer.
+
+        Raises RunExists when another folder has recorded under this id and `new.resume` does not
+        say to go on with it, or when the id is a trial's.
+        """
+        with self._db.write() as connection:
+            _check_not_a_trials(connection, new.id)
+            now = self._db.read_clock(connection)
+            started = now if new.started is None else min(new.started, now)
+            said = new.metadata.get("name")
+            # A forked run goes on behind its parent's rows.
+            steps = 0 if new.fork_step is None else new.fork_step + 1
+            fresh = {
+                "id": new.id,
+                "project": new.project,
+                "entity": new.entity,
+                "name": new.name or (said if isinstance(said, str) and said else new.id),
+                "state": RunState.RUNNING,
+                "folders": {new.uid: 0},
+                "writer": new.writer,
+                "history_writer": 0,
+                "steps": steps,
+                "parent_id": new.parent,
+                "fork_step": new.fork_step,
+                "created": started,
+                "started": started,
+                "heard": now,
+                "updated": now,
+                "config": new.config,
+                "metadata": new.metadata,
+                "summary": {},
+            }
+            insert = self._db.insert_absent(runs).values(fresh).returning(runs.c.id)
+            if connection.scalar(insert) is not None:
+                return Registered(new.writer, steps, RunState.RUNNING, new=True)
+            return self._register_again(connection, new, now)
+
+    def _register_again(self, connection: Connection, new: NewRun, now: float) -> Registered:
+        query = select(runs).where(runs.c.id == new.id)
+        run = connection.execute(query.with_for_update(key_share=True)).one()
+        base = run.folders.get(new.uid)
+        if base is None and new.resume not in RESUMING:
+            raise RunExists(
+                f"there is a run {new.id!r} already, recorded from another folder: give this one "
+                'another id, or go on with that one by init(id=…, resume="allow").'
+            )
+        writer = (run.writer if base is None else base) + new.writer
+        if writer <= run.writer:  # a repeat, or what an earlier attempt still has to say
+            state = shown_state(run.state, run.heard, now)
+            return Registered(writer, run.steps, state, new=False)
+        changes: dict[str, Any] = {
+            "writer": writer,
+            "state": RunState.RUNNING,
+            "exit_code": None,
+            "ended": None,
+            "heard": now,
+            "updated": now,
+        }
+        if base is None:
+            changes["folders"] = {**run.folders, new.uid: run.writer}
+        connection.execute(update(runs).where(runs.c.id == new.id).values(changes))
+        return Registered(writer, run.steps, RunState.RUNNING, new=False)
+
+    def describe_run(
+        self,
+        run_id: str,
+        writer: int,
+        *,
+        config: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        summary: Mapping[str, Any] | None = None,
+    ) -> None:
+        """What the script says of its run, a trial's too.
+
+        Config and metadata are merged into what was there, by top-level key; the run's name for
+        people is its metadata's. Metric definitions and summary take the place of what was there.
+
+        Raises NotFoundError, and Fenced when a newer writer has started.
+        """
+        with self._db.write() as connection:
+            lock_run(connection, run_id, writer)
+            changes = _merged(connection, run_id, config=config, metadata=metadata)
+            whole = {"metrics": metrics, "summary": summary}
+            changes |= {name: value for name, value in whole.items() if value is not None}
+            self._change(connection, run_id, heard=True, **changes)
+
+    def beat_run(self, run_id: str, writer: int) -> None:
+        """It is still alive. Raises NotFoundError, and Fenced when a newer writer has started."""
+        with self._db.write() as connection:
+            lock_run(connection, run_id, writer)
+            self._change(connection, run_id, heard=True)
+
+    def end_run(
+        self,
+        run_id: str,
+        writer: int,
+        exit_code: int | None,
+        *,
+        state: RunState | None = None,
+        ended: float | None = None,
+    ) -> None:
+        """Records how a run without a sweep ended. Safe to repeat; the last word counts.
+
+        Args:
+            exit_code: of the process; None: unknown.
+            state: finished, failed or crashed; None: finished for exit code 0, crashed for an
+                unknown one, else failed.
+            ended: when, by the clock of its machine; None: now.
+
+        Raises NotFoundError; Fenced when a newer writer has started, or the run is a trial's.
+        """
+        if state is None:
+            code = {0: RunState.FINISHED, None: RunState.CRASHED}
+            state = code.get(exit_code, RunState.FAILED)
+        with self._db.write() as connection:
+            run = lock_run(connection, run_id, writer)
+            if run.sweep_id is not None:
+                raise Fenced(f"run {run_id} is a trial's: it ends with its attempt")
+            now = self._db.read_clock(connection)
+            if run.state != state or run.ended is None:
+                changes = {"ended": now if ended is None else min(ended, now)}
+            else:
+                changes = {}
+            self._change(
+                connection, run_id, heard=True, state=state, exit_code=exit_code, **changes
+            )
+
+    def edit_run(
+        self,
+        run_id: str,
+        *,
+        config: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        summary: Mapping[str, Any] | None = None,
+        removed: Sequence[str] = (),
+    ) -> None:
+        """A person's changes (name, tags and notes are metadata), merged by top-level key.
+
+        `removed`: names to take out of the summary. Raises NotFoundError.
+        """
+        with self._db.write() as connection:
+            lock_run(connection, run_id)
+            changes = _merged(connection, run_id, config=config, metadata=metadata, summary=summary)
+            if removed:
+                kept = changes.get("summary") or _merged(connection, run_id, summary={})["summary"]
+                changes["summary"] = {k: v for k, v in kept.items() if k not in removed}
+            self._change(connection, run_id, heard=False, **changes)
+
+    def projects(self) -> list[tuple[str, int, float, float]]:
+        """(name, how many runs, when the first was made, when anything was last recorded)."""
+        query = select(
+            runs.c.project, func.count(), func.min(runs.c.created), func.max(runs.c.updated)
+        ).group_by(runs.c.project)
+        with self._db.read() as connection:
+            return [tuple(row) for row in connection.execute(query.order_by(runs.c.project))]
+
+    def _change(self, connection: Connection, run_id: str, *, heard: bool, **changes: Any) -> None:
+        now = self._db.now()
+        times = {"updated": now, "heard": now} if heard else {"updated": now}
+        connection.execute(update(runs).where(runs.c.id == run_id).values(**times, **changes))
+
+
+def _check_not_a_trials(connection: Connection, run_id: str) -> None:
+    """Also not of a trial that is still to be suggested."""
+    head, _, number = run_id.rpartition("-")
+    if number.isdigit() and connection.scalar(select(sweeps.c.id).where(sweeps.c.id == head)):
+        raise RunExists(
+            f"{run_id!r} is the id of a trial of sweep {head}, which its agent records: start this "
+            "run under another id."
+        )
+
+
+def lock_run(connection: Connection, run_id: str, writer: int | None = None) -> Any:
+    """A run's id, sweep_id, writer, state and ended; nobody changes it until the transaction ends.
+
+    Raises NotFoundError; Fenced when `writer` is given and a newer one has started.
+    """
+    query = select(runs.c.id, runs.c.sweep_id, runs.c.writer, runs.c.state, runs.c.ended)
+    query = query.where(runs.c.id == run_id).with_for_update(key_share=True)
+    run = connection.execute(query).one_or_none()
+    if run is None:
+        raise no_run(run_id)
+    if writer is not None:
+        check_writer(run, writer)
+    return run
+
+
+def check_writer(run: Any, writer: int) -> None:
+    """Raises Fenced when a newer writer of `run` (a row) has started."""
+    if writer < run.writer:
+        raise Fenced(
+            f"attempt {writer} of run {run.id} is gone: attempt {run.writer} was started since"
+        )
+
+
+def no_run(run_id: str) -> NotFoundError:
+    return NotFoundError(f"there is no run {run_id!r}: `sweep trials SWEEP` lists a sweep's")
+
+
+def run_record(row: RowMapping, now: float) -> RunRecord:
+    """A row of `runs` as it is at `now`."""
+    values = {name: row[name] for name in _RUN_FIELDS}
+    if row["sweep_id"] is None:
+        return RunRecord(**{**values, "state": shown_state(row["state"], row["heard"], now)})
+    return RunRecord(**{**values, "state": TrialState(row["state"])})
+
+
+def shown_state(state: str, heard: float | None, now: float) -> RunState:
+    """Of a run without a sweep: one that fell silent has crashed, until it is heard again."""
+    silent = heard is None or heard < now - SILENT_S
+    return RunState.CRASHED if silent and state == RunState.RUNNING else RunState(state)
+
+
+def _merged(
+    connection: Connection, run_id: str, **given: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The columns that are given, merged into what the run has; and its name, if that is told."""
+    updates = {name: values for name, values in given.items() if values is not None}
+    if not updates:
+        return {}
+    query = select(*(runs.c[name] for name in updates)).where(runs.c.id == run_id)
+    had = connection.execute(query).mappings().one()
+    merged: dict[str, Any] = {name: {**had[name], **values} for name, values in updates.items()}
+    name = updates.get("metadata", {}).get("name")
+    if isinstance(name, str) and name:
+        merged["name"] = name
+    return merged
