@@ -1,17 +1,16 @@
 """A run's configuration: dict and attribute access, at any depth; a sweep's values locked.
 
 A locked value is a leaf of what the sweep handed in: the script may read it, what it writes there
-is ignored with a warning. All else the script may set. Knows no file of the run folder (run.py
-records what changes); reads the files that a script names as its config.
+is ignored with a warning. All else the script may set. Knows no file (given.py opens what a script
+gives, run.py records what changes).
 """
 
 from __future__ import annotations
 
-import json
-import os
-from typing import Any, Callable, Iterable, Mapping
+from typing import Any, Callable, Mapping
 
 from logging_core.errors import UsageError
+from logging_core.given import as_mapping, tidy
 from logging_core.values import plain
 
 Changed = Callable[[str], None]  # told the top-level key that has a new value
@@ -31,6 +30,7 @@ class Config(dict):  # type: ignore[type-arg]
     """
 
     _locked: Mapping[str, Any]
+    _fixed: bool
     _changed: Changed
     _warn: Warn
     _path: str
@@ -44,6 +44,7 @@ class Config(dict):  # type: ignore[type-arg]
         super().__init__()
         set_attribute = object.__setattr__
         set_attribute(self, "_locked", {})
+        set_attribute(self, "_fixed", False)
         set_attribute(self, "_changed", _nothing)
         set_attribute(self, "_warn", _nothing)
         set_attribute(self, "_path", "")
@@ -56,6 +57,13 @@ class Config(dict):  # type: ignore[type-arg]
         object.__setattr__(self, "_changed", changed)
         object.__setattr__(self, "_warn", warn)
 
+    def fix(self) -> None:
+        """From now on a value that is there may not change: init(allow_val_change=False)."""
+        object.__setattr__(self, "_fixed", True)
+        for value in self.values():
+            if isinstance(value, Config):
+                value.fix()
+
     def take(self, values: Mapping[str, Any]) -> list[str]:
         """The script's own values: those that the sweep set give way without a word. Returns the
         keys that have a new value."""
@@ -67,12 +75,17 @@ class Config(dict):  # type: ignore[type-arg]
             if isinstance(below, dict):
                 self[key]._lock(below)
 
-    def _merge(self, values: Mapping[str, Any], *, warn: Warn | None = None) -> list[str]:
-        """Take values in, locked leaves apart; returns the keys that have a new value."""
+    def _merge(
+        self, values: Mapping[str, Any], *, warn: Warn | None = None, fixed: bool = False
+    ) -> list[str]:
+        """Take values in, locked leaves apart; returns the keys that have a new value. `fixed`:
+        raises UsageError, before any is taken, where one that is there would change."""
         warn = warn or self._warn
         taken = []
-        for given, value in values.items():
-            key = str(given).strip("-")
+        named = {str(key).strip("-"): tidy(value) for key, value in values.items()}
+        if fixed:
+            self._refuse_change(named)
+        for key, value in named.items():
             lock = self._locked.get(key)
             if isinstance(lock, dict) and isinstance(value, Mapping):
                 if self[key]._merge(value, warn=warn):
@@ -88,6 +101,14 @@ class Config(dict):  # type: ignore[type-arg]
                 taken.append(key)
         return taken
 
+    def _refuse_change(self, values: Mapping[str, Any]) -> None:
+        for key, value in values.items():
+            if key in self and key not in self._locked and plain(self[key]) != plain(value):
+                raise UsageError(
+                    f"config.{self._path}{key} is {plain(self[key])!r} and may not become "
+                    f"{plain(value)!r}: pass allow_val_change=True to init() or config.update()"
+                )
+
     def _adopt(self, key: str, value: Any) -> Any:
         """`value` as it is kept: mappings as nodes that report to this one, tuples as lists,
         arrays and NumPy scalars as plain values, any other object as itself."""
@@ -96,6 +117,7 @@ class Config(dict):  # type: ignore[type-arg]
             object.__setattr__(node, "_changed", lambda _below: self._changed(key))
             object.__setattr__(node, "_warn", self._warn_from_below)
             object.__setattr__(node, "_path", f"{self._path}{key}.")
+            object.__setattr__(node, "_fixed", self._fixed)
             return node
         if isinstance(value, (list, tuple)):
             return [plain(item) for item in value]
@@ -107,16 +129,20 @@ class Config(dict):  # type: ignore[type-arg]
         self._warn(text)
 
     def update(self, *given: Any, allow_val_change: bool | None = None, **more: Any) -> None:
-        """Set several values: from a mapping, an argparse.Namespace, a dataclass or a file.
+        """Set several values: from a mapping, a namespace, a dataclass, a file, … (given.py).
 
-        `allow_val_change` is taken for W&B's sake: here a value that is not locked may change.
+        A value that is there may change, unless `allow_val_change` is False here or was in init():
+        then UsageError is raised. What the sweep has set stays in any case.
         """
-        del allow_val_change
         values: dict[str, Any] = {}
         for one in given:
-            values.update(as_mapping(one))
+            if isinstance(one, bool):  # W&B's scripts may pass allow_val_change without its name
+                allow_val_change = one
+            else:
+                values.update(as_mapping(one))
         values.update(more)
-        for key in self._merge(values):
+        fixed = self._fixed if allow_val_change is None else not allow_val_change
+        for key in self._merge(values, fixed=fixed):
             self._changed(key)
 
     def setdefaults(self, values: Any) -> None:
@@ -127,6 +153,11 @@ class Config(dict):  # type: ignore[type-arg]
         if key not in self:
             self[key] = default
         return self[key]
+
+    def persist(self) -> None:
+        """Record all values anew: for scripts that changed a list in place."""
+        for key in self:
+            self._changed(key)
 
     def as_dict(self) -> dict[str, Any]:
         """A plain copy, nested dicts too."""
@@ -160,61 +191,3 @@ class Config(dict):  # type: ignore[type-arg]
 
 def _leaves(values: Mapping[str, Any]) -> dict[str, Any]:
     return {k: _leaves(v) if isinstance(v, Mapping) and v else True for k, v in values.items()}
-
-
-def as_mapping(config: Any) -> dict[str, Any]:
-    """What a script gives as its config: None, a mapping, an argparse.Namespace (or any object
-    with attributes), a dataclass, or the path of a JSON or YAML file.
-
-    Raises UsageError for anything else, and for a file that cannot be read.
-    """
-    if config is None:
-        return {}
-    if isinstance(config, Mapping):
-        return dict(config)
-    if isinstance(config, (str, os.PathLike)):
-        return read_file(os.fspath(config))
-    fields: Iterable[str] | None = getattr(config, "__dataclass_fields__", None)
-    if fields is not None and not isinstance(config, type):
-        return {name: getattr(config, name) for name in fields}
-    if hasattr(config, "__dict__") and not isinstance(config, type):
-        return {k: v for k, v in vars(config).items() if not k.startswith("_")}
-    raise UsageError(
-        f"config must be a dict, an argparse.Namespace or the path of a file, not {config!r}"
-    )
-
-
-def read_file(path: str) -> dict[str, Any]:
-    """A JSON or YAML file of config values, in W&B's form (`lr: {value: 0.1}`) or plain.
-
-    Raises UsageError: not there, malformed, or YAML where PyYAML is not installed.
-    """
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-    except OSError as error:
-        raise UsageError(f"the config file {path} cannot be read: {error.strerror}") from None
-    try:
-        values = json.loads(text)
-    except ValueError:
-        values = _yaml(path, text)
-    if not isinstance(values, dict):
-        raise UsageError(f"the config file {path} holds no mapping of names to values")
-    values.pop("wandb_version", None)
-    values.pop("_wandb", None)
-    wrapped = values and all(isinstance(v, dict) and "value" in v for v in values.values())
-    return {str(k): v["value"] for k, v in values.items()} if wrapped else values
-
-
-def _yaml(path: str, text: str) -> Any:
-    try:
-        import yaml
-    except ImportError:
-        raise UsageError(
-            f"the config file {path} is YAML, and PyYAML is not installed in this environment: "
-            "pip install pyyaml, or write it as JSON"
-        ) from None
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UsageError(f"the config file {path} is malformed: {error}") from None

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, Sequence
 
 from logging_core import terminal
-from logging_core.config import Config, as_mapping, read_file
+from logging_core.config import Config
 from logging_core.console import ConsoleCapture
 from logging_core.environment import Environment
 from logging_core.errors import UsageError
 from logging_core.folder import RunFolder
+from logging_core.given import as_mapping, read_file
 from logging_core.journal import Journal
 from logging_core.records import (
     ConfigUpdate,

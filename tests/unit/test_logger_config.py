@@ -7,14 +7,17 @@ import copy
 import json
 import pickle
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from logging_core.config import Config, as_mapping
+from logging_core.config import Config
 from logging_core.errors import UsageError
+from logging_core.given import as_mapping
 
 
 class Listener:
@@ -142,3 +145,117 @@ def test_malformed_files(tmp_path: Path) -> None:
     file.write_text("- 1\n")
     with pytest.raises(UsageError, match="holds no mapping"):
         as_mapping(file)
+
+
+def test_a_value_that_may_not_change() -> None:
+    config = Config({"lr": 1, "model": {"layers": 2}})
+    with pytest.raises(UsageError, match=r"config\.lr is 1 and may not become 2"):
+        config.update({"new": 3, "lr": 2}, allow_val_change=False)
+    assert "new" not in config
+    config.update({"lr": 2}, True)  # by position, as W&B has it
+    config.fix()
+    config.update({"lr": 2, "new": 3})
+    with pytest.raises(UsageError, match=r"config\.model\.layers is 2"):
+        config.model.layers = 3
+    config.update({"lr": 5}, allow_val_change=True)
+    assert config == {"lr": 5, "model": {"layers": 2}, "new": 3}
+
+
+def test_persist_records_what_was_changed_in_place() -> None:
+    config = Config({"sizes": [1], "lr": 1})
+    listener = Listener(config)
+    config.sizes.append(2)
+    config.persist()
+    assert listener.changed == ["sizes", "lr"]
+
+
+# -- other libraries' configurations, each by the library itself ---------------------------------
+
+WHOLE = {"lr": 0.1, "model": {"layers": 2, "name": "net"}, "sizes": [1, 2]}
+
+
+def by_omegaconf() -> Any:
+    omegaconf = pytest.importorskip("omegaconf")
+    return omegaconf.OmegaConf.create(
+        {"lr": 0.1, "model": {"layers": "${sizes.1}", "name": "net"}, "sizes": [1, 2]}
+    )
+
+
+def by_pydantic() -> Any:
+    pydantic = pytest.importorskip("pydantic")
+    model = pydantic.create_model("Model", layers=(int, 2), name=(str, "net"))
+    whole = pydantic.create_model(
+        "Whole", __config__=pydantic.ConfigDict(extra="allow"), lr=(float, 0.1), model=(model, ...)
+    )
+    return whole(model=model(), sizes=[1, 2])
+
+
+def by_pydantic_1() -> Any:
+    pydantic = pytest.importorskip("pydantic.v1")
+    model = pydantic.create_model("Model", layers=(int, 2), name=(str, "net"))
+    whole = pydantic.create_model("Whole", lr=(float, 0.1), model=(model, ...), sizes=([1, 2]))
+    return whole(model=model())
+
+
+def by_attrs() -> Any:
+    attrs = pytest.importorskip("attrs")
+    model = attrs.make_class("Model", {"layers": attrs.field(), "name": attrs.field()}, slots=True)
+    whole = attrs.make_class("Whole", ["lr", "model", "sizes"], slots=False)
+    return whole(0.1, model(2, "net"), (1, 2))
+
+
+def by_dataclasses() -> Any:
+    @dataclass
+    class Model:
+        layers: int = 2
+        name: str = "net"
+
+    @dataclass
+    class Whole:
+        model: Model
+        sizes: tuple[int, ...] = (1, 2)
+        lr: float = 0.1
+
+    return Whole(Model())
+
+
+def by_namespaces() -> Any:
+    model = SimpleNamespace(layers=2, name="net")
+    return argparse.Namespace(lr=0.1, model=model, sizes=[1, 2])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [by_omegaconf, by_pydantic, by_pydantic_1, by_attrs, by_dataclasses, by_namespaces],
+)
+def test_configurations_of_other_libraries(make: Callable[[], Any]) -> None:
+    given = make()
+    config = Config()
+    config.update(given)
+    assert config == WHOLE
+    assert config.model.layers == 2
+    config = Config({"all": given, "many": [given]})
+    assert config == {"all": WHOLE, "many": [WHOLE]}
+    assert json.loads(json.dumps(config)) == {"all": WHOLE, "many": [WHOLE]}
+
+
+def test_flags_of_absl() -> None:
+    flags = pytest.importorskip("absl.flags")
+    values = flags.FlagValues()
+    flags.DEFINE_float("lr", 0.1, "", flag_values=values)
+    flags.DEFINE_list("sizes", ["1", "2"], "", flag_values=values)
+    flags.DEFINE_enum("kind", "a", ["a", "b"], "", flag_values=values)
+    assert as_mapping(values) == {"lr": 0.1, "sizes": ["1", "2"], "kind": "a"}  # not parsed yet
+    values(["program", "--lr=0.5", "--kind=b"])
+    assert as_mapping(values)["lr"] == 0.5
+    assert as_mapping(values)["kind"] == "b"
+    assert "verbosity" not in as_mapping(values)
+    assert isinstance(as_mapping(flags), dict)  # the module stands for its own FLAGS
+
+
+def test_an_omegaconf_that_cannot_be_resolved() -> None:
+    omegaconf = pytest.importorskip("omegaconf")
+    config = omegaconf.OmegaConf.create({"a": "${nowhere}", "b": "???", "c": 1})
+    assert as_mapping(config) == {"a": "${nowhere}", "b": "???", "c": 1}
+    with pytest.raises(UsageError, match="must be a dict"):
+        as_mapping(omegaconf.OmegaConf.create([1, 2]))
