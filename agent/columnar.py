@@ -225,16 +225,19 @@ class ColumnReader(Reader):
         good = count
         for shape in shapes:
             wrong = _first_damaged(shape.raw, shape.length)
-            if wrong is None:
-                layout = self._layouts.get(shape.layout) or self._read_layout(source, shape.layout)
-                if layout is None or layout[1].size != shape.length - frames.CRC.size:
-                    wrong = 0
             if wrong is not None and shape.where[wrong] < good:
                 good, behind = int(shape.where[wrong]), int(shape.at[wrong])
+        for shape in shapes:
+            if shape.where[0] < good and not self._knows(source, shape):
+                good, behind = int(shape.where[0]), int(shape.at[0])
         if good < count:
             for shape in shapes:
                 shape.cut(good)
         return good, behind
+
+    def _knows(self, source: _Source, shape: _Shape) -> bool:
+        layout = self._layouts.get(shape.layout) or self._read_layout(source, shape.layout)
+        return layout is not None and layout[1].size == shape.length - frames.CRC.size
 
 
 class _Source(FrameSource):
