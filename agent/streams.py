@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logging_core.records import History, Reader, Record
+from sweeps.console_text import fold
 from sweeps.errors import ChunkError
 from sweeps.objective import metric_value
 
@@ -212,7 +213,7 @@ class HistoryStream(Stream):
 
 
 class ConsoleStream(Stream):
-    """The bytes of a console log, as they are."""
+    """The bytes of a console log, as a terminal would leave them (progress bars folded)."""
 
     kind = "console"
 
@@ -233,5 +234,6 @@ class ConsoleStream(Stream):
             return None
         if not data:
             return None
-        behind, lines = start + len(data), data.count(b"\n")
+        behind, data = start + len(data), fold(data)
+        lines = data.count(b"\n")
         return Chunk(self.kind, self._seq, start, behind, start, behind, lines, lines, b"", data)

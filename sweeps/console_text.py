@@ -1,9 +1,9 @@
 """What a terminal would show of a program's output: progress bars folded to their last state.
 
 A bar that is drawn 100,000 times is one line to whoever looks, and 10 MB to whoever keeps it. The
-agent folds each piece before it sends it (`fold`), and readers fold the whole (`shown`). Folding
-composes: `fold(fold(a) + fold(b))` is what `fold(a + b)` is. To that end a piece keeps what the
-next one needs: a carriage return, or the way to a line that is still being drawn.
+agent folds each piece before it sends it (`fold`), and readers fold the whole (`shown`, `settled`).
+Folding composes: `fold(fold(a) + fold(b))` is what `fold(a + b)` is. To that end a piece keeps what
+the next one needs: a carriage return, or the way to a line that is still being drawn.
 
 Understood are CR, LF and the escapes that move the cursor up or down or erase to the end of the
 line: all that the bars of tqdm and rich use. Other escapes (colours) pass through as they are.
@@ -13,6 +13,7 @@ Pure. Neighbours: agent/streams.py, opensweep/commands/trials.py.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 _TOKEN = re.compile(r"\r|\n|\x1b\[(\d{0,6})([ABK])|[^\r\n\x1b]+|\x1b")
@@ -129,3 +130,15 @@ def fold(data: bytes) -> bytes:
 def shown(text: str) -> str:
     """`text`, all of an output, as it would stand on a screen at the end: to read, not to go on."""
     return _drawn(text).text() if "\r" in text or "\x1b[" in text else text
+
+
+def settled(parts: Iterable[str]) -> Iterator[str]:
+    """`shown` of the parts of a long output, in parts: what a cursor may still climb to waits."""
+    held = ""
+    for part in parts:
+        text = fold((held + part).encode("utf-8", "surrogateescape"))
+        lines = text.decode("utf-8", "surrogateescape").rsplit("\n", _FARTHEST)
+        if len(lines) > _FARTHEST:
+            yield shown(lines.pop(0)) + "\n"
+        held = "\n".join(lines)
+    yield shown(held)

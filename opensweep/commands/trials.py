@@ -14,6 +14,7 @@ from opensweep import _text
 from opensweep.commands import connection, options, report
 from opensweep.commands.objective import objective
 from opensweep.commands.status import check_states, terminal_width
+from sweeps.console_text import settled
 from sweeps.errors import OpensweepError
 
 if TYPE_CHECKING:
@@ -223,19 +224,20 @@ def arguments(config: Mapping[str, Any]) -> str:
 def logs(trial_id: str, follow: bool, as_json: bool) -> None:
     """Show what a trial printed.
 
-    Standard output and standard error, of every attempt.
+    Standard output and standard error, of every attempt; progress bars as they were last.
     """
     if follow and as_json:
         raise click.UsageError("--follow and --json: choose one")
     with connection.server() as client:
         trial = connection.trial(client, trial_id)
         if as_json:
-            text = "".join(_console(client, trial["id"], follow=False))
+            text = "".join(settled(_console(client, trial["id"], follow=False)))
             options.print_json({"id": trial["id"], "state": trial["state"], "text": text})
             return
         empty = True
-        for part in _console(client, trial["id"], follow=follow):
-            empty = False
+        parts = _console(client, trial["id"], follow=follow)
+        for part in parts if follow else settled(parts):  # a terminal that follows folds by itself
+            empty = empty and not part
             click.echo(part, nl=False)
             sys.stdout.flush()
         if empty:

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tqdm import tqdm
 
-from sweeps.console_text import fold, shown
+from sweeps.console_text import fold, settled, shown
 
 
 @pytest.mark.parametrize(
@@ -89,6 +89,16 @@ def test_pieces_come_to_what_the_whole_comes_to(pieces: list[list[str]]) -> None
     sent = b"".join(fold(text.encode()) for text in texts)
     assert shown(sent.decode()) == shown("".join(texts))
     assert shown(fold(sent).decode()) == shown("".join(texts))
+
+
+def test_a_long_output_is_read_in_parts() -> None:
+    text = "".join(
+        f"epoch {i}\n" + "".join(f"\r{j}/9" for j in range(10)) + "\n" for i in range(300)
+    )
+    parts = [text[at : at + 500] for at in range(0, len(text), 500)]
+    given_out = list(settled(parts))
+    assert "".join(given_out) == shown(text)
+    assert sum(map(bool, given_out)) > 5  # not all of it at the end
 
 
 @given(st.binary())
