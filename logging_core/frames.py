@@ -127,6 +127,8 @@ class Compacted(NamedTuple):
     next_step: int  # the step after the last row's
     rows: int
     time: float
+    summary: dict[str, Any]  # what all records of this file came to, with the rows' part
+    tracks: dict[str, Any]  # and what SummaryFold needs to go on from there
 
 
 Record = Union[

@@ -11,7 +11,7 @@ import math
 import re
 from typing import Any, Callable, Iterator, Mapping, MutableMapping, Sequence
 
-from logging_core.records import History, MetricDefined, Record, SummaryUpdate
+from logging_core.records import Compacted, History, MetricDefined, Record, SummaryUpdate
 from logging_core.values import flatten, plain
 
 KINDS = ("min", "max", "mean", "last", "first", "best", "copy", "none")
@@ -45,6 +45,45 @@ class _Track:
             self.mean += (value - self.mean) / self.count
         except OverflowError:
             self.mean = math.inf if value > 0 else -math.inf
+
+    def add_all(self, values: Sequence[Any]) -> None:
+        """Values of one type, at once: what `add` makes of one after the other."""
+        if not values:
+            return
+        if type(values[0]) not in (int, float):
+            self.add(values[0])
+            self.last = values[-1]
+            return
+        self.first = values[0] if self.first is None else self.first
+        self.last = values[-1]
+        numbers = [value for value in values if value == value]
+        if not numbers:
+            return
+        least, most = min(numbers), max(numbers)
+        self.min = least if self.min is None else min(self.min, least)
+        self.max = most if self.max is None else max(self.max, most)
+        count, mean = self.count, self.mean
+        for value in numbers:
+            count += 1
+            mean += (value - mean) / count
+        self.count, self.mean = count, mean
+
+    def state(self) -> list[Any]:
+        return [self.count, self.mean, self.first, self.last, self.min, self.max]
+
+    def go_on(self, state: Sequence[Any]) -> None:
+        """Takes in what another track had come to, as if its values followed."""
+        count, mean, first, last, least, most = state
+        if self.first is None:
+            self.first = first
+        self.last = last
+        for bound in (least, most):
+            if bound is not None:
+                self.min = bound if self.min is None else min(self.min, bound)
+                self.max = bound if self.max is None else max(self.max, bound)
+        if count:
+            self.count += count
+            self.mean += (mean - self.mean) * (count / self.count)
 
     def values(self, definition: MetricDefined) -> dict[str, Any]:
         found = {
@@ -86,6 +125,13 @@ class SummaryFold:
                 self.summary.pop(name, None)
         elif isinstance(record, MetricDefined):
             self.define(record)
+        elif isinstance(record, Compacted):
+            for name, state in record.tracks.items():
+                self._track(name).go_on(state)
+            self.summary.update(record.summary)
+            for name in record.tracks:
+                if (definition := self.definition(name)) is not None:
+                    self.summary[name] = self._tracks[name].values(definition)
 
     def add_row(self, row: Mapping[str, Any]) -> None:
         """Take in a row that is flat already."""
@@ -103,6 +149,32 @@ class SummaryFold:
                     track = self._tracks[name] = _Track()
                 track.add(value)
                 self.summary[name] = track.values(definition)
+
+    def wants_all(self, name: str) -> bool:
+        """Whether every value of a metric counts; False: its last one is enough (or none is)."""
+        definition = self.definition(name) if self.definitions else None
+        kinds = definition.summary if definition is not None else ()
+        return bool(kinds) and "copy" not in kinds and "none" not in kinds
+
+    def add_column(self, name: str, values: Sequence[Any]) -> None:
+        """Take in the values of one flat name, all of one type, from rows that follow each other;
+        what `add_row` makes of them. Only for a name that `wants_all`."""
+        definition = self.definition(name)
+        if definition is not None and values:
+            track = self._track(name)
+            track.add_all(values)
+            self.summary[name] = track.values(definition)
+
+    def compacted(self, next_step: int, rows: int, time: float) -> Compacted:
+        """What stands for all that was folded when its rows are packed elsewhere."""
+        tracks = {name: track.state() for name, track in self._tracks.items()}
+        return Compacted(next_step, rows, time, dict(self.summary), tracks)
+
+    def _track(self, name: str) -> _Track:
+        track = self._tracks.get(name)
+        if track is None:
+            track = self._tracks[name] = _Track()
+        return track
 
     def start_over(self) -> None:
         """Forgets all values, but not what was defined."""
