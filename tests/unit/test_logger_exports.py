@@ -16,7 +16,10 @@ import opensweep
 from logging_core.records import History, Reader
 
 ROOT = Path(opensweep.__file__).resolve().parent.parent
-SOURCES = [ROOT / "opensweep" / "__init__.py", *sorted((ROOT / "logging_core").glob("*.py"))]
+SOURCES = [
+    *(ROOT / "opensweep" / name for name in ("__init__.py", "errors.py")),
+    *sorted((ROOT / "logging_core").rglob("*.py")),
+]
 
 
 def python(code: str, *options: str, path: Path = ROOT) -> str:
@@ -53,7 +56,7 @@ def test_the_exported_names() -> None:
         getattr(opensweep, name)
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda path: f"{path.parent.name}/{path.name}")
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_python_3_8_reads_it_and_it_needs_nothing_installed(source: Path) -> None:
     tree = ast.parse(source.read_text("utf-8"), feature_version=(3, 8))
     modules = set()
