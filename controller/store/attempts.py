@@ -217,6 +217,10 @@ class AttemptStore:
             found = connection.execute(waiting).all()
             if not found:
                 return []
+            # Several runs are locked by id, as those who take chunks in do.
+            ids = [trial.id for trial in found]
+            locked = select(runs.c.id).where(runs.c.id.in_(ids)).order_by(runs.c.id)
+            connection.execute(locked.with_for_update(key_share=True))
             now = self._db.read_clock(connection)
             for trial in found:
                 _change_attempt(connection, trial.id, trial.token, ended=now, **outcome.to_json())

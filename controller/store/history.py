@@ -8,35 +8,18 @@ back to its checkpoint (which is what happened). Neighbours: `sweeps.protocol.ch
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import Connection, func, select, tuple_
 
 from controller.store.engine import Database
 from controller.store.records import Chunk, ChunkKind, ObjectivePoints
-from controller.store.runs import check_writer, no_run
-from controller.store.schema import chunks, runs, sweeps, trials
-from controller.store.sweeps import raise_counter
+from controller.store.runs import no_run
+from controller.store.schema import chunks, runs, trials
 from sweeps.protocol.chunks import decode, unpack_points
 from sweeps.protocol.columns import Columns, concatenate
 
 _PAGE = 16  # chunks read at a time: each may have megabytes
 
-# Built once: ingest is the store's busiest call, and half its cost was making these.
-_LOCK = (
-    select(runs.c.id, runs.c.sweep_id, runs.c.writer, runs.c.history_writer, runs.c.steps)
-    .where(runs.c.id == bindparam("run_id"))
-    .with_for_update(key_share=True)
-)
-_HAS = select(chunks.c.seq).where(
-    *(chunks.c[name] == bindparam(name) for name in ("run_id", "kind", "writer", "seq"))
-)
-_TOUCH = (
-    update(runs)
-    .where(runs.c.id == bindparam("run_id"))
-    .values({name: bindparam(name) for name in ("updated", "heard", "steps", "history_writer")})
-)
-_ADD = insert(chunks)
 _CHUNK = select(*(chunks.c[name] for name in Chunk.__dataclass_fields__))
 
 
@@ -45,48 +28,23 @@ class HistoryStore:
 
     _db: Database
 
-    def add_chunk(self, chunk: Chunk) -> bool:
-        """Keeps a chunk; with objective values in it, they get the sweep's next feed number.
-
-        Returns False when a chunk of this (run, writer, kind, seq) is kept already: nothing
-        changed.
-
-        Raises:
-            NotFoundError: no such run.
-            Fenced: a newer writer has started.
-            ChunkError: the objective values are torn. (The data is not looked at.)
-        """
-        if chunk.objective is not None:
-            unpack_points(chunk.objective)
-        values: dict[str, Any] = {**vars(chunk), "kind": ChunkKind(chunk.kind)}
-        with self._db.write() as connection:
-            run = _lock(connection, chunk.run_id)
-            if _has(connection, chunk):
-                return False
-            check_writer(run, chunk.writer)
-            now = self._db.read_clock(connection)
-            steps, newest = run.steps, run.history_writer
-            if values["kind"] is ChunkKind.HISTORY:
-                steps = chunk.last + 1 if chunk.writer > newest else max(chunk.last + 1, steps)
-                newest = max(chunk.writer, newest)
-            touch = {"updated": now, "heard": now, "steps": steps, "history_writer": newest}
-            connection.execute(_TOUCH, {"run_id": chunk.run_id, **touch})
-            feed = None
-            if chunk.objective and run.sweep_id is not None:
-                feed = raise_counter(connection, run.sweep_id, sweeps.c.feed)
-            values |= {"sweep_id": run.sweep_id, "feed": feed, "created": now}
-            connection.execute(_ADD, values)
-            return True
-
     def chunks(
-        self, run_id: str, kind: ChunkKind | str, *, after: tuple[int, int] = (0, -1)
+        self,
+        run_id: str,
+        kind: ChunkKind | str,
+        *,
+        lane: str = "",
+        after: tuple[int, int] = (0, -1),
     ) -> Iterator[Chunk]:
-        """The chunks of a run as they were sent, by (writer, seq), those beyond `after`.
+        """The chunks of one lane of a run as they were sent, by (writer, seq), beyond `after`.
 
+        Those of history and system are only there until they are packed; see `history`.
         Read in pages, each a transaction of its own: a slow reader holds nothing up.
         """
         place = tuple_(chunks.c.writer, chunks.c.seq)
-        query = _CHUNK.where(chunks.c.run_id == run_id, chunks.c.kind == kind)
+        query = _CHUNK.where(
+            chunks.c.run_id == run_id, chunks.c.kind == kind, chunks.c.lane == lane
+        )
         query = query.order_by(chunks.c.writer, chunks.c.seq).limit(_PAGE)
         while True:
             with self._db.read() as connection:
@@ -159,18 +117,6 @@ class HistoryStore:
             ObjectivePoints(feed, trial_id, number, token, unpack_points(packed))
             for feed, trial_id, number, token, packed in found
         ]
-
-
-def _lock(connection: Connection, run_id: str) -> Any:
-    row = connection.execute(_LOCK, {"run_id": run_id}).one_or_none()
-    if row is None:
-        raise no_run(run_id)
-    return row
-
-
-def _has(connection: Connection, chunk: Chunk) -> bool:
-    name = {"run_id": chunk.run_id, "writer": chunk.writer, "seq": chunk.seq}
-    return connection.execute(_HAS, {**name, "kind": chunk.kind}).one_or_none() is not None
 
 
 def _ends(connection: Connection, run_id: str) -> dict[int, float]:

@@ -282,14 +282,14 @@ class Chunk:
         run_id: its run.
         writer: the attempt's token.
         kind: what it holds (a plain "history", "console" or "system" does as well).
-        seq: 0, 1, 2, … within (run, writer, kind); with them it names the chunk: a second one of
-            the same name is not stored.
-        first, last: history: the first and the last step in it. console: the offset of its first
-            byte in the writer's log, and of the byte after its last. system: the first and last
-            time, whole seconds since the epoch.
+        seq: 0, 1, 2, … within (run, kind, writer, lane), in this order: one that is not above the
+            newest that was kept is a repeat, and not stored.
+        first, last: history and system: the first and the last step in it. console: the offset of
+            its first byte in the writer's log, and of the byte after its last.
         rows: rows in it; console: lines.
         data: the bytes, opaque to the store but for history (`sweeps.protocol.chunks.encode`).
         objective: the objective's points among the rows (`chunks.pack_points`); None for none.
+        lane: which of several processes of the attempt recorded it; "" for the only one.
     """
 
     run_id: str
@@ -301,6 +301,7 @@ class Chunk:
     rows: int
     data: bytes
     objective: bytes | None = None
+    lane: str = ""
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,6 @@ class RunStore:
                 "state": RunState.RUNNING,
                 "folders": {new.uid: 0},
                 "writer": new.writer,
-                "history_writer": 0,
                 "steps": steps,
                 "parent_id": new.parent,
                 "fork_step": new.fork_step,

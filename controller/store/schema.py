@@ -21,6 +21,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Table,
+    text,
 )
 from sqlalchemy import Text as PlainText
 from sqlalchemy.types import TypeDecorator
@@ -158,7 +159,6 @@ runs = Table(
     Column("state", Text, nullable=False),
     Column("exit_code", Integer),
     Column("writer", Integer, nullable=False),
-    Column("history_writer", Integer, nullable=False),
     Column("steps", BigInteger, nullable=False),
     Column("parent_id", Text),
     Column("fork_step", BigInteger),
@@ -177,9 +177,10 @@ runs = Table(
 )
 
 # One row for each file of a run folder that arrives in chunks: (kind, writer, lane), a lane being
-# one of several processes that record the same attempt ("" for the only one). Its chunks come in
-# the order of their numbers: all up to `seq` are committed, all up to `packed` have been turned
-# into segments.
+# one of several processes that record the same attempt ("" for the only one). Chunks come in the
+# order of their numbers: `seq` is the newest, and all up to `packed` have become segments. `rows`
+# and `bytes` count what came, `packed_rows` and `packed_bytes` what of it is packed; `first` and
+# `last` are the lowest and the highest step. The partial index finds what waits to be packed.
 streams = Table(
     "streams",
     metadata,
@@ -189,12 +190,19 @@ streams = Table(
     Column("lane", Text, primary_key=True),
     Column("seq", Integer, nullable=False),
     Column("packed", Integer, nullable=False),
-    Column("packed_rows", BigInteger, nullable=False),
     Column("first", BigInteger, nullable=False),
     Column("last", BigInteger, nullable=False),
     Column("rows", BigInteger, nullable=False),
+    Column("packed_rows", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("packed_bytes", BigInteger, nullable=False),
     Column("updated", Double, nullable=False),
-    Index(None, "updated"),
+    Index(
+        "ix_streams_waiting",
+        "updated",
+        sqlite_where=text("packed < seq AND kind <> 'console'"),
+        postgresql_where=text("packed < seq AND kind <> 'console'"),
+    ),
 )
 
 # As they were sent, until they are packed. `feed` numbers those of a sweep that carry objective
@@ -218,9 +226,11 @@ chunks = Table(
     Index(None, "sweep_id", "feed", unique=True),
 )
 
-# Packed history: stretches of rows of one stream, a row here for each metric in a stretch ("" is
-# the axis: steps and times). `fine` and `coarse` are its levels of detail: extremes of every few
-# rows, so that a chart of a long run reads little.
+# Packed history: stretches of rows of one stream, in the order of `part`. A stretch is its axis
+# (key "": steps and times) and a row here for each metric that is worth one; `packing.py` says what
+# becomes of the others. `first` to `last` are its steps, `since` to `until` its times; `start` is
+# the number of its first row within the stream, `rows` how many of its rows have a value.
+# `fine` and `coarse` are levels of detail: the extremes of every few rows (`levels.py`).
 segments = Table(
     "segments",
     metadata,
@@ -230,12 +240,16 @@ segments = Table(
     Column("writer", Integer, primary_key=True),
     Column("lane", Text, primary_key=True),
     Column("part", Integer, primary_key=True),
+    Column("start", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
     Column("first", BigInteger, nullable=False),
     Column("last", BigInteger, nullable=False),
-    Column("rows", BigInteger, nullable=False),
+    Column("since", Double, nullable=False),
+    Column("until", Double, nullable=False),
     Column("coarse", LargeBinary),
     Column("fine", LargeBinary),
     Column("data", LargeBinary, nullable=False),
+    Index(None, "run_id", "kind", "writer", "lane", "part"),
 )
 
 # Bytes by their SHA-256: a file is kept once, whatever refers to it. The bytes are not in here

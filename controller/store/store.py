@@ -11,12 +11,13 @@ from types import TracebackType
 from controller.store.attempts import AttemptStore
 from controller.store.engine import LOCK_TIMEOUT_S, Database
 from controller.store.history import HistoryStore
+from controller.store.ingest import IngestStore, chunk_commits
 from controller.store.runs import RunStore
 from controller.store.sweeps import SweepStore
 from controller.store.trials import TrialStore
 
 
-class Store(SweepStore, TrialStore, AttemptStore, RunStore, HistoryStore):
+class Store(SweepStore, TrialStore, AttemptStore, RunStore, IngestStore, HistoryStore):
     """All that is on record. Thread-safe; use one for each process, and close it.
 
     Each method is one transaction, done when it returns. Beyond the errors that a method names,
@@ -27,6 +28,7 @@ class Store(SweepStore, TrialStore, AttemptStore, RunStore, HistoryStore):
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._commits = chunk_commits(self)
 
     @property
     def where(self) -> str:
@@ -34,7 +36,8 @@ class Store(SweepStore, TrialStore, AttemptStore, RunStore, HistoryStore):
         return self._db.where
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Commits what was handed in, and closes the connections."""
+        self._commits.close()
         self._db.close()
 
     def __enter__(self) -> Store:

@@ -103,7 +103,7 @@ class TrialStore:
             [vars(queued_attempt(sweep_id, trial.number, 1, now)) for trial in new],
         )
         connection.execute(
-            insert(runs).values(state=TrialState.QUEUED, writer=0, history_writer=0, steps=0),
+            insert(runs).values(state=TrialState.QUEUED, writer=0, steps=0),
             [
                 {
                     **common,

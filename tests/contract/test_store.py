@@ -8,7 +8,14 @@ import time
 import pytest
 
 from controller.store import Chunk, ChunkKind, NewTrial, open_store
-from sweeps.errors import ChunkError, Fenced, IllegalTransition, NotFoundError, StoreError
+from sweeps.errors import (
+    ChunkError,
+    Fenced,
+    IllegalTransition,
+    NotFoundError,
+    StoreError,
+    StoreUnavailable,
+)
 from sweeps.protocol.chunks import encode, pack_points
 from sweeps.trial import AttemptState, Outcome, Reason, SweepState, TrialState
 
@@ -576,15 +583,71 @@ class TestChunks:
         start(store, "aaaaaaaa-1")
         sent = [
             Chunk("aaaaaaaa-1", 1, kind, seq, 0, 1, 1, bytes([seq]) * 3)
-            for kind in ChunkKind
             for seq in range(2)
+            for kind in ChunkKind
         ]
-        for chunk in reversed(sent):
+        for chunk in sent:
             assert store.add_chunk(chunk)
         for kind in ChunkKind:
             expected = [chunk for chunk in sent if chunk.kind is kind]
             assert list(store.chunks("aaaaaaaa-1", kind)) == expected
             assert list(store.chunks("aaaaaaaa-1", kind, after=(1, 0))) == expected[1:]
+
+    def test_lanes_are_apart(self, store):
+        new_sweep(store, trials=1)
+        sent = [
+            Chunk("aaaaaaaa-1", 1, ChunkKind.CONSOLE, 0, 0, 1, 1, lane.encode(), lane=lane)
+            for lane in ("", "rank1", "rank2")
+        ]
+        assert [store.add_chunk(chunk) for chunk in sent * 2] == [True] * 3 + [False] * 3
+        for chunk in sent:
+            assert list(store.chunks("aaaaaaaa-1", "console", lane=chunk.lane)) == [chunk]
+
+    def test_what_is_not_above_the_newest_number_is_a_repeat(self, store):
+        new_sweep(store, trials=1)
+        assert store.add_chunk(history_chunk("aaaaaaaa-1", 1, 3, range(3)))
+        assert not store.add_chunk(history_chunk("aaaaaaaa-1", 1, 2, range(3, 6)))
+        assert store.add_chunk(history_chunk("aaaaaaaa-1", 1, 5, range(3, 6)))
+        assert len(store.history("aaaaaaaa-1")) == 6
+        assert store.get_sweep("aaaaaaaa").feed == 2
+
+    def test_many_at_once_are_each_answered(self, store):
+        """They share a commit: what is wrong with one is nobody else's."""
+        new_sweep(store, trials=2)
+        start(store, "aaaaaaaa-2")
+        store.end_attempt("aaaaaaaa-2", 1, LOST, retry=always)
+        start(store, "aaaaaaaa-2", 2)
+        offered = [
+            store.offer_chunk(chunk)
+            for seq in range(40)
+            for chunk in (
+                history_chunk("aaaaaaaa-1", 1, seq, [seq]),
+                history_chunk("aaaaaaaa-2", 1, seq, [seq]),
+                history_chunk("aaaaaaaa-2", 2, seq, [seq]),
+                history_chunk("none", 1, seq, [seq]),
+                Chunk("aaaaaaaa-1", 1, ChunkKind.CONSOLE, 2**40, 0, seq, 1, b""),
+            )
+        ]
+        for seq in range(40):
+            kept, fenced, newer, unknown, beyond = offered[5 * seq : 5 * seq + 5]
+            assert kept.result(30) is newer.result(30) is True
+            assert isinstance(fenced.exception(30), Fenced)
+            assert isinstance(unknown.exception(30), NotFoundError)
+            if store.where.startswith("the PostgreSQL"):  # a number that its columns do not hold
+                assert isinstance(beyond.exception(30), StoreError)
+        feed = store.objective_feed("aaaaaaaa", 0)
+        assert [p.feed for p in feed] == list(range(1, 81))
+        for trial, token in ((1, 1), (2, 2)):
+            mine = [p for p in feed if (p.number, p.token) == (trial, token)]
+            assert [p.points[0][0] for p in mine] == list(range(40))
+
+    def test_a_closed_store_takes_no_more(self, store):
+        new_sweep(store, trials=1)
+        waits = store.offer_chunk(history_chunk("aaaaaaaa-1", 1, 0, range(3)))
+        store.close()
+        assert waits.result(0) is True, "what was handed in is committed first"
+        with pytest.raises(StoreUnavailable, match="closed"):
+            store.add_chunk(history_chunk("aaaaaaaa-1", 1, 1, range(3)))
 
     def test_many_chunks_are_read_in_pages(self, store):
         new_sweep(store, trials=1)
@@ -629,8 +692,8 @@ class TestChunks:
         new_sweep(store, trials=1)
         start(store, "aaaaaaaa-1")
         assert store.get_trial("aaaaaaaa-1").steps == 0
-        store.add_chunk(history_chunk("aaaaaaaa-1", 1, 1, range(5, 10)))
-        store.add_chunk(history_chunk("aaaaaaaa-1", 1, 0, range(5)))
+        store.add_chunk(history_chunk("aaaaaaaa-1", 1, 0, range(5, 10)))
+        store.add_chunk(history_chunk("aaaaaaaa-1", 1, 1, range(5)))
         assert store.get_trial("aaaaaaaa-1").steps == 10
         store.end_attempt("aaaaaaaa-1", 1, LOST, retry=always)
         start(store, "aaaaaaaa-1", 2)

@@ -212,7 +212,7 @@ class TrialLife(RuleBasedStateMachine):
     def chunk(self, number, beside, seq):
         number, trial = self.pick(number)
         writer = max(1, trial.token + beside)
-        had = (writer, seq) in trial.chunks
+        had = any(w == writer and seq <= newest for w, newest in trial.chunks)
         points = pack_points([(seq, 1.0)])
         chunk = Chunk(f"{SWEEP}-{number}", writer, ChunkKind.HISTORY, seq, seq, seq, 1, b"", points)
         try:

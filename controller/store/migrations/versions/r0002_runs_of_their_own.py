@@ -75,20 +75,32 @@ def _streams() -> None:
         sa.Column("lane", sa.Text(), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("packed", sa.Integer(), nullable=False),
-        sa.Column("packed_rows", sa.BigInteger(), nullable=False),
         sa.Column("first", sa.BigInteger(), nullable=False),
         sa.Column("last", sa.BigInteger(), nullable=False),
         sa.Column("rows", sa.BigInteger(), nullable=False),
+        sa.Column("packed_rows", sa.BigInteger(), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.Column("packed_bytes", sa.BigInteger(), nullable=False),
         sa.Column("updated", sa.Double(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name="fk_streams_run_id"),
         sa.PrimaryKeyConstraint("run_id", "kind", "writer", "lane", name="pk_streams"),
     )
-    op.create_index("ix_streams_updated", "streams", ["updated"])
-    op.execute(
-        "INSERT INTO streams"
-        " SELECT run_id, kind, writer, '', max(seq), -1, 0, min(first), max(last), sum(rows),"
-        " max(created) FROM chunks GROUP BY run_id, kind, writer"
+    waiting = sa.text("packed < seq AND kind <> 'console'")
+    op.create_index(
+        "ix_streams_waiting",
+        "streams",
+        ["updated"],
+        sqlite_where=waiting,
+        postgresql_where=waiting,
     )
+    op.execute(
+        "INSERT INTO streams (run_id, kind, writer, lane, seq, packed, first, last, rows,"
+        " packed_rows, bytes, packed_bytes, updated)"
+        " SELECT run_id, kind, writer, '', max(seq), -1, min(first), max(last), sum(rows),"
+        " 0, sum(length(data)), 0, max(created) FROM chunks GROUP BY run_id, kind, writer"
+    )
+    # Which writer's rows are the newest is told by the streams.
+    op.execute("ALTER TABLE runs DROP COLUMN history_writer")
 
 
 def _segments() -> None:
@@ -100,9 +112,12 @@ def _segments() -> None:
         sa.Column("writer", sa.Integer(), nullable=False),
         sa.Column("lane", sa.Text(), nullable=False),
         sa.Column("part", sa.Integer(), nullable=False),
+        sa.Column("start", sa.BigInteger(), nullable=False),
+        sa.Column("rows", sa.BigInteger(), nullable=False),
         sa.Column("first", sa.BigInteger(), nullable=False),
         sa.Column("last", sa.BigInteger(), nullable=False),
-        sa.Column("rows", sa.BigInteger(), nullable=False),
+        sa.Column("since", sa.Double(), nullable=False),
+        sa.Column("until", sa.Double(), nullable=False),
         sa.Column("coarse", sa.LargeBinary()),
         sa.Column("fine", sa.LargeBinary()),
         sa.Column("data", sa.LargeBinary(), nullable=False),
@@ -110,6 +125,11 @@ def _segments() -> None:
         sa.PrimaryKeyConstraint(
             "run_id", "kind", "key", "writer", "lane", "part", name="pk_segments"
         ),
+    )
+    op.create_index(
+        "ix_segments_run_id_kind_writer_lane_part",
+        "segments",
+        ["run_id", "kind", "writer", "lane", "part"],
     )
 
 
