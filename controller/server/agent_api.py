@@ -6,6 +6,7 @@ until it hears 200, or 409: the attempt is somebody else's now, and what it says
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import re
 import struct
@@ -27,6 +28,10 @@ from sweeps.trial import Outcome, TrialState
 CHUNK_BYTES = 64 << 20
 """A chunk's body may not be longer."""
 
+_CHECKED_HERE = 64 << 10
+"""A chunk of up to so many bytes is checked sooner than a thread could be asked to."""
+
+_LANE = re.compile(r"[A-Za-z0-9_]{1,40}")
 _LENGTH = struct.Struct("<I")
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
 
@@ -119,14 +124,24 @@ async def chunk(request: Request) -> Response:
     if kind not in list(ChunkKind):
         raise UsageError(f"kind: expected {', '.join(ChunkKind)}; not {kind!r}")
     run, writer = query.text("run", longest=200), query.whole("writer", least=1)
+    lane = query.text("lane", "", longest=40)
+    if lane and not _LANE.fullmatch(lane):
+        raise UsageError(f"lane: expected letters, digits and _; not {lane!r}")
     seq, rows = query.whole("seq"), query.whole("rows")
     first, last = query.whole("first"), query.whole("last")
     if last < first:
         raise UsageError("last: is before first")
     body = await read_body(request, CHUNK_BYTES)
     objective, data = _split(body)
-    piece = Chunk(run, writer, ChunkKind(kind), seq, first, last, rows, data, objective or None)
-    fresh = await found.call(_add, found, piece)
+    piece = Chunk(
+        run, writer, ChunkKind(kind), seq, first, last, rows, data, objective or None, lane
+    )
+    if len(data) > _CHECKED_HERE:
+        await found.call(_check, piece)
+    else:
+        _check(piece)
+    # No thread waits for the commit: hundreds of agents may do so at the same time.
+    fresh = await asyncio.wrap_future(found.store.offer_chunk(piece))
     if fresh and objective:
         found.loop.wake()
     return Response(status_code=204)
@@ -143,12 +158,9 @@ def _split(body: bytes) -> tuple[bytes, bytes]:
     return body[_LENGTH.size : behind], body[behind:]
 
 
-def _add(found: Services, piece: Chunk) -> bool:
-    if piece.objective is not None:
-        chunks.unpack_points(piece.objective)
+def _check(piece: Chunk) -> None:
     if piece.kind is not ChunkKind.CONSOLE:
         chunks.verify(piece.data)
-    return found.store.add_chunk(piece)
 
 
 async def finish(request: Request) -> Response:
