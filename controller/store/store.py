@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from types import TracebackType
 
+from controller.store.artifacts import ArtifactStore
 from controller.store.attempts import AttemptStore
 from controller.store.engine import LOCK_TIMEOUT_S, Database
+from controller.store.files import FileStore
 from controller.store.history import HistoryStore
 from controller.store.ingest import IngestStore, chunk_commits
 from controller.store.runs import RunStore
@@ -17,7 +19,16 @@ from controller.store.sweeps import SweepStore
 from controller.store.trials import TrialStore
 
 
-class Store(SweepStore, TrialStore, AttemptStore, RunStore, IngestStore, HistoryStore):
+class Store(
+    SweepStore,
+    TrialStore,
+    AttemptStore,
+    RunStore,
+    IngestStore,
+    HistoryStore,
+    FileStore,
+    ArtifactStore,
+):
     """All that is on record. Thread-safe; use one for each process, and close it.
 
     Each method is one transaction, done when it returns. Beyond the errors that a method names,
