@@ -1,0 +1,77 @@
+"""Secrets out of what is recorded of a run's surroundings: environment, arguments, addresses.
+
+Recognised by the name that they go under, or by their own look. Better too much than too little.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Mapping, Sequence
+
+MASK = "***"
+_NAME = re.compile(
+    r"KEY|TOKEN|SECRET|PASS|PWD|CREDENTIAL|AUTH|COOKIE|PRIVATE|SIGNATURE|DSN|CONNECTION_?STRING"
+    r"|WEBHOOK|JWT|OTP|(?<![A-Z])PAT(?![A-Z])",
+    re.IGNORECASE,
+)
+_HARMLESS = frozenset({"PWD", "OLDPWD", "SSH_AUTH_SOCK"})
+_URL = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^/@\s]*@")
+_LOOK = re.compile(
+    r"-----BEGIN|^eyJ[\w-]{10,}\.|\b(AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}|\bhf_\w{20,}"
+    r"|\bsk-[\w-]{20,}|\bxox[abprs]-[\w-]{10,}|\bglpat-[\w-]{15,}|\bgithub_pat_\w{20,}"
+    r"|\bwandb_v\d_\w{20,}|\bAIza[\w-]{30,}"
+)
+_OPTION = re.compile(r"^(--?|\+\+?)?(?P<name>[A-Za-z_][\w.-]*)=(?P<value>.*)$", re.DOTALL)
+_LONGEST = 4096
+_IN_ALL = 65_536
+
+
+def is_secret(name: str) -> bool:
+    """Whether a variable or option of this name holds a secret, going by the name."""
+    return name not in _HARMLESS and _NAME.search(name) is not None
+
+
+def text(value: str) -> str:
+    """`value` without names and passwords in addresses; masked whole if it looks like a secret."""
+    return MASK if _LOOK.search(value) else _URL.sub(r"\g<scheme>", value)
+
+
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without its secrets, sorted; long values are cut, and the sum is bounded."""
+    found: dict[str, str] = {}
+    left = _IN_ALL
+    for name in sorted(environ):
+        value = MASK if is_secret(name) else text(environ[name])[:_LONGEST]
+        left -= len(name) + len(value)
+        if left < 0:
+            break
+        found[name] = value
+    return found
+
+
+def arguments(args: Sequence[str]) -> list[str]:
+    """A command line's arguments: `--token=x` and `--token x` lose their x."""
+    masked: list[str] = []
+    hidden = False  # what follows is the value of an option that names a secret
+    for arg in args:
+        option = _OPTION.match(arg)
+        if hidden and not arg.startswith("-"):
+            masked.append(MASK)
+        elif option and _is_secret_option(option["name"]):
+            masked.append(arg[: option.start("value")] + MASK)
+        else:
+            masked.append(text(arg))
+        hidden = arg.startswith("-") and "=" not in arg and _is_secret_option(arg.lstrip("-"))
+    return masked
+
+
+def _is_secret_option(name: str) -> bool:
+    """Stricter than for variables: `--key`, `--tokenizer` and `--max-tokens` are no secrets."""
+    return _SECRET_OPTION.search(name) is not None
+
+
+_SECRET_OPTION = re.compile(
+    r"(^|[_.-])((api|access|private|secret|auth)[_-]?key|(?<!max[_-])token|secret|password|passwd|pwd"
+    r"|credentials?)$",
+    re.IGNORECASE,
+)
