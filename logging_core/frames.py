@@ -108,7 +108,7 @@ class ArtifactLogged(NamedTuple):
 
 
 class AlertRaised(NamedTuple):
-    """run.alert(). `number` counts the alerts of this writer, from 0."""
+    """run.alert(). `number`: its place among the alerts of its file, set by whoever delivers it."""
 
     number: int
     time: float
