@@ -13,6 +13,7 @@ from typing import Any, Mapping, Sequence
 
 from logging_core import environment, start, terminal
 from logging_core.errors import UsageError
+from logging_core.place import Asked
 from logging_core.records import MetricDefined
 from logging_core.run import Run
 
@@ -23,7 +24,8 @@ _run_pid = 0  # a forked child inherits `_run`, but it is no run of its own
 class Settings:
     """W&B's settings, by keyword: those that have a meaning here are used (mode, console, silent,
     quiet, project, entity, root_dir, run_id, run_name, run_notes, run_tags, run_group,
-    run_job_type, resume, reinit); the others are taken and change nothing."""
+    run_job_type, resume, resume_from, fork_from, reinit, allow_val_change, x_label, x_primary,
+    x_update_finish_state); the others are taken and change nothing."""
 
     def __init__(self, **settings: Any) -> None:
         self.__dict__.update(settings)
@@ -66,19 +68,28 @@ def init(
     own. Without an agent the run gets a folder under ./opensweep (or `dir`, $OPENSWEEP_DIR).
 
     Args:
-        config: a dict, an argparse.Namespace, a dataclass, or the path of a JSON or YAML file.
-        mode: "online" and "offline" record to the run folder; "disabled" records nothing.
+        config: a dict, a namespace, a dataclass, a configuration of another library (given.py has
+            the list), or the path of a JSON or YAML file.
+        mode: "online" (default) records to the run folder and, where a server is known, has it
+            sent there meanwhile; "offline" records to the folder alone, `sweep sync` sends it;
+            "disabled" records nothing; "shared": this is one of several processes that record one
+            run (under an agent, or with the same `id` and `dir`), each with steps of its own.
         reinit: with a run active, None or "return_previous" returns that run; True or
             "finish_previous" finishes it first; "create_new" leaves it alone.
-        resume: with `id`: "allow" (or True, "auto") goes on with an earlier run of this id,
-            "must" raises UsageError if there is none, "never" if there is one.
+        resume: "allow" goes on with an earlier run of this `id`, from its last step; "must" raises
+            UsageError if there is none, "never" if there is one; "auto" (or True) goes on with the
+            last run of this directory that was begun so and did not finish. A run that is not on
+            this machine is asked of the server, where one is known.
+        fork_from: "RUN?_step=N": a new run that begins with that one's history up to step N.
+        resume_from: the same run, gone back to that step: its later rows count no more.
+        allow_val_change: False: a config value that is set may not change any more.
         entity, project, name, notes, tags, group, job_type: recorded with the run.
-        force, anonymous, save_code, magic, allow_val_change: W&B's; they change nothing here.
+        force, anonymous, save_code, magic: W&B's; they change nothing here.
 
     Raises UsageError for an argument that makes no sense, TypeError for one that does not exist.
     """
     global _run, _run_pid
-    del allow_val_change, force, anonymous, save_code, magic
+    del force, anonymous, save_code, magic
     given = settings if isinstance(settings, Settings) else Settings(**(settings or {}))
     reinit = given.get("reinit") if reinit is None else reinit
     if _run is not None and _run_pid == os.getpid() and reinit != "create_new":
@@ -86,15 +97,13 @@ def init(
             return _run
         _run.finish()
     for argument, wanted in (
-        ("resume_from", resume_from),
-        ("fork_from", fork_from),
         ("sync_tensorboard", sync_tensorboard or tensorboard),
         ("monitor_gym", monitor_gym),
     ):
         if wanted:
             terminal.warn(f"init({argument}=…) has no effect: opensweep does not do this yet")
     run = start.open_run(
-        start.Asked(
+        Asked(
             entity=entity or given.get("entity"),
             project=project or given.get("project"),
             dir=dir or given.get("root_dir"),
@@ -106,9 +115,17 @@ def init(
             job_type=job_type or given.get("run_job_type"),
             mode=mode or given.get("mode"),
             resume=given.get("resume") if resume is None else resume,
+            fork_from=fork_from or given.get("fork_from"),
+            resume_from=resume_from or given.get("resume_from"),
+            label=given.get("x_label"),
+            primary=given.get("x_primary"),
+            ends_run=given.get("x_update_finish_state"),
             console=given.get("console"),
             silent=bool(given.get("silent") or given.get("quiet")),
             config=start.chosen(config, config_include_keys, config_exclude_keys),
+            allow_val_change=(
+                given.get("allow_val_change") if allow_val_change is None else allow_val_change
+            ),
         ),
         environment.read(),
     )
@@ -151,6 +168,16 @@ def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
     """Run.finish of the active run; nothing without one."""
     if _run is not None:
         _run.finish(exit_code, quiet)
+
+
+def setup(*_args: Any, **_kwargs: Any) -> None:
+    """Nothing: there is no service to start. For scripts written for W&B."""
+
+
+def teardown(exit_code: int | None = None) -> None:
+    """Finish every run of this process. For scripts written for W&B."""
+    for run in list(_runs):
+        run.finish(exit_code)
 
 
 def login(*_args: Any, **_kwargs: Any) -> bool:

@@ -25,6 +25,12 @@ class Environment(NamedTuple):
     sweep_id: str
     sweep_param_path: str
     mode: str
+    resume: str
+    resume_from: str
+    fork_from: str
+    label: str  # of this process, where several record one run (W&B's x_label)
+    primary: bool  # W&B's x_primary
+    config_paths: tuple[str, ...]  # files whose values go before the script's
     console: str
     base_dir: str  # where run folders are made, if the agent made none
     name: str
@@ -45,7 +51,14 @@ def read(environ: Mapping[str, str] | None = None) -> Environment:
     def first(*names: str) -> str:
         return next((found[name] for name in names if found.get(name)), "")
 
+    def flag(*names: str) -> bool:
+        return first(*names).lower() in ("1", "true", "yes", "on", "t", "y")
+
+    def several(*names: str) -> tuple[str, ...]:
+        return tuple(part.strip() for part in first(*names).split(",") if part.strip())
+
     wandb_dir = found.get("WANDB_DIR")
+    off = flag("WANDB_DISABLED")  # its users set it, and so do Hugging Face's
     return Environment(
         run_dir=first("OPENSWEEP_RUN_DIR"),
         writer=first("OPENSWEEP_WRITER"),
@@ -54,20 +67,24 @@ def read(environ: Mapping[str, str] | None = None) -> Environment:
         run_id=first("OPENSWEEP_RUN_ID", "WANDB_RUN_ID"),
         sweep_id=first("OPENSWEEP_SWEEP_ID", "WANDB_SWEEP_ID"),
         sweep_param_path=first("WANDB_SWEEP_PARAM_PATH"),
-        mode=first("OPENSWEEP_MODE", "WANDB_MODE"),
+        mode=first("OPENSWEEP_MODE") or ("disabled" if off else first("WANDB_MODE")),
+        resume=first("OPENSWEEP_RESUME", "WANDB_RESUME"),
+        resume_from=first("OPENSWEEP_RESUME_FROM", "WANDB_RESUME_FROM"),
+        fork_from=first("OPENSWEEP_FORK_FROM", "WANDB_FORK_FROM"),
+        label=first("OPENSWEEP_LABEL", "WANDB_X_LABEL"),
+        primary=first("OPENSWEEP_PRIMARY", "WANDB_X_PRIMARY").lower() not in ("0", "false", "no"),
+        config_paths=several("OPENSWEEP_CONFIG_PATHS", "WANDB_CONFIG_PATHS"),
         console=first("OPENSWEEP_CONSOLE", "WANDB_CONSOLE"),
         base_dir=first("OPENSWEEP_DIR")
         or (os.path.join(wandb_dir, "opensweep") if wandb_dir else ""),
-        name=first("OPENSWEEP_NAME", "WANDB_NAME"),
+        name=first("OPENSWEEP_NAME", "WANDB_NAME", "WANDB_RUN_NAME"),
         project=first("OPENSWEEP_PROJECT", "WANDB_PROJECT"),
         entity=first("OPENSWEEP_ENTITY", "WANDB_ENTITY"),
         notes=first("OPENSWEEP_NOTES", "WANDB_NOTES"),
         group=first("OPENSWEEP_RUN_GROUP", "WANDB_RUN_GROUP"),
         job_type=first("OPENSWEEP_JOB_TYPE", "WANDB_JOB_TYPE"),
-        tags=tuple(
-            tag.strip() for tag in first("OPENSWEEP_TAGS", "WANDB_TAGS").split(",") if tag.strip()
-        ),
-        silent=first("OPENSWEEP_SILENT", "WANDB_SILENT").lower() in ("1", "true", "yes", "on"),
+        tags=several("OPENSWEEP_TAGS", "WANDB_TAGS"),
+        silent=flag("OPENSWEEP_SILENT") or flag("WANDB_SILENT") or flag("WANDB_QUIET"),
         rank=_rank(found),
     )
 

@@ -37,6 +37,8 @@ class RunInfo(NamedTuple):
     job_type: str = ""
     tags: tuple[str, ...] = ()
     resumed: bool = False
+    starting_step: int = 0
+    url: str = ""
 
 
 class Run(Reach):
@@ -140,8 +142,13 @@ class Run(Reach):
 
     @property
     def url(self) -> str | None:
-        """None: as for an offline run of W&B, the script does not know where it will be shown."""
-        return None
+        """Where the run is shown; None where it is only kept in its folder for now."""
+        return self._info.url or None
+
+    @property
+    def starting_step(self) -> int:
+        """The first step that this process may log: 0, or the one after what came before."""
+        return self._info.starting_step
 
     @property
     def start_time(self) -> float:
@@ -296,7 +303,9 @@ class Run(Reach):
         report = terminal.end_report(self._journal.curves(), summary)
         if report:
             terminal.say("\n" + report + "\n")
-        terminal.say(f"run {self.id} is kept in {self._folder and self._folder.path}")
+        kept = self._folder and self._folder.path
+        sent = f"\nand sent to {self.url}" if self.url else ""
+        terminal.say(f"run {self.id} is kept in {kept}{sent}")
 
     def forked(self) -> None:
         """Called in a forked child: the files are the parent's."""

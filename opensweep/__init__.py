@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from logging_core.active import init as init
     from logging_core.active import log as log
     from logging_core.active import login as login
+    from logging_core.active import setup as setup
+    from logging_core.active import teardown as teardown
     from logging_core.config import Config
     from logging_core.errors import Error as Error
     from logging_core.errors import UsageError as UsageError
@@ -52,6 +54,8 @@ _FUNCTIONS = {
     "init": "active",
     "log": "active",
     "login": "active",
+    "setup": "active",
+    "teardown": "active",
     "Error": "errors",
     "UsageError": "errors",
     "Run": "run",
@@ -93,7 +97,7 @@ _NOT_YET = frozenset(
         *("AlertLevel", "Api", "Artifact", "Audio", "Graph", "Histogram", "Html", "Image"),
         *("Molecule", "Object3D", "Plotly", "Table", "Video", "agent", "alert", "controller"),
         *("data_types", "keras", "lightgbm", "link_artifact", "log_artifact", "log_code"),
-        *("log_model", "mark_preempting", "plot", "plot_table", "restore", "save", "setup"),
+        *("log_model", "mark_preempting", "plot", "plot_table", "restore", "save"),
         *("sklearn", "sweep", "tensorboard", "unwatch", "use_artifact", "use_model", "watch"),
         *("xgboost",),
     ]

@@ -49,7 +49,9 @@ def test_the_exported_names() -> None:
         "log",
         "login",
         "run",
+        "setup",
         "summary",
+        "teardown",
     ]
     for name in opensweep.__all__:
         assert name in dir(opensweep)

@@ -69,7 +69,7 @@ def test_a_place_that_cannot_be_written_is_replaced(
     run = opensweep.init()
     run.log({"a": 1})
     assert rows_of(run) == [(0, {"a": 1})]
-    assert folder_of(run).path.parent == tmp_path / "tmp" / "opensweep"
+    assert folder_of(run).path.parent == tmp_path / "tmp" / f"opensweep-{os.getuid()}"
     assert "cannot be written" in capsys.readouterr().err
 
 
