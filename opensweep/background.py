@@ -104,6 +104,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         ("OPENSWEEP_API_KEY", settings.key),
         ("OPENSWEEP_REDIS_URL", settings.redis_url),
         ("OPENSWEEP_DATABASE_URL", settings.database_url),
+        ("OPENSWEEP_ALERTS", settings.alerts),
     ):
         env.pop(name, None)
         if value is not None:
@@ -178,6 +179,7 @@ def serve(
         key=settings.key,
         redis_url=settings.redis_url,
         database_url=settings.database_url,
+        alerts=settings.alerts,
         idle_s=None if idle_s is None or math.isinf(idle_s) else idle_s,
     )
     serve(options, on_ready)

@@ -5,6 +5,7 @@
     OPENSWEEP_API_KEY       its key; the one kept in the folder
     OPENSWEEP_REDIS_URL     a Redis or Valkey of one's own; the embedded one
     OPENSWEEP_DATABASE_URL  as SQLAlchemy reads it; SQLite in the folder
+    OPENSWEEP_ALERTS        apprise's addresses for alerts; the file alerts in the folder
     OPENSWEEP_IDLE_S        when a server that was started when needed ends; 60
 
 A variable that is empty counts as not set. Neighbours: local.py (who uses it).
@@ -34,6 +35,7 @@ class Settings:
     key: str | None = None
     redis_url: str | None = None
     database_url: str | None = None
+    alerts: str | None = None
     idle_s: float = IDLE_S
 
     @classmethod
@@ -50,6 +52,7 @@ class Settings:
             key=_checked(given("OPENSWEEP_API_KEY"), _check_key),
             redis_url=_checked(given("OPENSWEEP_REDIS_URL"), _check_redis_url),
             database_url=_checked(given("OPENSWEEP_DATABASE_URL"), _check_database_url),
+            alerts=given("OPENSWEEP_ALERTS"),
             idle_s=_idle_s(given("OPENSWEEP_IDLE_S")),
         )
 

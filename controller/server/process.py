@@ -28,7 +28,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from controller.broker import Broker
-from controller.private import kept_secret
+from controller.private import kept_secret, kept_text
 from controller.server.home import Home
 from sweeps.errors import ConfigurationError
 
@@ -57,6 +57,8 @@ class ServerOptions:
         key: the API key; None: the one kept in `home`, made at the first start.
         redis_url: an existing Redis; None: an embedded one.
         database_url: as SQLAlchemy reads it; None: SQLite in `home`.
+        alerts: apprise's addresses, as `controller.alerts.split_addresses` takes them; None: those
+            in the file `alerts` in `home`, if there is one.
         idle_s: end after so many seconds with no live agent and no request; None: never.
     """
 
@@ -67,6 +69,7 @@ class ServerOptions:
     key: str | None = None
     redis_url: str | None = None
     database_url: str | None = None
+    alerts: str | None = None
     idle_s: float | None = None
 
 
@@ -129,6 +132,7 @@ def _assemble(
     options: ServerOptions, home: Home, broker: Broker, server_id: str, stack: ExitStack
 ) -> Services:
     """Store, Redis and loop, each to be closed by `stack`. Imported here: the broker is booting."""
+    from controller.alerts import Alerts, split_addresses
     from controller.loop import Loop
     from controller.queue import TrialQueue
     from controller.server.services import Services
@@ -143,6 +147,9 @@ def _assemble(
     loop = Loop(store, live, TrialQueue(connection), server_id)
     stack.callback(loop.close)
     loop.start()
+    alerts = Alerts(split_addresses(options.alerts or kept_text(home.folder / "alerts") or ""))
+    stack.callback(alerts.close)
+    alerts.start(store)
     return Services(
         store=store,
         live=live,
@@ -152,6 +159,7 @@ def _assemble(
         server_id=server_id,
         version=version(),
         idle_s=options.idle_s,
+        alerts=alerts,
     )
 
 

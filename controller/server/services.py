@@ -16,6 +16,7 @@ import anyio
 import anyio.to_thread
 from starlette.requests import Request
 
+from controller.alerts import Alerts
 from controller.server.console import Consoles
 from controller.store.store import Store
 from sweeps.protocol.live import Live
@@ -80,6 +81,7 @@ class Services:
     server_id: str
     version: str
     idle_s: float | None = None
+    alerts: Alerts = field(default_factory=Alerts)
     activity: Activity = field(default_factory=Activity)
     _limiter: anyio.CapacityLimiter | None = None
 

@@ -6,6 +6,8 @@ stale attempt or controller tries to record. Neighbours: `controller.loop` and `
 """
 
 from controller.store.records import (
+    AlertRecord,
+    AlertState,
     AttemptRecord,
     Chunk,
     ChunkKind,
@@ -22,6 +24,8 @@ from controller.store.records import (
 from controller.store.store import Store, open_store
 
 __all__ = [
+    "AlertRecord",
+    "AlertState",
     "AttemptRecord",
     "Chunk",
     "ChunkKind",

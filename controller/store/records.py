@@ -7,7 +7,7 @@ Neighbours: `schema.py` (the tables), `store.py` (who makes them).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -321,6 +321,57 @@ class ObjectivePoints:
     number: int
     token: int
     points: list[tuple[int, float]]
+
+
+class AlertState(StrEnum):
+    """What becomes of an alert.
+
+    due: to be delivered. held: a like one was raised a short while before. kept: nobody was to be
+    told. delivered: every address has it. failed: some address never took it.
+    """
+
+    DUE = "due"
+    HELD = "held"
+    KEPT = "kept"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class AlertRecord:
+    """What a script told people.
+
+    Attributes:
+        run_id, writer, lane, number: its name; `number` counts the alerts of that process.
+        project: the run's.
+        state: what became of it.
+        level: INFO, WARN or ERROR.
+        title, text: for people.
+        wait_s: another alert of this run with this title is held for so long.
+        raised: when, by the script's clock.
+        created: when it was recorded.
+        delivered: when the last address had it; None before.
+        told: digests of the addresses that have it.
+    """
+
+    run_id: str
+    writer: int
+    lane: str
+    number: int
+    project: str
+    state: AlertState
+    level: str
+    title: str
+    text: str
+    wait_s: float
+    raised: float
+    created: float
+    delivered: float | None
+    told: Sequence[str]
+
+    @property
+    def name(self) -> tuple[str, int, str, int]:
+        return self.run_id, self.writer, self.lane, self.number
 
 
 @dataclass(frozen=True)

@@ -358,8 +358,8 @@ artifact_uses = Table(
     Index(None, "artifact_id"),
 )
 
-# `(writer, lane, number)` names an alert within its run, so that a repeat is known. `delivered`
-# is when it was handed on; None while that is still to be done.
+# `(writer, lane, number)` names an alert within its run, so that a repeat is known. `told` names
+# the addresses that have it, by digests of theirs; `raised` is the script's own clock.
 alerts = Table(
     "alerts",
     metadata,
@@ -367,12 +367,17 @@ alerts = Table(
     Column("writer", Integer, primary_key=True),
     Column("lane", Text, primary_key=True),
     Column("number", Integer, primary_key=True),
+    Column("project", Text, nullable=False),
+    Column("state", Text, nullable=False),
     Column("created", Double, nullable=False),
+    Column("raised", Double, nullable=False),
     Column("delivered", Double),
-    Column("level", Text, nullable=False),
     Column("wait_s", Double, nullable=False),
+    Column("level", Text, nullable=False),
     Column("title", Text, nullable=False),
+    Column("told", Json, nullable=False),
     Column("text", Text, nullable=False),
-    Index(None, "delivered"),
+    Index(None, "state", "created"),
+    Index(None, "project", "created"),
     Index(None, "created"),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from types import TracebackType
 
+from controller.store.alerts import AlertStore
 from controller.store.artifacts import ArtifactStore
 from controller.store.attempts import AttemptStore
 from controller.store.engine import LOCK_TIMEOUT_S, Database
@@ -24,6 +25,7 @@ class Store(
     TrialStore,
     AttemptStore,
     RunStore,
+    AlertStore,
     IngestStore,
     HistoryStore,
     FileStore,

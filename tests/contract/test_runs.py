@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import update
 
-from controller.store import Chunk, ChunkKind, NewRun, NewTrial, RunState, open_store
+from controller.store import AlertState, Chunk, ChunkKind, NewRun, NewTrial, RunState, open_store
+from controller.store.alerts import STALE_S
 from controller.store.runs import SILENT_S
-from controller.store.schema import runs
+from controller.store.schema import alerts, runs
 from sweeps.errors import Fenced, NotFoundError, RunExists
 from sweeps.protocol.chunks import encode
 from sweeps.trial import AttemptState, Outcome, Reason, TrialState
@@ -309,3 +310,91 @@ class TestEditing:
         register(store, run_id="2", project="a")
         register(store, run_id="3", project="b")
         assert [(name, count) for name, count, _, _ in store.projects()] == [("a", 1), ("b", 2)]
+
+
+class TestAlerts:
+    @pytest.fixture(autouse=True)
+    def run(self, store):
+        register(store, project="p")
+
+    @staticmethod
+    def add(store, number=0, run_id="r", writer=1, lane="", deliver=True, **given):
+        said = {"level": "WARN", "title": "t", "text": "x", "wait_s": 0.0, "raised": time.time()}
+        said |= given
+        return store.add_alert(run_id, writer, lane, number, deliver=deliver, **said)
+
+    def test_an_alert_comes_back_as_it_was_raised(self, store):
+        assert self.add(store, 3, raised=time.time() - 60, title="tïtle") is AlertState.DUE
+        (alert,) = store.alerts()
+        assert alert.name == ("r", 1, "", 3)
+        assert (alert.project, alert.level, alert.title, alert.text) == ("p", "WARN", "tïtle", "x")
+        assert (alert.state, alert.told, alert.delivered) == (AlertState.DUE, [], None)
+        assert alert.created - alert.raised == pytest.approx(60, abs=5)
+
+    def test_a_repeat_is_one_alert_whatever_became_of_it(self, store):
+        assert self.add(store, wait_s=60) is AlertState.DUE
+        assert self.add(store, wait_s=60) is AlertState.DUE
+        store.alert_told(store.alerts()[0], "a", ["a"])
+        assert self.add(store, wait_s=60) is AlertState.DELIVERED
+        assert self.add(store, lane="1") is AlertState.DUE
+        assert self.add(store, writer=2) is AlertState.DUE
+        assert len(store.alerts()) == 3
+
+    def test_one_of_the_same_title_is_held_for_as_long_as_it_says(self, store):
+        register(store, run_id="other")
+        assert self.add(store, 0) is AlertState.DUE
+        assert self.add(store, 1, wait_s=60) is AlertState.HELD
+        assert self.add(store, 2, wait_s=0) is AlertState.DUE
+        assert self.add(store, 3, wait_s=60, title="another") is AlertState.DUE
+        assert self.add(store, 0, run_id="other", wait_s=60) is AlertState.DUE
+        with store._db.write() as connection:
+            connection.execute(update(alerts).values(created=alerts.c.created - 61))
+        assert self.add(store, 4, wait_s=60) is AlertState.DUE
+        assert self.add(store, 5, wait_s=60) is AlertState.HELD
+
+    def test_many_of_one_title_at_once_tell_once(self, store):
+        with ThreadPoolExecutor(8) as pool:
+            states = list(pool.map(lambda n: self.add(store, n, wait_s=60), range(8)))
+        assert states.count(AlertState.DUE) == 1
+        assert states.count(AlertState.HELD) == 7
+
+    def test_an_alert_that_nobody_is_told_or_that_is_old_is_only_kept(self, store):
+        assert self.add(store, 0, deliver=False) is AlertState.KEPT
+        assert self.add(store, 1, raised=time.time() - 2 * STALE_S) is AlertState.KEPT
+        assert store.due_alerts("a", 10) == []
+        assert len(store.alerts()) == 2
+
+    def test_each_address_is_told_once_and_the_last_one_makes_it_delivered(self, store):
+        self.add(store)
+        (alert,) = store.due_alerts("aaaa", 10)
+        store.alert_told(alert, "aaaa", ["aaaa", "bbbb"])
+        store.alert_told(alert, "aaaa", ["aaaa", "bbbb"])
+        assert store.due_alerts("aaaa", 10) == []
+        (alert,) = store.due_alerts("bbbb", 10)
+        assert (alert.told, alert.delivered) == (["aaaa"], None)
+        store.alert_told(alert, "bbbb", ["aaaa", "bbbb"])
+        assert store.due_alerts("bbbb", 10) == []
+        (alert,) = store.alerts()
+        assert alert.state is AlertState.DELIVERED
+        assert abs(alert.delivered - time.time()) < 5
+
+    def test_what_is_due_for_too_long_is_given_up(self, store):
+        self.add(store, 0)
+        assert store.fail_alerts(60) == 0
+        assert store.fail_alerts(-1) == 1
+        assert store.alerts()[0].state is AlertState.FAILED
+        assert store.due_alerts("a", 10) == []
+
+    def test_they_are_listed_by_run_and_project_the_newest_first(self, store):
+        register(store, run_id="other", project="q")
+        for number in range(3):
+            self.add(store, number)
+        self.add(store, 0, run_id="other")
+        assert [alert.number for alert in store.alerts(run_id="r")] == [2, 1, 0]
+        assert [alert.run_id for alert in store.alerts(project="q")] == ["other"]
+        assert len(store.alerts(limit=2)) == 2
+        assert [alert.number for alert in store.due_alerts("a", 2)] == [0, 1]
+
+    def test_an_alert_of_no_run_is_refused(self, store):
+        with pytest.raises(NotFoundError):
+            self.add(store, run_id="x")

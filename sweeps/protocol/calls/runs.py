@@ -105,6 +105,23 @@ class RunCalls(Wire):
         body = {"writer": writer, "exit_code": exit_code, "state": state, "ended": ended}
         self._post(run_id, "end", body)
 
+    def post_alert(self, run_id: str, writer: int, lane: str, alert: Mapping[str, Any]) -> str:
+        """Delivers an alert, {number, time, level, wait_s, title, text}; safe to repeat.
+
+        Returns what becomes of it: due, held (a like one came shortly before), kept (nobody is to
+        be told), delivered or failed. Older writers are not fenced.
+        """
+        body = {**alert, "writer": writer, "lane": lane}
+        answer = self._object("POST", f"/api/runs/{part(run_id)}/alerts", body=body)
+        return cast("str", answer["state"])
+
+    def alerts(
+        self, *, run: str | None = None, project: str | None = None, limit: int = 100
+    ) -> dict[str, Any]:
+        """{"alerts": the newest first, "delivery": {addresses: how many, problem}}."""
+        query = {"run": run, "project": project, "limit": limit}
+        return self._object("GET", "/api/alerts", query=query)
+
     def run(self, run_id: str) -> dict[str, Any]:
         """One run, all of it but its history; numbers are exact."""
         return self._object("GET", f"/api/runs/{part(run_id)}", query={"exact": "1"})

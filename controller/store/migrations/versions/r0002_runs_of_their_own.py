@@ -260,14 +260,19 @@ def _alerts() -> None:
         sa.Column("writer", sa.Integer(), nullable=False),
         sa.Column("lane", sa.Text(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("project", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
         sa.Column("created", sa.Double(), nullable=False),
+        sa.Column("raised", sa.Double(), nullable=False),
         sa.Column("delivered", sa.Double()),
-        sa.Column("level", sa.Text(), nullable=False),
         sa.Column("wait_s", sa.Double(), nullable=False),
+        sa.Column("level", sa.Text(), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("told", sa.Text(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name="fk_alerts_run_id"),
         sa.PrimaryKeyConstraint("run_id", "writer", "lane", "number", name="pk_alerts"),
     )
-    op.create_index("ix_alerts_delivered", "alerts", ["delivered"])
+    op.create_index("ix_alerts_state_created", "alerts", ["state", "created"])
+    op.create_index("ix_alerts_project_created", "alerts", ["project", "created"])
     op.create_index("ix_alerts_created", "alerts", ["created"])
