@@ -23,7 +23,7 @@ from pathlib import Path
 
 from sweeps.errors import ConfigurationError
 
-FRONT_DOOR = ("__init__.py", "__init__.pyi", "errors.py", "py.typed")
+FRONT_DOOR = ("__init__.py", "__init__.pyi", "data_types.py", "errors.py", "plot.py", "py.typed")
 """Of `opensweep`, what a training script needs; the `sweep` command stays at home."""
 
 

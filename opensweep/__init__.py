@@ -31,6 +31,23 @@ if TYPE_CHECKING:
     from logging_core.config import Config
     from logging_core.errors import Error as Error
     from logging_core.errors import UsageError as UsageError
+    from logging_core.media.audio import Audio as Audio
+    from logging_core.media.graph import Graph as Graph
+    from logging_core.media.graph import Node as Node
+    from logging_core.media.histogram import Histogram as Histogram
+    from logging_core.media.html import Html as Html
+    from logging_core.media.image import Image as Image
+    from logging_core.media.molecule import Molecule as Molecule
+    from logging_core.media.object3d import Object3D as Object3D
+    from logging_core.media.object3d import box3d as box3d
+    from logging_core.media.overlays import BoundingBoxes2D as BoundingBoxes2D
+    from logging_core.media.overlays import Classes as Classes
+    from logging_core.media.overlays import ImageMask as ImageMask
+    from logging_core.media.plotly import Plotly as Plotly
+    from logging_core.media.table import Table as Table
+    from logging_core.media.video import Video as Video
+    from logging_core.plot.chart import plot_table as plot_table
+    from logging_core.plot.chart import visualize as visualize
     from logging_core.run import Run as Run
     from logging_core.summary import Summary
 
@@ -59,10 +76,28 @@ _FUNCTIONS = {
     "Error": "errors",
     "UsageError": "errors",
     "Run": "run",
+    "Audio": "media.audio",
+    "BoundingBoxes2D": "media.overlays",
+    "Classes": "media.overlays",
+    "Graph": "media.graph",
+    "Histogram": "media.histogram",
+    "Html": "media.html",
+    "Image": "media.image",
+    "ImageMask": "media.overlays",
+    "Molecule": "media.molecule",
+    "Node": "media.graph",
+    "Object3D": "media.object3d",
+    "Plotly": "media.plotly",
+    "Table": "media.table",
+    "Video": "media.video",
+    "box3d": "media.object3d",
+    "plot_table": "plot.chart",
+    "visualize": "plot.chart",
 }
+_MODULES = ("data_types", "plot")
 _OF_THE_RUN = ("config", "run", "summary")
 
-__all__ = ["__version__", *_FUNCTIONS, *_OF_THE_RUN]
+__all__ = ["__version__", *_FUNCTIONS, *_OF_THE_RUN, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
@@ -72,6 +107,8 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module("logging_core." + _FUNCTIONS[name]), name)
         globals()[name] = value
         return value
+    if name in _MODULES:
+        return importlib.import_module("opensweep." + name)
     if name in _OF_THE_RUN:
         # Looked up anew each time: they belong to whichever run is active.
         active = importlib.import_module("logging_core.active")
@@ -94,10 +131,10 @@ def __dir__() -> list[str]:
 # Names of W&B's that a script may ask for.
 _NOT_YET = frozenset(
     [
-        *("AlertLevel", "Api", "Artifact", "Audio", "Graph", "Histogram", "Html", "Image"),
-        *("Molecule", "Object3D", "Plotly", "Table", "Video", "agent", "alert", "controller"),
-        *("data_types", "keras", "lightgbm", "link_artifact", "log_artifact", "log_code"),
-        *("log_model", "mark_preempting", "plot", "plot_table", "restore", "save"),
+        *("AlertLevel", "Api", "Artifact"),
+        *("agent", "alert", "controller"),
+        *("keras", "lightgbm", "link_artifact", "log_artifact", "log_code"),
+        *("log_model", "mark_preempting", "restore", "save"),
         *("sklearn", "sweep", "tensorboard", "unwatch", "use_artifact", "use_model", "watch"),
         *("xgboost",),
     ]

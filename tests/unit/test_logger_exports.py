@@ -17,7 +17,10 @@ from logging_core.records import History, Reader
 
 ROOT = Path(opensweep.__file__).resolve().parent.parent
 SOURCES = [
-    *(ROOT / "opensweep" / name for name in ("__init__.py", "errors.py")),
+    *(
+        ROOT / "opensweep" / name
+        for name in ("__init__.py", "data_types.py", "errors.py", "plot.py")
+    ),
     *sorted((ROOT / "logging_core").rglob("*.py")),
 ]
 
@@ -37,21 +40,40 @@ def python(code: str, *options: str, path: Path = ROOT) -> str:
 
 def test_the_exported_names() -> None:
     assert sorted(opensweep.__all__) == [
+        "Audio",
+        "BoundingBoxes2D",
+        "Classes",
         "Error",
+        "Graph",
+        "Histogram",
+        "Html",
+        "Image",
+        "ImageMask",
+        "Molecule",
+        "Node",
+        "Object3D",
+        "Plotly",
         "Run",
         "Settings",
+        "Table",
         "UsageError",
+        "Video",
         "__version__",
+        "box3d",
         "config",
+        "data_types",
         "define_metric",
         "finish",
         "init",
         "log",
         "login",
+        "plot",
+        "plot_table",
         "run",
         "setup",
         "summary",
         "teardown",
+        "visualize",
     ]
     for name in opensweep.__all__:
         assert name in dir(opensweep)
