@@ -14,6 +14,7 @@
     │   └── StoreUnavailable          locked, full or out of reach for now: try again
     ├── ImportFailed                  another tracker's files cannot be read
     ├── ChunkError                    recorded bytes are torn, foreign or cannot be encoded
+    ├── DigestMismatch                bytes that arrived are not those that were announced
     ├── DeviceError                   a GPU that was asked for is not there
     ├── LaunchError                   a training process could not be started
     ├── Fenced                        a stale attempt or controller tried to record something
@@ -117,6 +118,10 @@ class ImportFailed(OpensweepError):
 
 class ChunkError(OpensweepError):
     """A chunk of recorded rows is torn or foreign, or rows cannot be made into one."""
+
+
+class DigestMismatch(OpensweepError):
+    """Bytes that arrived have another SHA-256 than the one they were announced with."""
 
 
 class DeviceError(UsageError):

@@ -17,6 +17,7 @@ import anyio.to_thread
 from starlette.requests import Request
 
 from controller.alerts import Alerts
+from controller.blobs import Blobs
 from controller.server.console import Consoles
 from controller.store.store import Store
 from sweeps.protocol.live import Live
@@ -71,6 +72,7 @@ class Services:
     """Attributes:
     key: the API key.
     idle_s: after how many idle seconds the server ends; None: never by itself.
+    blobs: where the bytes of files are; None: this server keeps none (in tests).
     """
 
     store: Store
@@ -83,7 +85,9 @@ class Services:
     idle_s: float | None = None
     alerts: Alerts = field(default_factory=Alerts)
     activity: Activity = field(default_factory=Activity)
+    blobs: Blobs | None = None
     _limiter: anyio.CapacityLimiter | None = None
+    _movers: anyio.CapacityLimiter | None = None
 
     def __post_init__(self) -> None:
         self.consoles = Consoles(self.store)
@@ -94,6 +98,15 @@ class Services:
             self._limiter = anyio.CapacityLimiter(THREADS)
         return await anyio.to_thread.run_sync(
             lambda: function(*args, **kwargs), limiter=self._limiter
+        )
+
+    async def move(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `call`, for what moves bytes of files: in threads of its own, so that a slow disk or
+        object store holds up nothing that is recorded."""
+        if self._movers is None:
+            self._movers = anyio.CapacityLimiter(THREADS)
+        return await anyio.to_thread.run_sync(
+            lambda: function(*args, **kwargs), limiter=self._movers
         )
 
 

@@ -38,6 +38,7 @@ _STATUS: tuple[tuple[type[errors.OpensweepError], int], ...] = (
     (errors.RunExists, 409),
     (errors.UsageError, 400),
     (errors.ChunkError, 400),
+    (errors.DigestMismatch, 400),
     (errors.Fenced, 409),
     (errors.IllegalTransition, 409),
     (errors.StoreUnavailable, 503),
@@ -99,6 +100,17 @@ class Fields:
     def optional_mapping(self, name: str) -> dict[str, Any] | None:
         return None if self._values.get(name) is None else self.mapping(name)
 
+    def has(self, name: str) -> bool:
+        """Whether it is there, and not null."""
+        return self._values.get(name) is not None
+
+    def flag(self, name: str) -> bool:
+        """True or False; False when it is missing."""
+        value = self._values.get(name)
+        if value is not None and not isinstance(value, bool):
+            raise errors.UsageError(f"{name}: expected true or false")
+        return bool(value)
+
     def texts(self, name: str) -> list[str]:
         """A list of strings; [] when it is missing."""
         value = self._values.get(name)
@@ -107,6 +119,17 @@ class Fields:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise errors.UsageError(f"{name}: expected a list of strings")
         return value
+
+    def objects(self, name: str, *, most: int) -> list[Fields]:
+        """A list of objects; [] when it is missing."""
+        value = self._values.get(name)
+        if value is None:
+            return []
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise errors.UsageError(f"{name}: expected a list of objects")
+        if len(value) > most:
+            raise errors.UsageError(f"{name}: expected at most {most:,} objects")
+        return [Fields(item) for item in value]
 
     def _get(self, name: str, default: Any) -> Any:
         value = self._values.get(name)

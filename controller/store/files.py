@@ -55,7 +55,6 @@ class NewFile:
 
     path: str
     digest: str
-    size: int
 
 
 class FileStore:

@@ -87,7 +87,7 @@ def test_what_nobody_refers_to_is_doomed_when_it_is_old(store):
     new_run(store)
     put(store, "of a run", "of nobody", "fresh")
     log(store, "of an artifact")
-    store.add_files("run1", 1, [NewFile("a", sha("of a run"), 8)])
+    store.add_files("run1", 1, [NewFile("a", sha("of a run"))])
     assert store.doom_blobs(100) == []
     age(store, 200)
     store.missing_blobs([sha("fresh")])  # somebody asks for it: an upload goes on
@@ -102,13 +102,13 @@ def test_a_doomed_blob_is_out_of_bounds_until_it_is_gone(store):
     assert store.doom_blobs(100) == [digest]
     with pytest.raises(StoreUnavailable, match="try again"):
         store.begin_blobs({digest: 1})
-    assert store.add_files("run1", 1, [NewFile("a", digest, 1)]) == [digest]
+    assert store.add_files("run1", 1, [NewFile("a", digest)]) == [digest]
     assert store.commit_artifact(version("x", manifest=digest)) == (None, [digest])
     assert store.doom_blobs(100) == [digest]  # again, should the collector have died
     store.forget_blobs([digest])
     assert store.begin_blobs({digest: 1}) == set()
     store.finish_blobs([digest])
-    assert store.add_files("run1", 1, [NewFile("a", digest, 1)]) == []
+    assert store.add_files("run1", 1, [NewFile("a", digest)]) == []
 
 
 def test_more_blobs_than_fit_one_query(store):
@@ -117,7 +117,7 @@ def test_more_blobs_than_fit_one_query(store):
     digests = put(store, *texts)
     assert store.missing_blobs(digests) == []
     assert len(store.blob_sizes(digests)) == 2500
-    new = [NewFile(f"f{text}", sha(text), 1) for text in texts]
+    new = [NewFile(f"f{text}", sha(text)) for text in texts]
     assert store.add_files("run1", 1, new) == []
     assert len(store.files("run1", limit=5000)) == 2500
     store.delete_file("run1", "f7")
@@ -132,10 +132,8 @@ def test_files_of_a_run_are_listed_by_path_and_replaced(store):
     new_run(store)
     put(store, "one", "three")
     odd = "media/ä b\n'%_\\.png"
-    assert (
-        store.add_files("run1", 1, [NewFile("b", sha("one"), 3), NewFile(odd, sha("one"), 3)]) == []
-    )
-    assert store.add_files("run1", 1, [NewFile("b", sha("three"), 5)]) == []
+    assert store.add_files("run1", 1, [NewFile("b", sha("one")), NewFile(odd, sha("one"))]) == []
+    assert store.add_files("run1", 1, [NewFile("b", sha("three"))]) == []
     assert {one.path: one.size for one in store.files("run1")} == {"b": 5, odd: 3}
     assert [one.path for one in store.files("run1", prefix="media/ä b\n'%_")] == [odd]
     assert [one.path for one in store.files("run1", prefix="media/ä b\n'%%")] == []
@@ -153,7 +151,7 @@ def test_files_wait_for_their_blobs_and_for_their_run(store):
         store.add_files("run1", 1, [])
     new_run(store)
     put(store, "x")
-    new = [NewFile("a", sha("x"), 1), NewFile("b", sha("y"), 1)]
+    new = [NewFile("a", sha("x")), NewFile("b", sha("y"))]
     assert store.add_files("run1", 1, new) == [sha("y")]
     assert store.files("run1") == []
 
@@ -161,8 +159,8 @@ def test_files_wait_for_their_blobs_and_for_their_run(store):
 def test_an_older_attempts_file_stays_unless_a_newer_one_has_it(store):
     new_run(store)
     put(store, "old", "new")
-    store.add_files("run1", 2, [NewFile("both", sha("new"), 3)])
-    store.add_files("run1", 1, [NewFile("both", sha("old"), 3), NewFile("mine", sha("old"), 3)])
+    store.add_files("run1", 2, [NewFile("both", sha("new"))])
+    store.add_files("run1", 1, [NewFile("both", sha("old")), NewFile("mine", sha("old"))])
     assert store.get_file("run1", "both").digest == sha("new")
     assert store.get_file("run1", "mine").digest == sha("old")
 
