@@ -105,6 +105,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         ("OPENSWEEP_REDIS_URL", settings.redis_url),
         ("OPENSWEEP_DATABASE_URL", settings.database_url),
         ("OPENSWEEP_ALERTS", settings.alerts),
+        ("OPENSWEEP_ARTIFACTS_URL", settings.artifacts_url),
     ):
         env.pop(name, None)
         if value is not None:
@@ -180,6 +181,7 @@ def serve(
         redis_url=settings.redis_url,
         database_url=settings.database_url,
         alerts=settings.alerts,
+        artifacts_url=settings.artifacts_url,
         idle_s=None if idle_s is None or math.isinf(idle_s) else idle_s,
     )
     serve(options, on_ready)

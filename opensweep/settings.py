@@ -5,6 +5,7 @@
     OPENSWEEP_API_KEY       its key; the one kept in the folder
     OPENSWEEP_REDIS_URL     a Redis or Valkey of one's own; the embedded one
     OPENSWEEP_DATABASE_URL  as SQLAlchemy reads it; SQLite in the folder
+    OPENSWEEP_ARTIFACTS_URL where the server keeps files: s3://…, gs://…, az://…; in the folder
     OPENSWEEP_ALERTS        apprise's addresses for alerts; the file alerts in the folder
     OPENSWEEP_IDLE_S        when a server that was started when needed ends; 60
 
@@ -36,6 +37,7 @@ class Settings:
     redis_url: str | None = None
     database_url: str | None = None
     alerts: str | None = None
+    artifacts_url: str | None = None
     idle_s: float = IDLE_S
 
     @classmethod
@@ -53,6 +55,7 @@ class Settings:
             redis_url=_checked(given("OPENSWEEP_REDIS_URL"), _check_redis_url),
             database_url=_checked(given("OPENSWEEP_DATABASE_URL"), _check_database_url),
             alerts=given("OPENSWEEP_ALERTS"),
+            artifacts_url=given("OPENSWEEP_ARTIFACTS_URL"),
             idle_s=_idle_s(given("OPENSWEEP_IDLE_S")),
         )
 

@@ -59,6 +59,7 @@ class ServerOptions:
         database_url: as SQLAlchemy reads it; None: SQLite in `home`.
         alerts: apprise's addresses, as `controller.alerts.split_addresses` takes them; None: those
             in the file `alerts` in `home`, if there is one.
+        artifacts_url: where files go, as fsspec reads it; None: into `home`.
         idle_s: end after so many seconds with no live agent and no request; None: never.
     """
 
@@ -70,6 +71,7 @@ class ServerOptions:
     redis_url: str | None = None
     database_url: str | None = None
     alerts: str | None = None
+    artifacts_url: str | None = None
     idle_s: float | None = None
 
 
@@ -133,6 +135,8 @@ def _assemble(
 ) -> Services:
     """Store, Redis and loop, each to be closed by `stack`. Imported here: the broker is booting."""
     from controller.alerts import Alerts, split_addresses
+    from controller.blobs import open_blobs
+    from controller.garbage import Collector
     from controller.loop import Loop
     from controller.queue import TrialQueue
     from controller.server.services import Services
@@ -150,6 +154,10 @@ def _assemble(
     alerts = Alerts(split_addresses(options.alerts or kept_text(home.folder / "alerts") or ""))
     stack.callback(alerts.close)
     alerts.start(store)
+    blobs = open_blobs(home.folder / "artifacts", options.artifacts_url)
+    collector = Collector(store, blobs)
+    stack.callback(collector.close)
+    collector.start()
     return Services(
         store=store,
         live=live,
@@ -160,6 +168,7 @@ def _assemble(
         version=version(),
         idle_s=options.idle_s,
         alerts=alerts,
+        blobs=blobs,
     )
 
 
