@@ -1,9 +1,87 @@
-"""The calls about files: blobs by digest, files of a run, artifacts."""
+"""The calls about files: blobs by digest, files of a run, artifacts that are made.
+
+Sending only: what is brought here goes over the standard library (logging_core/artifacts), which
+training processes can use as well. How a file becomes these calls: agent/sending.py.
+"""
 
 from __future__ import annotations
 
-from sweeps.protocol.wire import Wire
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import urllib3
+
+from sweeps.protocol.wire import CONNECT_S, Wire, part
+
+STORING_S = 900.0
+"""Seconds that the server may take to put a whole blob in its place (an object store, perhaps)."""
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """How much of a blob the server has.
+
+    Attributes:
+        have: bytes; send on from there.
+        stored: all is there and checked.
+        busy: another client is sending it just now: wait a little and ask again.
+    """
+
+    have: int
+    stored: bool = False
+    busy: bool = False
 
 
 class FileCalls(Wire):
-    """Blobs, run files and artifacts."""
+    """Blobs, run files and artifacts, sent."""
+
+    def missing_blobs(self, digests: Sequence[str]) -> list[str]:
+        """Those that must be sent (at most 20,000 at a time); the others are kept for a day."""
+        answer = self._object("POST", "/api/blobs/missing", body={"digests": list(digests)})
+        return list(answer["missing"])
+
+    def send_piece(self, digest: str, size: int, offset: int, data: bytes) -> Arrived:
+        """Sends the bytes of a blob of `size` bytes from `offset` on, 64 MiB at most; with no
+        bytes at all it only asks.
+
+        DigestMismatch: all arrived and it is something else: it was thrown away.
+        """
+        answer = self._call(
+            "PUT",
+            f"/api/blobs/{part(digest)}",
+            query={"offset": offset, "size": size},
+            body=data,
+            timeout=urllib3.Timeout(connect=CONNECT_S, read=STORING_S),
+        )
+        return Arrived(int(answer["have"]), bool(answer["stored"]), bool(answer["busy"]))
+
+    def send_bundle(self, bundle: bytes) -> None:
+        """Sends small blobs, as logging_core/artifacts/bundles.py packs them. DigestMismatch."""
+        self._call("POST", "/api/blobs/bundle", body=bundle)
+
+    def save_files(self, run: str, writer: int, files: Mapping[str, str]) -> list[str]:
+        """Records files of a run, path -> digest (at most 10,000). Safe to repeat.
+
+        Returns the digests that must be sent first; then nothing was recorded.
+        """
+        listed = [{"path": path, "digest": digest} for path, digest in files.items()]
+        answer = self._object(
+            "POST", f"/api/runs/{part(run)}/files", body={"writer": writer, "files": listed}
+        )
+        return list(answer["missing"])
+
+    def commit_artifact(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Records a version of an artifact; {artifact} or {missing}. Safe to repeat.
+
+        Args:
+            given: run, project, type, name, manifest (its digest), use, aliases, tags,
+                description, metadata, ttl_s.
+        """
+        return self._object("POST", "/api/artifacts", body=given)
+
+    def use_artifact(self, run: str, artifact_id: str) -> None:
+        """Records that a run uses an artifact. Safe to repeat."""
+        body = json.dumps({"artifact": artifact_id}).encode()
+        self._call("POST", f"/api/runs/{part(run)}/uses", body=body)
