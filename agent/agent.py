@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from agent.afterwork import Afterwork
 from agent.attempt import Attempt
 from agent.beat import Heart
 from agent.delivery import deliver_abandoned
@@ -173,6 +174,7 @@ class Agent:
                 " to a folder with room that you may write to."
             ) from error
         self._supervisor = Supervisor(self.agent_id)
+        self._afterwork = Afterwork(self._abandon, self.voice)
         maximize = spec.metric is not None and spec.metric.goal is Goal.MAXIMIZE
         self._tally = Tally(self._policy, maximize=maximize)
         self._site = Site(
@@ -180,6 +182,7 @@ class Agent:
             server_id=str(self._hello["server_id"]),
             supervisor=self._supervisor,
             outbox=self._outbox,
+            afterwork=self._afterwork,
             listener=self.voice,
             program=program,
             inject=inject,
@@ -214,6 +217,7 @@ class Agent:
             for thread in threads:
                 thread.start()
             self._wait_for_slots()
+            self._wait_for_afterwork()
         finally:
             self._stop_taking()
             self._give_back("the agent was ended", self._grace_s)
@@ -241,6 +245,20 @@ class Agent:
                 alive -= 1
             else:
                 self._on_signal(message)
+
+    def _wait_for_afterwork(self) -> None:
+        """Lets the files of ended trials arrive; in a hurry they are the next agent's here."""
+        said = self._afterwork.wait(1.0)
+        while self._urgency < _STOP and not self._afterwork.wait(0.2):
+            if not said:
+                said = True
+                self.voice.wait_for(
+                    f"the files of {self._afterwork.left} ended trials are still on their way to"
+                    " the server (Ctrl-C: the next agent here goes on with them)"
+                )
+            with suppress(queue.Empty):
+                if self._messages.get_nowait() != _SLOT_ENDED:
+                    return
 
     def _on_signal(self, number: int) -> None:
         """Ctrl-C: no new trials; again: TERM them; a third time: KILL. SIGTERM: TERM at once."""

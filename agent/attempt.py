@@ -1,6 +1,7 @@
 """One attempt at a trial on this machine: from the server's word that it may start to its receipt.
 
     start (server) -> run folder -> process -> its end -> outbox -> rest of the records -> receipt
+                                                                    -> afterwork
 
 `run` does all of that in the slot's thread. Meanwhile other threads may order it to stop, fence
 it, or give it back; each of those returns at once, and `run` ends soon after. An attempt that is
@@ -16,20 +17,22 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from agent.classify import Exit, classify
-from agent.delivery import deliver, ship_rest
+from agent.delivery import deliver, finish, ship_rest
 from agent.devices import Slot
 from agent.disk import blame
 from agent.events import Started
 from agent.launch import Launch, prepare
+from agent.listening import Backoff
 from agent.outbox import Result
-from agent.shipper import Backoff, Shipper
+from agent.shipper import Shipper
 from agent.site import End, Site
 from agent.supervisor import Process
-from logging_core.folder import RunFolder
+from logging_core.folder import RunFolder, WriterName
 from sweeps.errors import (
     ConfigurationError,
     Fenced,
@@ -307,6 +310,10 @@ class Attempt:
         receipt = None
         if shipper is None or shipper.drain(site.abandon):
             receipt = deliver(site.client, site.outbox, result, site.listener, site.abandon)
+        if receipt is not None and receipt.recorded:
+            again = receipt.will_retry
+            rest = partial(finish, shipper, site.outbox, result, compacts=not again)
+            site.afterwork.add(rest)
         if (
             receipt is not None
             and receipt.state == AttemptState.FAILED
@@ -341,17 +348,10 @@ class Attempt:
         once = threading.Event()
         once.set()
         site = self._site
-        for writer in folder.writers():
-            if writer.isdigit() and int(writer) < self.token:
-                ship_rest(
-                    site.client,
-                    folder,
-                    self.trial_id,
-                    int(writer),
-                    site.metric,
-                    site.listener,
-                    once,
-                )
+        tokens = {writer.token for writer in map(WriterName.parse, folder.writers()) if writer}
+        for token in sorted(token for token in tokens if token < self.token):
+            given = (self.trial_id, token, site.metric, site.listener, once)
+            ship_rest(site.client, folder, *given)
 
 
 def _seconds(began: float, exit: Exit | None) -> float:

@@ -19,8 +19,8 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from agent.attempt import Attempt
+from agent.listening import Backoff
 from agent.seek import Seeker
-from agent.shipper import Backoff
 from agent.slots import Gate
 from agent.voice import Voice
 from agent.worker import Broker, RedisError, SlotWorker, WakeListener

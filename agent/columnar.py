@@ -25,9 +25,9 @@ from logging_core.frames import FrameSource
 from logging_core.records import History, Reader, Record
 from sweeps.protocol.columns import Column, Columns, concatenate
 
-BATCH_ROWS = 1 << 16
+BATCH_ROWS = 1 << 15
 """A batch holds at most about so many rows."""
-BATCH_BYTES = 4 << 20
+BATCH_BYTES = 2 << 20
 """A batch ends behind the record with which it has so many bytes."""
 
 _FEW = 8  # rows that are not worth arrays
@@ -56,6 +56,11 @@ class Part(NamedTuple):
         return len(self.raw) // (self.packer.size + frames.CRC.size)
 
     @property
+    def codes(self) -> str:
+        """Of each value: d (float), q (whole number) or ? (bool)."""
+        return self.packer.format[len(frames.ROW_HEAD) :]
+
+    @property
     def steps(self) -> NDArray[np.int64]:
         return self._view("<i8", _STEP_AT).astype(np.int64)
 
@@ -65,9 +70,9 @@ class Part(NamedTuple):
 
     def column(self, number: int) -> NDArray[Any]:
         """The values of a key, by its number in `keys`: float64, int64 or bool."""
-        codes = self.packer.format[len(frames.ROW_HEAD) :]
-        offset = struct.calcsize(self.packer.format[: len(frames.ROW_HEAD) + number])
-        dtype = _CODES[codes[number]]
+        # Values are packed without gaps: 8 bytes each, a bool 1.
+        offset = _VALUES_AT + 8 * number - 7 * self.codes.count("?", 0, number)
+        dtype = _CODES[self.codes[number]]
         return self._view(dtype, offset).astype(dtype.newbyteorder("="))
 
     def row(self, number: int) -> History:

@@ -1,19 +1,22 @@
 """Tells the server how attempts ended, until it says that it knows; also for agents that died.
 
-A result is in the outbox before the first try and leaves it with the server's answer: recorded,
-or fenced (somebody else's attempt counts, and this result is of no use to anybody).
+A result is in the outbox before the first try. With the server's answer it is recorded, and leaves
+the outbox when the rest of its run is brought, too; or it is fenced (somebody else's attempt
+counts, and this result is of no use to anybody).
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.listening import Backoff, Listener
 from agent.outbox import Outbox, Result, abandoned
-from agent.shipper import Backoff, Listener, Shipper
+from agent.shipper import Shipper
 from logging_core.folder import RunFolder
 from sweeps.errors import (
     ConfigurationError,
@@ -92,7 +95,10 @@ def deliver(
         if give_up.wait(backoff.seconds()):
             return None
     listener.server_back()
-    outbox.acknowledge(result)
+    if receipt.recorded:
+        outbox.record(result)
+    else:
+        outbox.settle(result)
     return receipt
 
 
@@ -117,7 +123,7 @@ def deliver_abandoned(
             for result in outbox.pending():
                 if result.server_id != server_id:
                     continue
-                ship_rest(
+                shipper = ship_rest(
                     client,
                     RunFolder(result.folder),
                     result.trial_id,
@@ -128,8 +134,15 @@ def deliver_abandoned(
                 )
                 if give_up.is_set():
                     return delivered
-                if deliver(client, outbox, result, listener, give_up) is not None:
+                receipt = deliver(client, outbox, result, listener, give_up)
+                if receipt is not None:
                     delivered += 1
+                    finish(shipper, outbox, result, give_up, compacts=not receipt.will_retry)
+            for result in outbox.recorded():
+                if result.server_id == server_id and not give_up.is_set():
+                    folder = RunFolder(result.folder)
+                    told = (result.trial_id, result.token, result.metric, listener, give_up)
+                    finish(ship_rest(client, folder, *told), outbox, result, give_up)
         finally:
             outbox.close()
     return delivered
@@ -143,14 +156,43 @@ def ship_rest(
     metric: str | None,
     listener: Listener,
     give_up: threading.Event,
-) -> None:
-    """Sends what is not acknowledged yet of a dead attempt's run folder, if that is still there."""
+) -> Shipper | None:
+    """Sends what is not acknowledged yet of a dead attempt's run folder, if that is still there.
+
+    Returns what has sent it, for `finish`.
+    """
     if not folder.path.is_dir():
-        return
+        return None
     try:
         shipper = Shipper(client, folder, trial_id, token, metric, listener, resume=True)
     except ValueError as error:
         listener.warn(f"some of what {trial_id} logged was not delivered: {error}")
-        return
+        return None
     shipper.stop()
     shipper.drain(give_up)
+    return shipper
+
+
+def finish(
+    shipper: Shipper | None,
+    outbox: Outbox,
+    result: Result,
+    give_up: threading.Event,
+    *,
+    compacts: bool = True,
+) -> None:
+    """What is left to do once a result is recorded: the errands of its run, then its compaction.
+
+    When `give_up` is set before that is done, the outbox keeps a note of it. `compacts`: nobody
+    will go on from this run's records on this machine.
+    """
+    if shipper is not None:
+        shipper.result_is_told()
+        if not shipper.finish_errands(give_up):
+            return
+        if compacts:
+            from agent.compact import compact_all
+
+            with suppress(OSError):  # a full disk, say: the raw file is as good
+                compact_all(RunFolder(result.folder), result.token)
+    outbox.settle(result)

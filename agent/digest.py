@@ -1,86 +1,210 @@
 """What a run amounts to, gathered while its records pass by: summary, names, objective.
 
-Reads the record file and nothing else. Its neighbours: `shipper.py` asks it what is new,
-`attempt.py` reports what it holds when the trial ends.
+`LaneDigest` follows one record file, `Digest` puts together those of an attempt's processes. Both
+only read. Neighbours: `tape.py` (the files), `shipper.py` (asks what is new), `attempt.py`
+(reports what they hold when the trial ends), `description.py` (tells it while the trial runs).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from logging_core.records import ConfigUpdate, History, MetadataUpdate, Reader, Record
+from agent.columnar import Item, Part, Rows
+from agent.packing import points_of
+from agent.tape import Tape
+from logging_core.records import ConfigUpdate, History, MetadataUpdate, Record, SummaryUpdate
 from logging_core.summary import SummaryFold
+from logging_core.values import flatten
 from sweeps.objective import best_of, metric_value
 
 MAX_KEYS = 1000
 """Names kept for "no objective was reported, but these were"."""
-_BATCH = 500
 
 
-class Digest:
-    """The summary of one attempt, the names that it logged, and its objective, as they grow.
+class LaneDigest:
+    """What one record file holds, as it grows.
 
     Args:
-        path: the attempt's record file; it may not exist yet.
-        metric: name of the objective; None when the sweep has none.
+        tape: the file.
+        metric: name of the objective; None when there is none.
         warn: told, once, that the file cannot be read on.
+        on_record: told of every record that is no row, in order.
 
     Attributes:
+        read_to: the byte behind what it has taken in.
+        whole: False when the file cannot be read on.
+        fold: its summary.
         rows: rows of history so far.
+        records: other records so far.
         points: how many of those had an objective.
+        lowest, highest: the objective's extremes; None without a value.
         keys: the names that were logged, in order; the first MAX_KEYS.
         config: what the script added to its configuration, each top-level value whole.
         metadata: what the run says of itself: name, tags, notes and the like.
+        when: of each name in the summary, the time of its last value.
+        last_step: of the last row; None before the first.
+        last_time: of the last row, 0 before the first.
     """
 
-    def __init__(self, path: Path, metric: str | None, warn: Callable[[str], None]) -> None:
-        self._metric, self._warn = metric, warn
-        self._reader = Reader(path)
-        self._readable = True
-        self._fold = SummaryFold()
-        self._lowest: float | None = None
-        self._highest: float | None = None
-        self.rows = self.points = 0
+    def __init__(
+        self,
+        tape: Tape,
+        metric: str | None,
+        warn: Callable[[str], None],
+        on_record: Callable[[Record], None] = lambda _: None,
+    ) -> None:
+        self._tape, self._metric, self._warn, self._on_record = tape, metric, warn, on_record
+        self.read_to = 0
+        self.whole = True
+        self.fold = SummaryFold()
+        self.lowest: float | None = None
+        self.highest: float | None = None
+        self.rows = self.records = self.points = 0
         self.keys: dict[str, None] = {}
         self.config: dict[str, Any] = {}
         self.metadata: dict[str, Any] = {}
+        self.when: dict[str, float] = {}
+        self.last_step: int | None = None
+        self.last_time = 0.0
 
     def read(self, *, final: bool = False) -> None:
         """Takes in all that was written since; `final`: the writer is dead, nothing more comes."""
         try:
-            while self._readable and (batch := self._reader.read(limit=_BATCH, final=final)):
-                for record in batch:
-                    self._apply(record)
+            while self.whole and (batch := self._tape.next(self.read_to, final=final)):
+                for item in batch.items:
+                    self._take(item)
+                self._take_points(batch.items)
+                self.read_to = batch.end
         except (OSError, ValueError) as error:
-            self._readable = False
+            self.whole = False
             self._warn(f"what the trial logged cannot be read on: {error}")
+
+    def _take(self, item: Item) -> None:
+        if isinstance(item, Rows):
+            self._take_rows(item)
+            return
+        self.fold.apply(item)
+        if isinstance(item, History):
+            self.rows += 1
+            self.when.update(dict.fromkeys(flatten(item.row), item.time))
+            self.last_step, self.last_time = item.step, item.time
+            if len(self.keys) < MAX_KEYS:
+                self.keys.update(dict.fromkeys(item.row))
+            return
+        self.records += 1
+        if isinstance(item, ConfigUpdate):
+            self.config.update(item.values)
+        elif isinstance(item, MetadataUpdate):
+            self.metadata.update(item.values)
+        elif isinstance(item, SummaryUpdate):
+            self.when.update(dict.fromkeys(item.values, self.last_time))
+        self._on_record(item)
+
+    def _take_rows(self, rows: Rows) -> None:
+        self.rows += rows.count
+        fold = self.fold
+        tracked: dict[str, list[tuple[Part, int]]] = {}
+        for part in rows.parts:
+            if len(self.keys) < MAX_KEYS:
+                self.keys.update(dict.fromkeys(part.keys))
+            for number, name in enumerate(part.keys if fold.definitions else ()):
+                if fold.wants_all(name):
+                    tracked.setdefault(name, []).append((part, number))
+        for part in sorted(rows.parts, key=_last_place):
+            last = part.row(len(part) - 1)
+            self.when.update(dict.fromkeys(part.keys, last.time))
+            self.last_step, self.last_time = last.step, last.time
+            fold.add_row({name: last.row[name] for name in part.keys if name not in tracked})
+        for name, columns in tracked.items():
+            if len(columns) == 1:
+                [(part, number)] = columns
+                fold.add_column(name, part.column(number).tolist())
+                continue
+            for value in _in_order(columns):  # in rows of several shapes
+                fold.add_row({name: value})
+
+    def _take_points(self, items: Sequence[Item]) -> None:
+        if self._metric is None:
+            return
+        values = points_of(items, self._metric)["value"]
+        if len(values):
+            least, most = float(values.min()), float(values.max())
+            self.points += len(values)
+            self.lowest = least if self.lowest is None else min(least, self.lowest)
+            self.highest = most if self.highest is None else max(most, self.highest)
+
+
+def _last_place(part: Part) -> int:
+    return len(part) - 1 if part.where is None else int(part.where[-1])
+
+
+def _in_order(columns: Sequence[tuple[Part, int]]) -> list[Any]:
+    """The values of a name that several parts have, in the order of their rows."""
+    found: list[tuple[int, Any]] = []
+    for part, number in columns:
+        places = range(len(part)) if part.where is None else part.where.tolist()
+        found += zip(places, part.column(number).tolist(), strict=True)
+    return [value for _, value in sorted(found, key=lambda one: one[0])]
+
+
+class Digest:
+    """The digests of one attempt's processes, as one. Add a lane when it appears."""
+
+    def __init__(self, metric: str | None) -> None:
+        self._metric = metric
+        self.lanes: list[LaneDigest] = []
+
+    @property
+    def rows(self) -> int:
+        return sum(lane.rows for lane in self.lanes)
+
+    @property
+    def records(self) -> int:
+        return sum(lane.records for lane in self.lanes)
+
+    @property
+    def points(self) -> int:
+        return sum(lane.points for lane in self.lanes)
+
+    @property
+    def keys(self) -> dict[str, None]:
+        return dict.fromkeys(name for lane in self.lanes for name in lane.keys)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {name: value for lane in self.lanes for name, value in lane.config.items()}
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        return {name: value for lane in self.lanes for name, value in lane.metadata.items()}
+
+    @property
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """What define_metric said, by metric or glob."""
+        return {
+            name: defined._asdict()
+            for lane in self.lanes
+            for name, defined in lane.fold.definitions.items()
+        }
 
     @property
     def summary(self) -> dict[str, Any]:
-        return dict(self._fold.summary)
+        """Of a name that several processes logged: the latest value."""
+        if len(self.lanes) == 1:
+            return dict(self.lanes[0].fold.summary)
+        merged: dict[str, Any] = {}
+        when: dict[str, float] = {}
+        for lane in self.lanes:
+            for name, value in lane.fold.summary.items():
+                told = lane.when.get(name, 0.0)
+                if name not in merged or told > when[name]:
+                    merged[name], when[name] = value, told
+        return merged
 
     def objective(self, *, maximize: bool) -> float | None:
         """What this attempt scores: the best finite value in its history and its summary."""
         if self._metric is None:
             return None
-        best = self._highest if maximize else self._lowest
-        return best_of((best, metric_value(self.summary, self._metric)), maximize=maximize)
-
-    def _apply(self, record: Record) -> None:
-        self._fold.apply(record)
-        if isinstance(record, ConfigUpdate):
-            self.config.update(record.values)
-        elif isinstance(record, MetadataUpdate):
-            self.metadata.update(record.values)
-        if not isinstance(record, History):
-            return
-        self.rows += 1
-        if len(self.keys) < MAX_KEYS:
-            self.keys.update(dict.fromkeys(record.row))
-        value = None if self._metric is None else metric_value(record.row, self._metric)
-        if value is not None:
-            self.points += 1
-            self._lowest = value if self._lowest is None else min(value, self._lowest)
-            self._highest = value if self._highest is None else max(value, self._highest)
+        found = [lane.highest if maximize else lane.lowest for lane in self.lanes]
+        return best_of([*found, metric_value(self.summary, self._metric)], maximize=maximize)

@@ -1,4 +1,7 @@
-"""Results of trials on disk, from the moment that a trial ends until the server has them.
+"""Results of trials on disk, from the moment that a trial ends until nothing is left to do for it.
+
+First the server must have the result (`<trial>.<token>.json`), then the rest of its run must be
+brought and packed (`.recorded`).
 
 Each agent has a folder of its own under `<home>/outbox/`, and holds a lock on it while it lives;
 a kill -9 lets go of the lock, and the next agent on this machine delivers what it finds there.
@@ -21,6 +24,7 @@ from sweeps.trial import Outcome
 
 _LOCK = "lock"
 _SUFFIX = ".json"
+_RECORDED = ".recorded"
 
 
 @dataclass(frozen=True)
@@ -118,40 +122,50 @@ class Outbox:
         finally:
             os.close(folder)
 
-    def acknowledge(self, result: Result) -> None:
-        """The server has it (or refuses it for good): it is forgotten here."""
-        with suppress(FileNotFoundError):
-            os.unlink(self._file(result))
+    def record(self, result: Result) -> None:
+        """The server has it; what is left to do for its run waits for `settle`."""
+        with suppress(OSError):
+            os.replace(self._file(result), self._file(result, _RECORDED))
+
+    def settle(self, result: Result) -> None:
+        """Nothing is left to do (or the server refuses it for good): it is forgotten here."""
+        for suffix in (_SUFFIX, _RECORDED):
+            with suppress(FileNotFoundError):
+                os.unlink(self._file(result, suffix))
 
     def pending(self) -> list[Result]:
-        """What is not acknowledged, oldest first; a file that cannot be read is passed over."""
-        return list(_read_all(self.path))
+        """What the server does not have, oldest first; a file that cannot be read is left."""
+        return list(_read_all(self.path, _SUFFIX))
+
+    def recorded(self) -> list[Result]:
+        """What the server has, and whose runs are not settled."""
+        return list(_read_all(self.path, _RECORDED))
 
     def close(self) -> None:
-        """Lets go; the folder stays only if something in it was never acknowledged."""
+        """Lets go; the folder stays only if something in it is not settled."""
         if self._lock < 0:
             return
-        if not any(self.path.glob(f"*{_SUFFIX}")):
+        if not _holds_something(self.path):
             shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
         self._lock = -1
 
-    def _file(self, result: Result) -> Path:
-        return self.path / f"{result.trial_id}.{result.token}{_SUFFIX}"
+    def _file(self, result: Result, suffix: str = _SUFFIX) -> Path:
+        return self.path / f"{result.trial_id}.{result.token}{suffix}"
 
 
 def abandoned(home: str | Path) -> Iterator[Outbox]:
     """The outboxes of agents that are dead, each locked by us while it is handed out.
 
-    The caller delivers `pending()`, acknowledges, and closes; an outbox that is empty is cleared
-    away at once.
+    The caller delivers `pending()`, finishes `recorded()`, settles both, and closes; an outbox
+    that is empty is cleared away at once.
     """
     root = Path(home) / "outbox"
     for path in sorted(root.iterdir()) if root.is_dir() else ():
         outbox = _adopt(path)
         if outbox is None:
             continue
-        if any(path.glob(f"*{_SUFFIX}")):
+        if _holds_something(path):
             yield outbox
         else:
             outbox.close()
@@ -182,8 +196,12 @@ def _adopt(path: Path) -> Outbox | None:
     return outbox
 
 
-def _read_all(path: Path) -> Iterator[Result]:
-    files = sorted(path.glob(f"*{_SUFFIX}"), key=lambda file: file.stat().st_mtime_ns)
+def _holds_something(path: Path) -> bool:
+    return any(path.glob(f"*{_SUFFIX}")) or any(path.glob(f"*{_RECORDED}"))
+
+
+def _read_all(path: Path, suffix: str) -> Iterator[Result]:
+    files = sorted(path.glob(f"*{suffix}"), key=lambda file: file.stat().st_mtime_ns)
     for file in files:
         with suppress(OSError, ValueError, KeyError, TypeError):
             yield Result.from_json(json.loads(file.read_text(encoding="utf-8")))

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.afterwork import Afterwork
 from agent.delivery import Receipt
 from agent.launch import Program
+from agent.listening import Listener
 from agent.outbox import Outbox
-from agent.shipper import Listener
 from agent.supervisor import Supervisor
 from sweeps.protocol.client import Client
 from sweeps.trial import Outcome
@@ -25,7 +26,7 @@ class Site:
 
     Attributes:
         server_id: of the server, whatever its address.
-        client, supervisor, outbox, listener: where things go.
+        client, supervisor, outbox, afterwork, listener: where things go.
         program: how the sweep's command runs here.
         inject: the folder that puts the logger into the training environment.
         runs: where run folders are made.
@@ -42,6 +43,7 @@ class Site:
     server_id: str
     supervisor: Supervisor
     outbox: Outbox
+    afterwork: Afterwork
     listener: Listener
     program: Program
     inject: Path

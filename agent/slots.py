@@ -11,7 +11,7 @@ import threading
 from typing import Protocol
 
 from agent.devices import Slot
-from agent.shipper import Backoff
+from agent.listening import Backoff
 from agent.voice import Voice
 from agent.worker import Broker, SlotWorker
 

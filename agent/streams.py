@@ -13,22 +13,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from logging_core.records import History, Reader, Record
+from agent.columnar import BATCH_ROWS, Batch
+from agent.packing import columns_of, points_of
+from agent.tape import Tape
 from sweeps.console_text import fold
 from sweeps.errors import ChunkError
-from sweeps.objective import metric_value
+from sweeps.protocol.chunks import encode_columns
 
-if TYPE_CHECKING:
-    from sweeps.protocol import chunks
-
-CHUNK_RECORDS = 5000
-"""A history chunk is cut from at most so many records."""
+CHUNK_ROWS = 100_000
+"""A chunk of rows holds at most about so many."""
+CHUNK_BYTES = 8 << 20
+"""A chunk of rows is cut from at most about so many bytes of the record file."""
 CONSOLE_BYTES = 256 * 1024
 """A console chunk holds at most so many bytes."""
 
@@ -39,7 +39,6 @@ class Chunk:
 
     Attributes:
         start, end: its byte range in the file that it was cut from.
-        records: how many records lie in that range (console: lines).
     """
 
     kind: str
@@ -49,7 +48,6 @@ class Chunk:
     first: int
     last: int
     rows: int
-    records: int
     objective: bytes = field(repr=False)
     data: bytes = field(repr=False)
 
@@ -57,8 +55,8 @@ class Chunk:
 class Progress:
     """`shipped.<writer>.json`: what is acknowledged of one attempt's files."""
 
-    def __init__(self, folder: Path, writer: int) -> None:
-        self.path = folder / f"shipped.{writer}.json"
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self._kinds: dict[str, dict[str, int]] = {}
 
     def load(self) -> None:
@@ -90,11 +88,10 @@ class Progress:
 class Stream:
     """One file as chunks: `take` one, `acknowledge` it, `take` the next. Not thread-safe."""
 
-    kind: str
-
-    def __init__(self, path: Path, progress: Progress) -> None:
+    def __init__(self, kind: str, path: Path, progress: Progress) -> None:
+        self.kind = kind
         self._path, self._progress = path, progress
-        self._seq, self._start, self._end = progress.at(self.kind)
+        self._seq, self._start, self._end = progress.at(kind)
         self._pending: Chunk | None = None
 
     def take(self) -> Chunk | None:
@@ -112,7 +109,8 @@ class Stream:
 
     def settle(self) -> None:
         """Writes down that all is acknowledged."""
-        self._save(self._start)
+        if self._start:
+            self._save(self._start)
 
     def _save(self, end: int) -> None:
         # On a full disk a crash of the agent would cost these rows; training must go on.
@@ -124,92 +122,86 @@ class Stream:
         raise NotImplementedError
 
 
-class HistoryStream(Stream):
+class RowStream(Stream):
     """The rows of a record file.
 
     Args:
-        path: the record file; it may not exist yet.
+        kind: history or system.
+        tape: the file.
         progress: what is acknowledged of it.
         metric: name of the objective, None for none.
         warn: told of a row that no chunk can hold.
     """
 
-    kind = "history"
-
     def __init__(
-        self, path: Path, progress: Progress, metric: str | None, warn: Callable[[str], None]
+        self,
+        kind: str,
+        tape: Tape,
+        progress: Progress,
+        metric: str | None,
+        warn: Callable[[str], None],
     ) -> None:
-        super().__init__(path, progress)
-        self._metric, self._warn = metric, warn
-        self._reader = Reader(path)
+        super().__init__(kind, tape.path, progress)
+        self._tape, self._metric, self._warn = tape, metric, warn
         self.final = False
         """The writer is dead: a row that it left open is whole now."""
 
+    def acknowledge(self, chunk: Chunk) -> None:
+        super().acknowledge(chunk)
+        self._tape.forget(chunk.end)
+
     def _cut(self, start: int, end: int | None) -> Chunk | None:
-        # NumPy comes with it: no trial's start shall wait for that, and its first rows may.
-        from sweeps.protocol import chunks
-
-        limit = CHUNK_RECORDS
-        while True:
-            records, behind = self._read(start, end, limit)
-            if not records:
-                return None
-            rows: list[chunks.Row] = [
-                (record.step, record.time, record.row)
-                for record in records
-                if isinstance(record, History)
-            ]
+        limit = CHUNK_ROWS
+        while batches := self._read(start, end, limit):
+            behind, rows = batches[-1].end, sum(batch.rows for batch in batches)
+            if not rows:  # other records only: nothing to send
+                start = self._start = behind
+                continue
             try:
-                data = chunks.encode(rows) if rows else b""
+                return self._chunk(start, behind, batches)
             except ChunkError as error:
-                if len(records) > 1 and end is None:
-                    limit = max(1, len(records) // 10)  # too large, or one row of them is odd
+                if rows > 1 and end is None:
+                    limit = rows // 2  # too large, or one row of them is odd
                     continue
-                self._warn(f"{len(rows)} rows of {self._path} cannot be sent: {error}")
-                rows = []
-            if rows:
-                return self._chunk(start, behind, len(records), rows, data)
-            start = self._start = behind  # other records only: nothing to send
+                self._warn(f"{rows} rows of {self._path} cannot be sent: {error}")
+            start, limit = behind, CHUNK_ROWS
+            self._start = behind
+        return None
 
-    def _chunk(
-        self, start: int, end: int, records: int, rows: list[chunks.Row], data: bytes
-    ) -> Chunk:
-        from sweeps.protocol import chunks
+    def _read(self, start: int, end: int | None, limit: int) -> list[Batch]:
+        """What follows byte `start`: at most about `limit` rows, or all up to byte `end`."""
+        try:
+            if end is not None:
+                found = self._tape.between(start, end)
+                return [] if found is None else [found]
+            batches: list[Batch] = []
+            rows, at = 0, start
+            while rows < limit and (
+                batch := self._tape.next(at, rows=min(limit, BATCH_ROWS), final=self.final)
+            ):
+                if batches and (rows + batch.rows > limit or batch.end - start > CHUNK_BYTES):
+                    break
+                batches.append(batch)
+                rows, at = rows + batch.rows, batch.end
+        except (OSError, ValueError):
+            return []  # the digest, which reads the same file, has said so
+        return batches
 
+    def _chunk(self, start: int, end: int, batches: Sequence[Batch]) -> Chunk:
+        columns = columns_of(batches)
+        items = [item for batch in batches for item in batch.items]
         return Chunk(
             kind=self.kind,
             seq=self._seq,
             start=start,
             end=end,
             # A script that calls init() again begins its steps anew.
-            first=min(step for step, _, _ in rows),
-            last=max(step for step, _, _ in rows),
-            rows=len(rows),
-            records=records,
-            objective=chunks.pack_points(self._points(rows)),
-            data=data,
+            first=int(columns.steps.min()),
+            last=int(columns.steps.max()),
+            rows=len(columns),
+            objective=points_of(items, self._metric).tobytes(),
+            data=encode_columns(columns),
         )
-
-    def _read(self, start: int, end: int | None, limit: int) -> tuple[list[Record], int]:
-        """(records, the byte behind them) from `start`: at most `limit`, or all up to `end`."""
-        reader = self._reader
-        reader.offset = start
-        records: list[Record] = []
-        try:
-            if end is None:
-                records = reader.read(limit=limit, final=self.final)
-            else:  # boundaries are where a reader can stop, so single steps meet this one
-                while reader.offset < end and (one := reader.read(limit=1, final=self.final)):
-                    records += one
-        except (OSError, ValueError):
-            return [], start  # the digest, which reads the same file, has said so
-        return records, reader.offset
-
-    def _points(self, rows: list[chunks.Row]) -> list[tuple[int, float]]:
-        if self._metric is None:
-            return []
-        values = ((step, metric_value(row, self._metric)) for step, _, row in rows)
-        return [(step, value) for step, value in values if value is not None]
 
 
 class ConsoleStream(Stream):
@@ -236,4 +228,4 @@ class ConsoleStream(Stream):
             return None
         behind, data = start + len(data), fold(data)
         lines = data.count(b"\n")
-        return Chunk(self.kind, self._seq, start, behind, start, behind, lines, lines, b"", data)
+        return Chunk(self.kind, self._seq, start, behind, start, behind, lines, b"", data)

@@ -39,8 +39,8 @@ def test_what_is_put_comes_back_as_it_was(tmp_path: Path) -> None:
     outbox.put(first)
     outbox.put(second)
     assert outbox.pending() == [first, second]
-    outbox.acknowledge(first)
-    outbox.acknowledge(first)
+    outbox.settle(first)
+    outbox.settle(first)
     assert outbox.pending() == [second]
     outbox.close()
     assert outbox.path.is_dir(), "what nobody acknowledged stays"
@@ -49,7 +49,7 @@ def test_what_is_put_comes_back_as_it_was(tmp_path: Path) -> None:
 def test_an_empty_outbox_leaves_no_trace(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path, "a")
     outbox.put(result())
-    outbox.acknowledge(result())
+    outbox.settle(result())
     outbox.close()
     outbox.close()
     assert list((tmp_path / "outbox").iterdir()) == []
@@ -74,7 +74,7 @@ def test_a_killed_agents_outbox_is_found_once(tmp_path: Path) -> None:
     [found] = abandoned(tmp_path)
     assert found.pending() == [result()]
     assert list(abandoned(tmp_path)) == [], "it is ours now"
-    found.acknowledge(result())
+    found.settle(result())
     found.close()
     assert list((tmp_path / "outbox").iterdir()) == []
 

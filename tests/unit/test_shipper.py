@@ -33,7 +33,7 @@ class Server:
         self.lose_answers = False
 
     def post_chunk(self, run: str, writer: int, kind: str, seq: int, first: int, last: int,
-                   rows: int, objective: bytes, data: bytes) -> None:  # fmt: skip
+                   rows: int, objective: bytes, data: bytes, lane: str = "") -> None:  # fmt: skip
         if error := self.fail(kind, seq):
             raise error
         self.posts.append((kind, seq, data))
@@ -113,7 +113,7 @@ def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
 
 
 def test_all_of_it_arrives_in_order(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "CHUNK_RECORDS", 100)
+    monkeypatch.setattr(streams, "CHUNK_ROWS", 100)
     run.log(250, loss=0.5)
     run.writer.add(ConfigUpdate({"a": 1}))
     run.log(74, text="x", nested={"a": 1})
@@ -124,7 +124,7 @@ def test_all_of_it_arrives_in_order(run: Run, monkeypatch: pytest.MonkeyPatch) -
     assert shipper.drain(NEVER)
     assert [step for step, _ in run.server.rows()] == list(range(325))
     assert run.server.rows()[-2:] == [
-        (323, {"i": 323, "text": "x", "nested": {"a": 1}}),
+        (323, {"i": 323, "text": "x", "nested.a": 1}),
         (324, {"i": 324}),
     ]
     assert run.server.points() == [(i, 0.5) for i in range(250)]
@@ -143,7 +143,7 @@ def test_the_objective_goes_at_once_and_the_rest_waits(run: Run) -> None:
         run.log(5)
         began = time.monotonic()
         until(lambda: run.server.rows())
-        assert time.monotonic() - began > 0.5, "rows without it are gathered for a second"
+        assert time.monotonic() - began > 0.2, "rows without it are gathered"
         run.log(1, loss=1.0)
         began = time.monotonic()
         until(lambda: run.server.points())
@@ -256,7 +256,7 @@ def test_a_chunk_that_the_server_never_takes_does_not_hold_up_the_rest(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agent.shipper.Backoff.seconds", lambda self: 0.0)
-    monkeypatch.setattr(streams, "CHUNK_RECORDS", 10)
+    monkeypatch.setattr(streams, "CHUNK_ROWS", 10)
     run.server.fail = lambda kind, seq: (
         ServerError("bug") if (kind, seq) == ("history", 1) else None
     )
@@ -316,5 +316,5 @@ def test_what_is_remembered_is_small(run: Run) -> None:
     shipper.stop()
     shipper.drain(NEVER)
     kept = json.loads((run.folder.path / "shipped.1.json").read_text())
-    assert set(kept) == {"history", "console"}
+    assert set(kept) == {"history"}
     assert kept["history"]["start"] == kept["history"]["end"]

@@ -48,6 +48,7 @@ class AgentCalls(Wire):
         rows: int,
         objective: bytes,
         data: bytes,
+        lane: str = "",
     ) -> None:
         """Delivers a chunk; once this returns it is committed. Safe to repeat.
 
@@ -55,13 +56,14 @@ class AgentCalls(Wire):
             run: trial id.
             writer: the attempt's token.
             kind: history, console or system.
-            seq: 0, 1, 2, … within (run, writer, kind).
+            seq: 0, 1, 2, … within (run, writer, kind, lane), one after the other's answer.
             first: step of the first row; console: offset of the first byte in the writer's log.
             last: step of the last row; console: offset just behind the last byte.
             rows: rows (console: lines) in it.
             objective: points as sweeps.protocol.chunks.pack_points makes them; b"" for none.
             data: history, system: as sweeps.protocol.chunks.encode makes it; console: the text's
                 bytes, plain or as one zstd frame.
+            lane: which of several processes of the attempt recorded it; "" for the only one.
         """
         query = {
             "run": run,
@@ -71,6 +73,7 @@ class AgentCalls(Wire):
             "first": first,
             "last": last,
             "rows": rows,
+            "lane": lane or None,
         }
         body = struct.pack("<I", len(objective)) + objective + data
         self._call("POST", "/api/agent/chunk", query=query, body=body)
