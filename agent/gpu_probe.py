@@ -10,11 +10,12 @@ Neighbour: gpu_metrics.py starts it and listens.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 # Started by path and isolated, the folder that holds our packages has to be named.
@@ -91,7 +92,9 @@ def _float(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def readings(interval_s: float, devices: Mapping[str, str]) -> Iterator[dict[str, Reading]]:
+def readings(
+    interval_s: float, devices: Mapping[str, str]
+) -> Generator[dict[str, Reading], None, None]:
     """A round of readings, each time that it is asked for one; ends where there are none."""
     try:
         import pynvml
@@ -104,18 +107,23 @@ def readings(interval_s: float, devices: Mapping[str, str]) -> Iterator[dict[str
         yield found
 
 
-def _smi_readings(interval_s: float, devices: Mapping[str, str]) -> Iterator[dict[str, Reading]]:
+def _smi_readings(
+    interval_s: float, devices: Mapping[str, str]
+) -> Generator[dict[str, Reading], None, None]:
     smi = Smi(interval_s)
-    while smi.runs:
-        smi.poll()
-        found = {}
-        for uuid, parent in devices.items():
-            reading = smi.readings.get(parent)
-            if reading is not None and uuid != parent:  # nothing is told of the instance itself
-                reading = reading._replace(gpu=None, memory=None, used=None, total=None)
-            if reading is not None:
-                found[uuid] = reading
-        yield found
+    try:
+        while smi.runs:
+            smi.poll()
+            found = {}
+            for uuid, parent in devices.items():
+                reading = smi.readings.get(parent)
+                if reading is not None and uuid != parent:  # of the instance itself nothing is told
+                    reading = reading._replace(gpu=None, memory=None, used=None, total=None)
+                if reading is not None:
+                    found[uuid] = reading
+            yield found
+    finally:
+        smi.close()
 
 
 def main(arguments: list[str], input_ended: Callable[[float], bool]) -> None:
@@ -124,13 +132,14 @@ def main(arguments: list[str], input_ended: Callable[[float], bool]) -> None:
     for name in arguments[1:]:
         uuid, _, parent = name.partition("=")
         devices[uuid] = parent or uuid
-    for found in readings(interval_s, devices):
-        if found:
-            said = {uuid: reading._asdict() for uuid, reading in found.items()}
-            sys.stdout.write(json.dumps(said) + "\n")
-            sys.stdout.flush()
-        if input_ended(interval_s if found else min(0.2, interval_s)):
-            return
+    with contextlib.closing(readings(interval_s, devices)) as rounds:
+        for found in rounds:
+            if found:
+                said = {uuid: reading._asdict() for uuid, reading in found.items()}
+                sys.stdout.write(json.dumps(said) + "\n")
+                sys.stdout.flush()
+            if input_ended(interval_s if found else min(0.2, interval_s)):
+                return
 
 
 def _input_ended(wait_s: float) -> bool:

@@ -14,6 +14,7 @@ import select
 import shutil
 import signal
 import subprocess
+import time
 from typing import Any, Collection, Mapping, NamedTuple, Sequence
 
 _MB = 1 << 20
@@ -125,6 +126,8 @@ class Smi:
         self.readings: dict[str, Reading] = {}  # by UUID, as of the last round
         self.order: dict[str, str] = {}  # UUID -> nvidia-smi's index
         self._text = b""
+        self._patience_s = 3 * max(1.0, interval_s)
+        self._heard = time.monotonic()
         environ = os.environ if environ is None else environ
         program = shutil.which("nvidia-smi", path=environ.get("PATH"))
         self._process: subprocess.Popen[bytes] | None = None
@@ -147,7 +150,10 @@ class Smi:
         return self._process is not None
 
     def poll(self) -> bool:
-        """Takes in what it has said; False: nothing new. Never waits."""
+        """Takes in what it has said; False: nothing new. Never waits.
+
+        When it has been silent for long, its last readings are none any more.
+        """
         news = False
         process = self._process
         while process is not None and process.stdout is not None:
@@ -164,6 +170,10 @@ class Smi:
                     uuid, index, reading = parsed
                     self.readings[uuid], self.order[uuid] = reading, index
                     news = True
+        if news:
+            self._heard = time.monotonic()
+        elif time.monotonic() - self._heard > self._patience_s:
+            self.readings, self.order = {}, {}
         return news
 
     def visible(self, bound: str | None) -> list[Reading | None]:
