@@ -13,7 +13,14 @@ from typing import Any
 from agent.columnar import Item, Part, Rows
 from agent.packing import points_of
 from agent.tape import Tape
-from logging_core.records import ConfigUpdate, History, MetadataUpdate, Record, SummaryUpdate
+from logging_core.records import (
+    ConfigUpdate,
+    Finished,
+    History,
+    MetadataUpdate,
+    Record,
+    SummaryUpdate,
+)
 from logging_core.summary import SummaryFold
 from logging_core.values import flatten
 from sweeps.objective import best_of, metric_value
@@ -42,6 +49,7 @@ class LaneDigest:
         keys: the names that were logged, in order; the first MAX_KEYS.
         config: what the script added to its configuration, each top-level value whole.
         metadata: what the run says of itself: name, tags, notes and the like.
+        finished: the script's end, as the logger saw it; None before.
         when: of each name in the summary, the time of its last value.
         last_step: of the last row; None before the first.
         last_time: of the last row, 0 before the first.
@@ -64,6 +72,7 @@ class LaneDigest:
         self.keys: dict[str, None] = {}
         self.config: dict[str, Any] = {}
         self.metadata: dict[str, Any] = {}
+        self.finished: Finished | None = None
         self.when: dict[str, float] = {}
         self.last_step: int | None = None
         self.last_time = 0.0
@@ -97,6 +106,8 @@ class LaneDigest:
             self.config.update(item.values)
         elif isinstance(item, MetadataUpdate):
             self.metadata.update(item.values)
+        elif isinstance(item, Finished):
+            self.finished = item
         elif isinstance(item, SummaryUpdate):
             self.when.update(dict.fromkeys(item.values, self.last_time))
         self._on_record(item)
