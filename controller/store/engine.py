@@ -87,6 +87,15 @@ class Database:
             yield connection
 
     @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A transaction that only reads, and all of whose queries see the same moment."""
+        with self._failures(), self._engine.connect() as connection:
+            if self._writer is None:  # SQLite's see it anyway
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
+
+    @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that writes: committed at the end, rolled back on any exception."""
         with self._failures(), self._turn(), self._engine.connect() as connection:

@@ -1,24 +1,33 @@
-"""The store's part for what runs logged, chunk by chunk.
+"""The store's part that gives back what runs logged, exactly as it was.
 
-Chunks are opaque bytes here until `history` merges them. Several attempts may have written to one
-run; a later one's rows replace the earlier ones' from its first step on, as if the run had gone
-back to its checkpoint (which is what happened). Neighbours: `sweeps.protocol.chunks`, `sweeps.py`.
+Rows come from packed stretches and from the chunks that still wait, which nobody can tell apart.
+What counts of them when several attempts, lanes or a parent run are behind them is said in
+`streams.py`. The objective's values are read from their chunks, where they stay. Neighbours:
+`ingest.py` (takes chunks in), `stretches.py` (reads rows), `series.py` (for charts).
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Connection, func, select, tuple_
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select, tuple_
 
 from controller.store.engine import Database
-from controller.store.records import Chunk, ChunkKind, ObjectivePoints
-from controller.store.runs import no_run
-from controller.store.schema import chunks, runs, trials
-from sweeps.protocol.chunks import decode, unpack_points
+from controller.store.records import Chunk, ChunkKind, ObjectivePoints, RowPage
+from controller.store.schema import chunks, trials
+from controller.store.streams import Piece, Record, read_records
+from controller.store.stretches import Steps, read_piece
+from sweeps.errors import UsageError
+from sweeps.protocol.chunks import unpack_points
 from sweeps.protocol.columns import Columns, concatenate
 
 _PAGE = 16  # chunks read at a time: each may have megabytes
+_LEAST = -(2**63)
+_LOOKED_AT = 500_000  # rows that one page of `rows` may look through
 
 _CHUNK = select(*(chunks.c[name] for name in Chunk.__dataclass_fields__))
 
@@ -55,28 +64,71 @@ class HistoryStore:
                 return
             after = (page[-1]["writer"], page[-1]["seq"])
 
-    def history(self, run_id: str, keys: Sequence[str] | None = None) -> Columns:
+    def history(
+        self,
+        run_id: str,
+        keys: Sequence[str] | None = None,
+        *,
+        kind: ChunkKind | str = ChunkKind.HISTORY,
+    ) -> Columns:
         """All that a run logged, or what it logged under `keys`, merged over its writers.
 
         All rows are there, also those that have none of the keys. Raises NotFoundError, and
         ChunkError when a chunk is damaged.
         """
-        parts: list[Columns] = []
-        with self._db.read() as connection:
-            ends = _ends(connection, run_id)
-            query = (
-                select(chunks.c.writer, chunks.c.first, chunks.c.data)
-                .where(chunks.c.run_id == run_id, chunks.c.kind == ChunkKind.HISTORY)
-                .order_by(chunks.c.writer, chunks.c.seq)
+        with self._db.snapshot() as connection:
+            record = read_records(connection, [run_id], ChunkKind(kind))[run_id]
+            return concatenate(
+                [
+                    block.rows
+                    for piece in record.pieces
+                    for block in read_piece(connection, piece, keys, Steps())
+                ]
             )
-            query = query.execution_options(yield_per=_PAGE)
-            with connection.execute(query) as found:  # closed also when a chunk is damaged
-                for row in found:
-                    end = ends.get(row.writer)
-                    if end is not None and row.first < end:
-                        columns = decode(row.data, keys)
-                        parts.append(columns.where(columns.steps < end))
-        return concatenate(parts)
+
+    def rows(
+        self,
+        run_id: str,
+        keys: Sequence[str] | None = None,
+        *,
+        first: int | None = None,
+        last: int | None = None,
+        after: str | None = None,
+        limit: int = 1000,
+        kind: ChunkKind | str = ChunkKind.HISTORY,
+    ) -> RowPage:
+        """A run's rows, page by page: what `history` has, at the cost of the page.
+
+        Args:
+            keys: of each row only these, and no row that has none of them.
+            first, last: only rows of these steps, both included; None: no bound.
+            after: `RowPage.next` of the page before; None: from the beginning.
+            limit: rows at most. A page may have fewer, and even none, with more to come.
+
+        Raises NotFoundError, ChunkError as `history`; UsageError for an `after` that is none, or
+        whose rows a later attempt has replaced meanwhile.
+        """
+        steps = Steps(
+            float("-inf") if first is None else first, float("inf") if last is None else last + 1
+        )
+        with self._db.snapshot() as connection:
+            record = read_records(connection, [run_id], ChunkKind(kind))[run_id]
+            number, place = (0, _LEAST) if after is None else _parse_place(after, record)
+            page: list[Columns] = []
+            room, looked = limit, 0
+            for piece in record.pieces[number:]:
+                for block in read_piece(connection, piece, keys, steps, place):
+                    if looked >= _LOOKED_AT:
+                        return RowPage(concatenate(page), _format_place(piece, block.places[0]))
+                    found = np.arange(len(block.rows)) if keys is None else _rows_with(block.rows)
+                    page.append(_pick(block.rows, found[:room]))
+                    if len(found) > room:
+                        following = block.places[found[room]]
+                        return RowPage(concatenate(page), _format_place(piece, following))
+                    room -= len(found)
+                    looked += len(block.rows)
+                place = _LEAST
+        return RowPage(concatenate(page), None)
 
     def objective_curve(self, trial_id: str) -> list[tuple[int, float]]:
         """(step, value) of the objective, merged over the attempts as history is.
@@ -90,8 +142,14 @@ class HistoryStore:
             .order_by(chunks.c.writer, chunks.c.seq)
         )
         with self._db.read() as connection:
-            ends = _ends(connection, trial_id)
+            record = read_records(connection, [trial_id], ChunkKind.HISTORY)[trial_id]
             found = connection.execute(query).all()
+        ends = {
+            stream.name.writer: piece.end
+            for piece in record.pieces
+            for stream in piece.streams
+            if stream.name.run_id == trial_id
+        }
         return [
             (step, value)
             for writer, packed in found
@@ -119,19 +177,41 @@ class HistoryStore:
         ]
 
 
-def _ends(connection: Connection, run_id: str) -> dict[int, float]:
-    """Of each writer of history: the step from which on a later writer's rows replace its own."""
-    query = (
-        select(chunks.c.writer, func.min(chunks.c.first))
-        .where(chunks.c.run_id == run_id, chunks.c.kind == ChunkKind.HISTORY)
-        .group_by(chunks.c.writer)
+def _rows_with(rows: Columns) -> NDArray[np.int64]:
+    """The rows that have a value."""
+    has = np.zeros(len(rows), np.bool_)
+    for column in rows.columns.values():
+        if column.index is None:
+            return np.arange(len(rows))
+        has[column.index] = True
+    return np.flatnonzero(has)
+
+
+def _pick(rows: Columns, which: NDArray[np.int64]) -> Columns:
+    if len(which) == len(rows):
+        return rows
+    keep = np.zeros(len(rows), np.bool_)
+    keep[which] = True
+    return rows.where(keep)
+
+
+# A place in a run's rows, for people's programs to hand back: which piece, and which row of it.
+
+
+def _format_place(piece: Piece, place: int) -> str:
+    name = piece.streams[0].name
+    lane = name.lane if len(piece.streams) == 1 else ""
+    return json.dumps([name.run_id, name.writer, lane, int(place)])
+
+
+def _parse_place(text: str, record: Record) -> tuple[int, int]:
+    """(number of the piece, place in it). Raises UsageError."""
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        *_, place = json.loads(text)
+        for number, piece in enumerate(record.pieces):
+            if text == _format_place(piece, place):
+                return number, place
+    raise UsageError(
+        f"after: {text!r} is no place in run {record.run_id}, or not any more since a later "
+        "attempt went back behind it: read again from the beginning"
     )
-    firsts: dict[int, int] = {writer: first for writer, first in connection.execute(query)}  # noqa: C416
-    if not firsts and connection.scalar(select(runs.c.id).where(runs.c.id == run_id)) is None:
-        raise no_run(run_id)
-    ends: dict[int, float] = {}
-    end = float("inf")
-    for writer in sorted(firsts, reverse=True):
-        ends[writer] = end
-        end = min(end, firsts[writer])
-    return ends

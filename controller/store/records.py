@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from sweeps.protocol.columns import Columns
 from sweeps.trial import AttemptState, Outcome, Reason, SweepState, TrialState
 
 
@@ -25,6 +26,10 @@ class ChunkKind(StrEnum):
     HISTORY = "history"
     CONSOLE = "console"
     SYSTEM = "system"
+
+
+SILENT_S = 300.0
+"""A run without a sweep of which nothing was heard for so long is shown as crashed."""
 
 
 class RunState(StrEnum):
@@ -302,6 +307,19 @@ class Chunk:
     data: bytes
     objective: bytes | None = None
     lane: str = ""
+
+
+@dataclass(frozen=True)
+class RowPage:
+    """Some of a run's rows.
+
+    Attributes:
+        rows: they.
+        next: where the page after this one begins; None: these were the last.
+    """
+
+    rows: Columns
+    next: str | None
 
 
 @dataclass(frozen=True)

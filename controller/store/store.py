@@ -15,6 +15,7 @@ from controller.store.engine import LOCK_TIMEOUT_S, Database
 from controller.store.files import FileStore
 from controller.store.history import HistoryStore
 from controller.store.ingest import IngestStore, chunk_commits
+from controller.store.packer import PackingStore
 from controller.store.runs import RunStore
 from controller.store.sweeps import SweepStore
 from controller.store.trials import TrialStore
@@ -27,6 +28,7 @@ class Store(
     RunStore,
     AlertStore,
     IngestStore,
+    PackingStore,
     HistoryStore,
     FileStore,
     ArtifactStore,

@@ -23,7 +23,7 @@ import json
 import struct
 import threading
 import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,9 @@ __all__ = [
     "Columns",
     "Row",
     "decode",
+    "decode_bundle",
     "encode",
+    "encode_bundle",
     "encode_columns",
     "pack_points",
     "unpack_points",
@@ -81,13 +83,26 @@ def encode(rows: Sequence[Row]) -> bytes:
 
 def encode_columns(columns: Columns) -> bytes:
     """Columns as one chunk: what `encode` makes of the same rows. Raises ChunkError likewise."""
-    rows = len(columns)
+    return _encode(len(columns), columns.columns, columns)
+
+
+def encode_bundle(rows: int, columns: Mapping[str, Column]) -> bytes:
+    """Columns of `rows` rows without their steps and times, which somebody else keeps.
+
+    For `decode_bundle`: `decode` refuses it. Raises ChunkError as `encode` does.
+    """
+    return _encode(rows, columns, None)
+
+
+def _encode(rows: int, columns: Mapping[str, Column], axis: Columns | None) -> bytes:
     _check_count(rows)
     sink = _Sink()
-    steps = sink.add(_pack_ints(columns.steps))
-    times = sink.add(_pack_ints(columns.times.view(np.int64)))
+    header: dict[str, Any] = {"rows": rows}
+    if axis is not None:
+        header["steps"] = sink.add(_pack_ints(axis.steps))
+        header["times"] = sink.add(_pack_ints(axis.times.view(np.int64)))
     listed = []
-    for name, column in columns.columns.items():
+    for name, column in columns.items():
         kind, raw = _pack(name, column.values)
         size = sink.add(raw)
         mask = None
@@ -98,8 +113,7 @@ def encode_columns(columns: Columns) -> bytes:
         listed.append([name, kind, len(column.values), size, mask])
     if sink.raw_bytes > MAX_BYTES:
         raise ChunkError(f"a chunk holds at most {MAX_BYTES:,} bytes: split it")
-    header = {"rows": rows, "steps": steps, "times": times, "columns": listed}
-    raw_header = json.dumps(header, separators=(",", ":")).encode()
+    raw_header = json.dumps({**header, "columns": listed}, separators=(",", ":")).encode()
     packed_header = _compress(raw_header)
     head = _SIZES.pack(len(packed_header), len(raw_header))
     body = b"".join([head, packed_header, *sink.buffers])
@@ -179,22 +193,33 @@ def decode(data: bytes, keys: Collection[str] | None = None) -> Columns:
 
     Raises ChunkError on anything that `encode` did not make.
     """
+    return _decode(data, keys, axis=True)
+
+
+def decode_bundle(data: bytes, keys: Collection[str] | None = None) -> Mapping[str, Column]:
+    """The columns that `encode_bundle` packed, or those of `keys` only. Raises ChunkError."""
+    return _decode(data, keys, axis=False).columns
+
+
+def _decode(data: bytes, keys: Collection[str] | None, *, axis: bool) -> Columns:
     verify(data)
     try:
-        return _decode(data, keys)
+        return _unpack_all(data, keys, axis=axis)
     except (ValueError, TypeError, KeyError, RecursionError, zstandard.ZstdError) as error:
         raise ChunkError(f"a chunk does not fit its own header: {error}") from error
 
 
-def _decode(data: bytes, keys: Collection[str] | None) -> Columns:
-    """Lets ValueError and its like out, which `decode` turns into ChunkError."""
+def _unpack_all(data: bytes, keys: Collection[str] | None, *, axis: bool) -> Columns:
+    """Lets ValueError and its like out, which `_decode` turns into ChunkError."""
     stored, raw = _SIZES.unpack_from(data, _PREFIX.size)
     begin = _PREFIX.size + _SIZES.size
     source = _Source(data, begin + stored)
     header = json.loads(source.unpack(data[begin : begin + stored], raw))
     rows = _count(header["rows"], MAX_ROWS)
-    steps = _unpack_ints(source.take(header["steps"], 8 * rows))
-    times = _unpack_ints(source.take(header["times"], 8 * rows)).view(np.float64)
+    steps, times = np.empty(0, np.int64), np.empty(0)
+    if axis:
+        steps = _unpack_ints(source.take(header["steps"], 8 * rows))
+        times = _unpack_ints(source.take(header["times"], 8 * rows)).view(np.float64)
     columns: dict[str, Column] = {}
     for name, kind, count, size, mask in header["columns"]:
         if type(name) is not str or name in columns:

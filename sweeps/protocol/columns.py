@@ -64,16 +64,21 @@ class Columns:
                 rows[row][name] = value
         return zip(self.steps.tolist(), self.times.tolist(), rows, strict=True)
 
-    def numbers(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """(steps, values) of the numeric values of a name; both empty when it has none."""
+    def points(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """(rows, values) of the numeric values of a name; both empty when it has none."""
         column = self.columns.get(name)
         if column is None:
-            return self.steps[:0], np.empty(0)
-        steps = self.steps if column.index is None else self.steps[column.index]
+            return np.empty(0, np.int64), np.empty(0)
+        index = np.arange(len(self)) if column.index is None else column.index
         if not isinstance(column.values, list):
-            return steps, column.values.astype(np.float64)
+            return index, column.values.astype(np.float64)
         numeric = [i for i, v in enumerate(column.values) if isinstance(v, int | float)]
-        return steps[numeric], np.array([_as_float(column.values[i]) for i in numeric], float)
+        return index[numeric], np.array([_as_float(column.values[i]) for i in numeric], float)
+
+    def numbers(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """(steps, values) of the numeric values of a name; both empty when it has none."""
+        rows, values = self.points(name)
+        return self.steps[rows], values
 
     def reorder(self, places: NDArray[np.int64]) -> Columns:
         """The same rows, of which each goes to its number in `places` (all numbers, once each)."""
@@ -147,21 +152,54 @@ def concatenate(parts: Sequence[Columns]) -> Columns:
     """The rows of all parts, one after the other."""
     if len(parts) == 1:
         return parts[0]
-    offsets = np.cumsum([0, *(len(part) for part in parts)])
-    total = int(offsets[-1])
-    names = dict.fromkeys(name for part in parts for name in part.columns)
-    columns: dict[str, Column] = {}
-    for name in names:
-        pieces, where = [], []
-        for part, offset in zip(parts, offsets, strict=False):
-            if (column := part.columns.get(name)) is not None:
-                pieces.append(column.values)
-                rows = np.arange(len(part)) if column.index is None else column.index
-                where.append(rows + offset)
-        index = np.concatenate(where)
-        columns[name] = Column(_join(pieces), None if len(index) == total else index)
+    pieces: dict[str, list[tuple[int, int, Column]]] = {}
+    total = 0
+    for part in parts:
+        for name, column in part.columns.items():
+            pieces.setdefault(name, []).append((total, len(part), column))
+        total += len(part)
     steps = np.concatenate([np.empty(0, np.int64), *(part.steps for part in parts)])
     times = np.concatenate([np.empty(0), *(part.times for part in parts)])
+    return Columns(
+        steps, times, {name: _end_to_end(found, total) for name, found in pieces.items()}
+    )
+
+
+def _end_to_end(pieces: Sequence[tuple[int, int, Column]], total: int) -> Column:
+    """One column of (first row, rows, column) each, in a table of `total` rows."""
+    values = _join([column.values for _, _, column in pieces])
+    if len(values) == total:
+        return Column(values)
+    index = [
+        np.arange(begin, begin + rows) if column.index is None else column.index + begin
+        for begin, rows, column in pieces
+    ]
+    return Column(values, np.concatenate(index))
+
+
+def merge_lanes(lanes: Sequence[Columns]) -> Columns:
+    """What several processes logged at the same time: one row a step, by step.
+
+    Where two have the same name at the same step, the later in `lanes` counts; the row's time is
+    the latest.
+    """
+    whole = concatenate(lanes)
+    steps, row_of = np.unique(whole.steps, return_inverse=True)
+    times = np.full(len(steps), -np.inf)
+    np.maximum.at(times, row_of, whole.times)
+    columns: dict[str, Column] = {}
+    for name, column in whole.columns.items():
+        rows = row_of if column.index is None else row_of[column.index]
+        order = np.argsort(rows, kind="stable")
+        rows = rows[order]
+        last = order[np.append(rows[1:] != rows[:-1], True)]
+        values: Values
+        if isinstance(column.values, list):
+            values = [column.values[i] for i in last.tolist()]
+        else:
+            values = column.values[last]
+        index = np.unique(rows)
+        columns[name] = Column(values, None if len(index) == len(steps) else index)
     return Columns(steps, times, columns)
 
 
