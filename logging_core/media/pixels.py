@@ -36,7 +36,8 @@ def pixels_of(data: Any, normalize: bool = True) -> Any:
     if array.ndim == 2:
         array = array[:, :, None]
     elif array.ndim in (3, 4):
-        ahead, behind = array.shape[-3] in _COLOUR_TYPES, array.shape[-1] in _COLOUR_TYPES
+        # Two channels (grey and alpha) are rare: a small side is likelier.
+        ahead, behind = array.shape[-3] in _COLOUR_TYPES, array.shape[-1] in (1, 3, 4)
         if ahead and (channels_first or not behind):
             array = array.swapaxes(-3, -2).swapaxes(-2, -1)  # … C H W -> … H W C
     if array.ndim not in (3, 4) or array.shape[-1] not in _COLOUR_TYPES or not array.size:
@@ -70,7 +71,7 @@ def _uint8(array: Any, normalize: bool) -> Any:
             high = 1.0
         if high <= 1:
             array = array * 255
-    return array.clip(0, 255).astype("uint8")
+    return array.round().clip(0, 255).astype("uint8")
 
 
 def _grid(batch: Any) -> Any:
