@@ -4,7 +4,7 @@ init() starts it where a server is known and opensweep is installed whole, and n
 folder to it through a pipe. Nothing here waits for it: the pipe's end tells it that this process
 is gone, however it went, and it ends by itself once all is sent. It is no child of this process
 (a script that waits for its children does not meet it) and no part of its terminal.
-Neighbours: start.py calls; opensweep/commands/sync.py is what runs there.
+Neighbours: start.py calls; opensweep/following.py is what runs there.
 """
 
 from __future__ import annotations
@@ -19,10 +19,7 @@ from typing import Mapping
 from logging_core import terminal
 from logging_core.home import home_folder
 
-_CODE = (
-    "import sys; sys.path.append(sys.argv[1]); "
-    "from opensweep.commands.sync import follow_main; follow_main()"
-)
+_CODE = "import sys; sys.path.append(sys.argv[1]); from opensweep.following import main; main()"
 # The shell puts it into the background and is gone at once: what stays has no parent to surprise.
 _SHELL = '"$@" <&3 3<&- >>"$0" 2>&1 &'
 _ALONE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # NumPy starts no threads

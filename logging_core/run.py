@@ -303,9 +303,13 @@ class Run(Reach):
         report = terminal.end_report(self._journal.curves(), summary)
         if report:
             terminal.say("\n" + report + "\n")
-        kept = self._folder and self._folder.path
-        sent = f"\nand sent to {self.url}" if self.url else ""
-        terminal.say(f"run {self.id} is kept in {kept}{sent}")
+        if self._folder is None:
+            return
+        path, why = self._folder.path, self._folder.read_sync().get("error") if self.url else None
+        sent = f"\nand sent to {self.url}" if self.url and not why else ""
+        terminal.say(f"run {self.id} is kept in {path}{sent}")
+        if why:
+            terminal.warn(f"it is not sent: {why} (`sweep sync {path}` tries again)")
 
     def forked(self) -> None:
         """Called in a forked child: the files are the parent's."""

@@ -58,6 +58,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "cancel": ("control", "End a sweep now, killing its running trials."),
     },
     "This machine": {
+        "sync": ("sync", "Send runs that are kept on this machine to the server."),
         "server": ("server", "Start, stop or look at the server."),
         "doctor": ("doctor", "Check that this machine is ready for sweeps."),
         "completion": ("completion", "Print the shell's completion script."),
