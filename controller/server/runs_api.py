@@ -6,19 +6,27 @@ logged comes as chunks (agent_api.py). Numbers stay exact here, as they do for a
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from controller.server.services import services
-from controller.server.wire import Fields, Handler, json_response, read_json
+from controller.server.wire import Fields, Handler, json_response, numbers_response, read_json
 from controller.store.records import NewRun, RunRecord, RunState
+from controller.store.run_fields import run_field
+from controller.store.run_filters import parse_filters, parse_order
+from controller.store.run_index import RunQuery, Scope
+from controller.store.store import Store
 from sweeps.errors import UsageError
 
 _ID = re.compile(r"[^/\\#?%:\x00-\x20\x7f]{1,128}")
 _RESUME = ("", "allow", "must", "auto", "never")
+_WHOLE, _COLUMNS = 1000, 1_000_000
+"""A page has no more runs than this, whole or as columns."""
 _ENDS = tuple(state for state in RunState if state.over)
 
 
@@ -123,6 +131,57 @@ async def one(request: Request) -> Response:
     return json_response(run_json(run), exact=_wants_exact(request))
 
 
+async def listing(request: Request) -> Response:
+    """GET /api/runs?project=&sweep=&filters=&order=&search=&limit=&after=&columns=: a page of runs.
+
+    `filters` is JSON, `order` and the names in both as run_filters.py has them; `after` is the
+    `next` of the page before. Without `columns`: {"total", "runs", "next"}. With them, names parted
+    by commas or a JSON list: {"total", "ids", "columns": {name: a value for each id}, "next"}.
+    """
+    found = services(request)
+    asked = Fields(request.query_params)
+    names = _names(asked.optional_text("columns"))
+    sweep = asked.optional_text("sweep", longest=200)
+    query = RunQuery(
+        scope=Scope(asked.optional_text("project", longest=300), sweep),
+        filter=parse_filters(asked.text("filters", "")),
+        search=asked.text("search", "", longest=1000),
+        orders=parse_order(asked.text("order", "", longest=10_000)),
+        columns=[run_field(name) for name in names or ()],
+        offset=asked.whole("after", 0),
+        limit=min(asked.whole("limit", 100, least=1), _WHOLE if names is None else _COLUMNS),
+    )
+    return await found.call(answer, found.store, query, names, exact=_wants_exact(request))
+
+
+def answer(
+    store: Store, query: RunQuery, names: Sequence[str] | None, *, exact: bool = False
+) -> Response:
+    """The page as JSON: whole runs, or the columns that `names` call."""
+    page = store.find_runs(query)
+    end = query.offset + len(page.ids)
+    rest = {"total": page.total, "next": end if end < page.total else None}
+    if names is None:
+        listed = [run_json(run) for run in store.get_runs(page.ids)]
+        return json_response({**rest, "runs": listed}, exact=exact)
+    columns = dict(zip(names, page.columns, strict=True))
+    return numbers_response({**rest, "ids": page.ids, "columns": columns})
+
+
+def _names(text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    if not text.startswith("["):
+        return [name.strip() for name in text.split(",") if name.strip()]
+    try:
+        names = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"columns: this is no JSON: {error}") from None
+    if not all(isinstance(name, str) for name in names):
+        raise UsageError("columns: expected a list of names")
+    return list(names)
+
+
 async def projects(request: Request) -> Response:
     """GET /api/projects: {"projects": [{name, runs, created, updated}]}, by name."""
     found = services(request)
@@ -142,6 +201,7 @@ def _wants_exact(request: Request) -> bool:
 
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/api/runs", register),
+    ("GET", "/api/runs", listing),
     ("GET", "/api/projects", projects),
     ("GET", "/api/runs/{run_id}", one),
     ("POST", "/api/runs/{run_id}/describe", describe),

@@ -11,20 +11,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy import Connection, RowMapping, case, func, select, update
 
 from controller.store.engine import Database
-from controller.store.records import NewRun, Registered, RunRecord, RunState
+from controller.store.records import SILENT_S, NewRun, Registered, RunRecord, RunState
+from controller.store.run_index import NO_PROJECT, RunIndex, RunPage, RunQuery
 from controller.store.schema import runs, sweeps
 from sweeps.errors import Fenced, NotFoundError, RunExists
 from sweeps.trial import TrialState
 
-SILENT_S = 300.0
-"""A run without a sweep of which nothing was heard for so long is shown as crashed."""
-
 RESUMING = ("allow", "must", "auto")
 """What a run says that may go on where another folder's left off."""
 
+_PAGE = 500
 _RUN_FIELDS = tuple(RunRecord.__dataclass_fields__)
 _RUN = select(*(runs.c[name] for name in _RUN_FIELDS))
 
@@ -33,6 +32,7 @@ class RunStore:
     """Runs. Each method is one transaction."""
 
     _db: Database
+    _index: RunIndex
 
     def get_run(self, run_id: str) -> RunRecord:
         """Raises NotFoundError."""
@@ -42,6 +42,21 @@ class RunStore:
         if row is None:
             raise no_run(run_id)
         return run_record(row, row["now"])
+
+    def find_runs(self, query: RunQuery) -> RunPage:
+        """The runs that fit, sorted, a page of them: ids and values; see run_index.py."""
+        return self._index.find(query)
+
+    def get_runs(self, run_ids: Sequence[str]) -> list[RunRecord]:
+        """These runs, in this order; those that are not there are left out."""
+        found: dict[str, RunRecord] = {}
+        with self._db.read() as connection:
+            now = self._db.read_clock(connection)
+            for start in range(0, len(run_ids), _PAGE):
+                some = _RUN.where(runs.c.id.in_(run_ids[start : start + _PAGE]))
+                for row in connection.execute(some).mappings():
+                    found[row["id"]] = run_record(row, now)
+        return [found[run_id] for run_id in run_ids if run_id in found]
 
     def register_run(self, new: NewRun) -> Registered:
         """Records a run without a sweep, or that its next attempt has begun. Safe to repeat.
@@ -197,11 +212,11 @@ class RunStore:
 
     def projects(self) -> list[tuple[str, int, float, float]]:
         """(name, how many runs, when the first was made, when anything was last recorded)."""
-        query = select(
-            runs.c.project, func.count(), func.min(runs.c.created), func.max(runs.c.updated)
-        ).group_by(runs.c.project)
+        name = case((runs.c.project == "", NO_PROJECT), else_=runs.c.project)
+        query = select(name, func.count(), func.min(runs.c.created), func.max(runs.c.updated))
         with self._db.read() as connection:
-            return [tuple(row) for row in connection.execute(query.order_by(runs.c.project))]
+            found = connection.execute(query.group_by(name).order_by(name))
+            return [(row[0], row[1], row[2], row[3]) for row in found]
 
     def _change(self, connection: Connection, run_id: str, *, heard: bool, **changes: Any) -> None:
         now = self._db.now()

@@ -11,14 +11,20 @@ from types import TracebackType
 from controller.store.alerts import AlertStore
 from controller.store.artifacts import ArtifactStore
 from controller.store.attempts import AttemptStore
+from controller.store.cache import Cache
 from controller.store.engine import LOCK_TIMEOUT_S, Database
 from controller.store.files import FileStore
 from controller.store.history import HistoryStore
 from controller.store.ingest import IngestStore, chunk_commits
 from controller.store.packer import PackingStore
+from controller.store.run_index import RunIndex
 from controller.store.runs import RunStore
+from controller.store.series import SeriesStore
 from controller.store.sweeps import SweepStore
 from controller.store.trials import TrialStore
+
+CACHE_BYTES = 64 << 20
+"""What a store keeps of unpacked history, for charts that are looked at again."""
 
 
 class Store(
@@ -30,6 +36,7 @@ class Store(
     IngestStore,
     PackingStore,
     HistoryStore,
+    SeriesStore,
     FileStore,
     ArtifactStore,
 ):
@@ -43,7 +50,9 @@ class Store(
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._index = RunIndex(database)
         self._commits = chunk_commits(self)
+        self._cache = Cache(CACHE_BYTES)
 
     @property
     def where(self) -> str:

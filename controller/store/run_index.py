@@ -1,0 +1,283 @@
+"""Runs as columns in memory: what lists, filters and sorts thousands of them in milliseconds.
+
+A table a project (or sweep), made when it is first asked for, with the columns that were asked for;
+brought up to date by `runs.updated` before every answer. Bounded: what was not used for longest
+goes first. The database stays the truth; all of this can be thrown away at any time. Neighbours:
+run_filters.py, run_columns.py, run_fields.py; runs.py asks.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, select, true
+
+from controller.store.engine import Database
+from controller.store.records import SILENT_S, RunState
+from controller.store.run_columns import Column, Mask, sorted_rows
+from controller.store.run_fields import RUN_COLUMNS, RunField, value_at
+from controller.store.run_filters import EVERYTHING, Filter, Order
+from controller.store.schema import runs
+
+NO_PROJECT = "uncategorized"
+"""What the runs of no project are listed under, as W&B does."""
+
+_BUDGET = 256 << 20  # bytes of columns
+_LATE_S = 60.0  # a transaction may be seen so long after the time that it wrote
+_SAME_S = 1.0  # two changes of one run may carry the same time
+_PAGE = 500
+
+_BASE = (
+    *("id", "name", "project", "entity", "state", "sweep_id"),
+    *("created", "started", "ended", "heard", "updated", "steps"),
+)
+_ROW = select(*(runs.c[name] for name in _BASE))
+
+
+class Scope(NamedTuple):
+    """Which runs: of a project, of a sweep, of both or all."""
+
+    project: str | None = None
+    sweep_id: str | None = None
+
+    def condition(self) -> ColumnElement[bool]:
+        project, sweep_id = self
+        found: list[ColumnElement[bool]] = []
+        if project is not None:
+            found.append(runs.c.project.in_([project, ""] if project == NO_PROJECT else [project]))
+        if sweep_id is not None:
+            found.append(runs.c.sweep_id == sweep_id)
+        return and_(true(), *found)
+
+
+_ALL = Scope()
+
+
+@dataclass(frozen=True)
+class RunQuery:
+    """What is asked for.
+
+    Attributes:
+        search: words that must all be in a run's name or id, in any case.
+        orders: the weightiest first; what they leave equal is sorted by creation.
+        columns: the fields whose values are wanted.
+        offset, limit: which of the runs that fit; limit None: all.
+    """
+
+    scope: Scope = _ALL
+    filter: Filter = EVERYTHING
+    search: str = ""
+    orders: Sequence[Order] = ()
+    columns: Sequence[RunField] = ()
+    offset: int = 0
+    limit: int | None = None
+
+    def fields(self) -> set[RunField]:
+        return {*self.filter.fields, *self.columns, *(order.field for order in self.orders)}
+
+
+@dataclass(frozen=True)
+class RunPage:
+    """Attributes:
+    total: how many runs fit.
+    ids: of those in the page, in order.
+    columns: the wanted values of each, as `Column.values` gives them.
+    """
+
+    total: int
+    ids: list[str]
+    columns: list[list[Any]]
+
+
+class RunIndex:
+    """The tables. Thread-safe."""
+
+    def __init__(self, database: Database, budget: int = _BUDGET) -> None:
+        self._db = database
+        self._budget = budget
+        self._lock = threading.Lock()
+        self._tables: OrderedDict[Scope, _Table] = OrderedDict()
+
+    def find(self, query: RunQuery) -> RunPage:
+        with self._lock:
+            table = self._tables.setdefault(query.scope, _Table(query.scope))
+            self._tables.move_to_end(query.scope)
+        with table.lock:
+            with self._db.read() as connection:
+                table.refresh(connection, self._db.read_clock(connection), query.fields())
+            page = table.page(query)
+        self._bound()
+        return page
+
+    def _bound(self) -> None:
+        with self._lock:
+            used = sum(table.bytes for table in self._tables.values())
+            while used > self._budget and len(self._tables) > 1:
+                used -= self._tables.popitem(last=False)[1].bytes
+            (newest,) = list(self._tables.values())[-1:]
+        if used > self._budget:
+            with newest.lock:
+                newest.forget(used - self._budget)
+
+
+@dataclass
+class _Table:
+    """The runs of one scope; use it under its lock.
+
+    Attributes:
+        columns: the least recently used first; those of the run's own row are always there.
+        bytes: about how much memory they take.
+    """
+
+    scope: Scope
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    columns: OrderedDict[RunField, Column] = field(default_factory=OrderedDict)
+    bytes: int = 0
+    _row_of: dict[str, int] = field(default_factory=dict)
+    _ids: list[str] = field(default_factory=list)
+    _updated: dict[str, float] = field(default_factory=dict)
+    _alive: set[int] = field(default_factory=set)  # runs without a sweep that have not ended
+    _now: float | None = None  # of the last refresh, by the database's clock
+
+    # -- kept up to date ---------------------------------------------------------------------
+
+    def refresh(self, connection: Connection, now: float, wanted: Iterable[RunField]) -> None:
+        """Everything that was committed by now, and the columns that are wanted."""
+        if self._now is None:
+            self.columns = OrderedDict((RunField("run", name), Column()) for name in RUN_COLUMNS)
+            self._read(connection, self.scope.condition())
+        else:
+            self._follow(connection, now, self._now)
+            if self._vanished(connection):
+                self._start_anew()
+                self.refresh(connection, now, wanted)
+                return
+        new = [each for each in dict.fromkeys(wanted) if each not in self.columns]
+        if new:
+            self._add_columns(connection, new)
+        for each in wanted:
+            self.columns.move_to_end(each)
+        self._now = now
+        self._judge(now)
+        self.bytes = sum(column.bytes for column in self.columns.values()) + 200 * len(self._ids)
+
+    def forget(self, surplus: int) -> None:
+        """Lets go of the columns that were not used for longest."""
+        for each in [each for each in self.columns if each.source != "run"]:
+            if surplus <= 0:
+                break
+            surplus -= self.columns[each].bytes
+            self.bytes -= self.columns.pop(each).bytes
+
+    def _start_anew(self) -> None:
+        self._row_of, self._ids, self._updated, self._alive = {}, [], {}, set()
+        self._now = None
+
+    def _follow(self, connection: Connection, now: float, before: float) -> None:
+        since = min(before, now)
+        query = select(runs.c.id, runs.c.updated)
+        query = query.where(self.scope.condition(), runs.c.updated > since - _LATE_S)
+        changed = [
+            run_id
+            for run_id, updated in connection.execute(query)
+            if updated != self._updated.get(run_id) or updated > since - _SAME_S
+        ]
+        for start in range(0, len(changed), _PAGE):
+            self._read(connection, runs.c.id.in_(changed[start : start + _PAGE]))
+
+    def _vanished(self, connection: Connection) -> bool:
+        condition = self.scope.condition()
+        count = connection.scalar(select(func.count()).select_from(runs).where(condition))
+        if count == len(self._ids):
+            return False
+        there = set(connection.scalars(select(runs.c.id).where(condition)))
+        return not there.issuperset(self._ids)
+
+    def _read(self, connection: Connection, condition: ColumnElement[bool]) -> None:
+        """Takes the runs that fit the condition into every column."""
+        documents = {each.source for each in self.columns} - {"run"}
+        query = _ROW.add_columns(*(runs.c[name] for name in sorted(documents))).where(condition)
+        query = query.order_by(runs.c.created, runs.c.id).execution_options(yield_per=_PAGE)
+        with connection.execute(query) as found:
+            for row in found.mappings():
+                place = self._place(row["id"])
+                for each, column in self.columns.items():
+                    if each.source != "run":
+                        column[place] = value_at(row[each.source], each.name)
+                self._take(place, row)
+
+    def _place(self, run_id: str) -> int:
+        place = self._row_of.get(run_id)
+        if place is None:
+            place = self._row_of[run_id] = len(self._ids)
+            self._ids.append(run_id)
+            for column in self.columns.values():
+                column.grow(len(self._ids))
+        return place
+
+    def _take(self, place: int, row: RowMapping) -> None:
+        values: dict[str, Any] = {name: row[name] for name in RUN_COLUMNS if name in _BASE}
+        values["project"] = row["project"] or NO_PROJECT
+        values["heard"] = row["updated"] if row["heard"] is None else row["heard"]
+        until = row["ended"] or values["heard"]
+        values["duration"] = max(0.0, until - row["started"]) if row["started"] else None
+        for name, value in values.items():
+            self.columns[RunField("run", name)][place] = value
+        self._updated[row["id"]] = row["updated"]
+        alive = row["sweep_id"] is None and row["state"] == RunState.RUNNING
+        (self._alive.add if alive else self._alive.discard)(place)
+
+    def _judge(self, now: float) -> None:
+        """A run that fell silent is shown as crashed; see runs.py."""
+        state, heard = self.columns[RunField("run", "state")], RunField("run", "heard")
+        for place in self._alive:
+            silent = self.columns[heard][place] < now - SILENT_S
+            state[place] = (RunState.CRASHED if silent else RunState.RUNNING).value
+
+    def _add_columns(self, connection: Connection, new: Sequence[RunField]) -> None:
+        documents = sorted({each.source for each in new})
+        fresh = {each: Column(len(self._ids)) for each in new}
+        query = select(runs.c.id, *(runs.c[name] for name in documents))
+        query = query.where(self.scope.condition()).execution_options(yield_per=_PAGE)
+        with connection.execute(query) as found:
+            for row in found.mappings():
+                place = self._row_of.get(row["id"])
+                if place is not None:  # else it is newer than the last refresh
+                    for each, column in fresh.items():
+                        column[place] = value_at(row[each.source], each.name)
+        self.columns.update(fresh)
+
+    # -- asked -------------------------------------------------------------------------------
+
+    def page(self, query: RunQuery) -> RunPage:
+        mask = query.filter.keep(self.columns.__getitem__)
+        if query.search:
+            mask &= self._named(query.search)
+        rows = np.flatnonzero(mask)
+        orders = [*query.orders, Order(RunField("run", "created"), descending=False)]
+        keys = [
+            key
+            for order in orders
+            for key in self.columns[order.field].sort_keys(descending=order.descending)
+        ]
+        end = None if query.limit is None else query.offset + query.limit
+        total, rows = len(rows), sorted_rows(rows, keys)[query.offset : end]
+        return RunPage(
+            total,
+            [self._ids[row] for row in rows.tolist()],
+            [self.columns[each].values(rows) for each in query.columns],
+        )
+
+    def _named(self, search: str) -> Mask:
+        words = search.casefold().split()
+        names = self.columns[RunField("run", "name")]
+        found = np.zeros(len(self._ids), np.bool_)
+        for row, run_id in enumerate(self._ids):
+            text = f"{names[row]} {run_id}".casefold()
+            found[row] = all(word in text for word in words)
+        return found
