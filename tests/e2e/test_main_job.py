@@ -95,6 +95,15 @@ class Box:
         with client:
             return client.trial(trial_id)
 
+    def end(self) -> None:
+        """Ends all that was started, and waits until nothing of it is left."""
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+        self.sweep("server", "stop")
+        wait_for(lambda: not self.leftovers(), f"the end of {self.leftovers()}")
+
     def leftovers(self) -> list[str]:
         """Processes of this box that still live, by the home in their environment."""
         found = []
@@ -113,12 +122,7 @@ def box(tmp_path: Path) -> Iterator[Box]:
     try:
         yield box
     finally:
-        for process in box.started:
-            if process.poll() is None:
-                process.kill()
-            process.communicate()
-        box.sweep("server", "stop")
-        wait_for(lambda: not box.leftovers(), f"the end of {box.leftovers()}")
+        box.end()
 
 
 def test_create_then_agent_and_it_ends_with_a_summary(box: Box) -> None:

@@ -5,6 +5,7 @@ A real server, real scripts, killed for real. Everything that a test starts ends
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -40,18 +41,21 @@ time.sleep(600)
 
 
 class Scripts:
-    """Scripts of a box that has a server (or none)."""
+    """Scripts of a box, in a folder and with run ids of their own."""
 
-    def __init__(self, box: Box) -> None:  # noqa: F811
+    def __init__(self, box: Box, name: str) -> None:  # noqa: F811
         self.box = box
-        self.folder = box.folder / "opensweep"
+        self.cwd = box.folder / name
+        self.cwd.mkdir()
+        self.folder = self.cwd / "opensweep"
+        self.r1, self.r2 = f"{name}1", f"{name}2"
 
     def start(
-        self, code: str, run_id: str = "r1", init: str = "{}", rows: int = 3
+        self, code: str, run_id: str = "", init: str = "{}", rows: int = 3
     ) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-c", code, run_id, init, str(rows)],
-            cwd=self.box.folder,
+            [sys.executable, "-c", code, run_id or self.r1, init, str(rows)],
+            cwd=self.cwd,
             env=self.box.env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -61,7 +65,7 @@ class Scripts:
         self.box.started.append(process)
         return process
 
-    def run(self, code: str = ROWS, run_id: str = "r1", init: str = "{}", rows: int = 3) -> str:
+    def run(self, code: str = ROWS, run_id: str = "", init: str = "{}", rows: int = 3) -> str:
         """To its end; what it said on stderr."""
         process = self.start(code, run_id, init, rows)
         _, said = process.communicate(timeout=60)
@@ -96,6 +100,14 @@ class Scripts:
         found: dict[str, Any] = wait_for(seen, f"run {run_id} to be {state}")
         return found
 
+    def when_it_has(self, run_id: str, steps: int) -> dict[str, Any]:
+        def seen() -> dict[str, Any] | None:
+            found = self.on_server(run_id)
+            return found if found is not None and found["steps"] == steps else None
+
+        found: dict[str, Any] = wait_for(seen, f"{steps} steps of run {run_id}")
+        return found
+
     def rows(self, run_id: str) -> list[tuple[int, float]]:
         with self.client() as client:
             return [(row["_step"], row["loss"]) for row in client.history(run_id)]
@@ -112,16 +124,29 @@ class Scripts:
         return found
 
 
+_names = (f"t{number}r" for number in itertools.count(1))
+
+
 @pytest.fixture
 def offline(box: Box) -> Scripts:  # noqa: F811
     """No server yet."""
-    return Scripts(box)
+    return Scripts(box, next(_names))
+
+
+@pytest.fixture(scope="module")
+def server_box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """With a server, which all tests of it share."""
+    box = Box(tmp_path_factory.mktemp("box"))  # noqa: F811
+    try:
+        box.sweep("server", "start")
+        yield box
+    finally:
+        box.end()
 
 
 @pytest.fixture
-def served(box: Box) -> Iterator[Scripts]:  # noqa: F811
-    box.sweep("server", "start")
-    scripts = Scripts(box)
+def served(server_box: Box) -> Iterator[Scripts]:
+    scripts = Scripts(server_box, next(_names))
     yield scripts
     wait_for(lambda: not scripts.followers(), "the followers to end by themselves")
 
@@ -135,39 +160,44 @@ def expected(rows: int) -> list[tuple[int, float]]:
 
 def test_a_run_is_followed_live_and_its_end_is_known(served: Scripts) -> None:
     script = served.start(WAIT)
-    found = wait_for(lambda: (run := served.on_server("r1")) and run["steps"] == 3 and run, "rows")
+    found = wait_for(
+        lambda: (run := served.on_server(served.r1)) and run["steps"] == 3 and run, "rows"
+    )
     assert (found["state"], found["project"], found["config"]) == ("running", "p", {"lr": 0.1})
-    assert served.rows("r1") == expected(3)
-    wait_for(lambda: (served.on_server("r1") or {}).get("summary", {}).get("deep.er") == 2, "words")
+    assert served.rows(served.r1) == expected(3)
+    wait_for(
+        lambda: (served.on_server(served.r1) or {}).get("summary", {}).get("deep.er") == 2, "words"
+    )
     script.send_signal(signal.SIGTERM)
     _, said = script.communicate(timeout=30)
-    assert "/runs/r1" in said
-    found = served.when("r1", "failed")
+    assert f"/runs/{served.r1}" in said
+    found = served.when(served.r1, "failed")
     assert found["exit_code"] == 143
     with served.client() as client:
-        assert client.console("r1")["text"].startswith("hello\nlogged\n")
+        assert client.console(served.r1)["text"].startswith("hello\nlogged\n")
 
 
 def test_kill_9_of_a_script_loses_nothing_and_the_run_has_crashed(served: Scripts) -> None:
     script = served.start(WAIT, rows=5000)
     served.kill_when_logged(script)
-    found = served.when("r1", "crashed")
+    found = served.when(served.r1, "crashed")
     assert found["exit_code"] is None
-    assert served.rows("r1") == expected(5000)
+    assert served.rows(served.r1) == expected(5000)
 
 
 def test_one_follower_carries_all_runs_of_a_script_and_is_no_child_of_it(served: Scripts) -> None:
     code = (
         "import os, opensweep\n"
+        "name = os.path.basename(os.getcwd())\n"
         "for n in range(3):\n"
-        "    with opensweep.init(id=f'r{n}', project='p') as run: run.log({'loss': n})\n"
+        "    with opensweep.init(id=f'{name}-{n}') as run: run.log({'loss': n})\n"
         "try: os.wait()\n"
         "except ChildProcessError: print('no children')\n"
         "input()\n"
     )
     script = subprocess.Popen(
         [sys.executable, "-c", code],
-        cwd=served.box.folder,
+        cwd=served.cwd,
         env=served.box.env,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -176,8 +206,8 @@ def test_one_follower_carries_all_runs_of_a_script_and_is_no_child_of_it(served:
     )
     served.box.started.append(script)
     for n in range(3):
-        served.when(f"r{n}", "finished")
-        assert served.rows(f"r{n}") == [(0, n)]
+        served.when(f"{served.cwd.name}-{n}", "finished")
+        assert served.rows(f"{served.cwd.name}-{n}") == [(0, n)]
     assert len(served.followers()) == 1
     out, _ = script.communicate("\n", timeout=30)
     assert out == "no children\n"
@@ -185,60 +215,60 @@ def test_one_follower_carries_all_runs_of_a_script_and_is_no_child_of_it(served:
 
 def test_the_server_is_killed_and_comes_back_while_a_run_is_followed(served: Scripts) -> None:
     script = served.start(WAIT)
-    wait_for(lambda: (run := served.on_server("r1")) and run["steps"] == 3, "rows")
+    served.when_it_has(served.r1, 3)
     os.kill(served.box.server_pid(), signal.SIGKILL)
     served.kill_when_logged(script)
     served.box.sweep("server", "start")
-    served.when("r1", "crashed")
-    assert served.rows("r1") == expected(3)
+    served.when(served.r1, "crashed")
+    assert served.rows(served.r1) == expected(3)
 
 
 def test_a_run_goes_on_by_its_id_and_its_history_is_one(served: Scripts) -> None:
     served.kill_when_logged(served.start(WAIT))
-    served.when("r1", "crashed")
+    served.when(served.r1, "crashed")
     served.run(init="{'resume': 'must'}", rows=2)
-    served.when("r1", "finished")
-    assert [step for step, _ in served.rows("r1")] == [0, 1, 2, 3, 4]
+    served.when(served.r1, "finished")
+    assert [step for step, _ in served.rows(served.r1)] == [0, 1, 2, 3, 4]
 
 
 def test_a_run_that_was_elsewhere_goes_on_here(served: Scripts) -> None:
     """Its folder is not on this machine: the server is asked for step, config and summary."""
     served.run(init="{'tags': ['a']}")
-    served.when("r1", "finished")
+    served.when(served.r1, "finished")
     code = ROWS + "print(run.starting_step, run.resumed, dict(run.config), run.tags)\n"
     script = served.start(code, init="{'resume': 'must', 'dir': 'elsewhere'}", rows=2)
     out, said = script.communicate(timeout=30)
     assert "3 True {'lr': 0.1} ('a',)" in out, said
-    wait_for(lambda: len(served.rows("r1")) == 5, "the rows from elsewhere")
-    assert [step for step, _ in served.rows("r1")] == [0, 1, 2, 3, 4]
-    assert served.when("r1", "finished")["summary"]["deep.er"] == 1
+    wait_for(lambda: len(served.rows(served.r1)) == 5, "the rows from elsewhere")
+    assert [step for step, _ in served.rows(served.r1)] == [0, 1, 2, 3, 4]
+    assert served.when(served.r1, "finished")["summary"]["deep.er"] == 1
 
 
 def test_an_id_that_another_folder_has(served: Scripts) -> None:
     served.run()
-    served.when("r1", "finished")
+    served.when(served.r1, "finished")
     served.run()
-    second = served.folder / "r1-2"
+    second = served.folder / f"{served.r1}-2"
     wait_for(lambda: RunFolder(second).read_sync().get("error"), "the follower's word")
     done = served.box.start("sync", str(second))
     _, said = done.communicate(timeout=60)
     assert done.returncode == 2
-    assert "there is a run 'r1' already" in said
+    assert f"there is a run {served.r1!r} already" in said
     assert "--id NEW" in said
-    served.box.sweep("sync", str(second), "--id", "r2")
-    assert served.rows("r2") == expected(3)
+    served.box.sweep("sync", str(second), "--id", served.r2)
+    assert served.rows(served.r2) == expected(3)
     assert served.box.json("sync", str(second))[0]["sent"] is False  # it knows its id by now
 
 
 def test_a_fork_begins_with_its_parents_history(served: Scripts) -> None:
     served.run(rows=6)
-    served.when("r1", "finished")
-    served.run(run_id="r2", init="{'fork_from': 'r1?_step=2'}", rows=2)
-    served.when("r2", "finished")
-    assert [step for step, _ in served.rows("r2")] == [0, 1, 2, 3, 4]
-    served.run(run_id="r1", init="{'resume_from': 'r1?_step=1'}", rows=2)
-    wait_for(lambda: len(served.rows("r1")) == 4, "the run, gone back")
-    assert [step for step, _ in served.rows("r1")] == [0, 1, 2, 3]
+    served.when(served.r1, "finished")
+    served.run(run_id=served.r2, init=f"{{'fork_from': '{served.r1}?_step=2'}}", rows=2)
+    served.when(served.r2, "finished")
+    assert [step for step, _ in served.rows(served.r2)] == [0, 1, 2, 3, 4]
+    served.run(run_id=served.r1, init=f"{{'resume_from': '{served.r1}?_step=1'}}", rows=2)
+    wait_for(lambda: len(served.rows(served.r1)) == 4, "the run, gone back")
+    assert [step for step, _ in served.rows(served.r1)] == [0, 1, 2, 3]
 
 
 # -- afterwards ---------------------------------------------------------------------------------
@@ -247,31 +277,31 @@ def test_a_fork_begins_with_its_parents_history(served: Scripts) -> None:
 def test_sync_sends_what_is_kept_and_again_nothing(offline: Scripts) -> None:
     said = offline.run(init="{'mode': 'online'}")
     assert "no server is known here" in said
-    assert f"`sweep sync {offline.folder}/r1`" in said
-    offline.kill_when_logged(offline.start(WAIT, "r2"))
-    sent = {one["id"]: one for one in offline.box.json("sync", "opensweep")}
+    assert f"`sweep sync {offline.folder}/{offline.r1}`" in said
+    offline.kill_when_logged(offline.start(WAIT, offline.r2))
+    sent = {one["id"]: one for one in offline.box.json("sync", str(offline.folder))}
     assert {key: (one["state"], one["rows"]) for key, one in sent.items()} == {
-        "r1": ("finished", 3),
-        "r2": ("crashed", 3),
+        offline.r1: ("finished", 3),
+        offline.r2: ("crashed", 3),
     }
     for run_id in sent:
         assert offline.rows(run_id) == expected(3)
-    found = offline.when("r1", "finished")
+    found = offline.when(offline.r1, "finished")
     assert (found["config"], found["summary"]["deep.er"]) == ({"lr": 0.1}, 2)
-    assert [one["sent"] for one in offline.box.json("sync", "opensweep")] == [False, False]
-    assert offline.rows("r1") == expected(3)
+    assert [one["sent"] for one in offline.box.json("sync", str(offline.folder))] == [False, False]
+    assert offline.rows(offline.r1) == expected(3)
 
 
 def test_sync_refuses_what_is_still_written_and_may_follow_it(offline: Scripts) -> None:
     script = offline.start(WAIT)
-    wait_for((offline.folder / "r1" / "run.json").exists, "the run")
-    done = offline.box.start("sync", "opensweep/r1")
+    wait_for((offline.folder / offline.r1 / "run.json").exists, "the run")
+    done = offline.box.start("sync", str(offline.folder / offline.r1))
     _, said = done.communicate(timeout=60)
     assert done.returncode == 2
     assert "still writing" in said
     assert "--follow" in said
-    follow = offline.box.start("sync", "opensweep/r1", "--follow", "--json")
-    wait_for(lambda: (run := offline.on_server("r1")) and run["steps"] == 3, "rows")
+    follow = offline.box.start("sync", str(offline.folder / offline.r1), "--follow", "--json")
+    offline.when_it_has(offline.r1, 3)
     offline.kill_when_logged(script)
     out, said = follow.communicate(timeout=60)
     assert json.loads(out)[0]["state"] == "crashed", said
@@ -280,26 +310,26 @@ def test_sync_refuses_what_is_still_written_and_may_follow_it(offline: Scripts) 
 def test_sync_goes_on_where_it_was_interrupted(offline: Scripts) -> None:
     offline.run(rows=20_000)
     offline.box.sweep("server", "start")
-    first = offline.box.start("sync", "opensweep/r1")
-    wait_for(lambda: list(offline.folder.glob("r1/shipped.1.json")), "the first chunk")
+    first = offline.box.start("sync", str(offline.folder / offline.r1))
+    wait_for(lambda: (offline.folder / offline.r1 / "shipped.1.json").exists(), "the first chunk")
     first.send_signal(signal.SIGINT)
     first.communicate(timeout=60)
-    [sent] = offline.box.json("sync", "opensweep/r1")
+    [sent] = offline.box.json("sync", str(offline.folder / offline.r1))
     assert sent["complete"]
-    assert len(offline.rows("r1")) == 20_000
+    assert len(offline.rows(offline.r1)) == 20_000
 
 
 def test_another_server_gets_all_of_it(offline: Scripts) -> None:
     """What was sent to one server is not there on the next, though the rows are packed by now."""
     offline.run(rows=20_000)
-    offline.box.sweep("sync", "opensweep/r1")
-    assert (offline.folder / "r1" / "history.1.chunks").exists()
+    offline.box.sweep("sync", str(offline.folder / offline.r1))
+    assert (offline.folder / offline.r1 / "history.1.chunks").exists()
     offline.box.sweep("server", "stop")
     old = offline.box.env["OPENSWEEP_HOME"]
     try:
         offline.box.env["OPENSWEEP_HOME"] = str(offline.box.folder / "another")
-        offline.box.sweep("sync", "opensweep/r1")
-        assert offline.rows("r1") == expected(20_000)
+        offline.box.sweep("sync", str(offline.folder / offline.r1))
+        assert offline.rows(offline.r1) == expected(20_000)
     finally:
         offline.box.sweep("server", "stop")
         offline.box.env["OPENSWEEP_HOME"] = old
@@ -309,7 +339,7 @@ def test_another_server_gets_all_of_it(offline: Scripts) -> None:
     ("what", "problem"), [("train.py", "is not a folder"), (".", "has none in it")]
 )
 def test_what_is_no_run_folder(offline: Scripts, what: str, problem: str) -> None:
-    offline.box.write()
+    (offline.box.folder / "train.py").write_text("")
     done = offline.box.start("sync", what)
     _, said = done.communicate(timeout=60)
     assert done.returncode == 2
@@ -322,7 +352,7 @@ def test_the_processes_of_a_shared_run_are_one_run(served: Scripts) -> None:
         "from multiprocessing import get_context\n"
         "def work(rank):\n"
         "    os.environ['RANK'] = str(rank)\n"
-        "    run = opensweep.init(id='r1', project='p', mode='shared')\n"
+        "    run = opensweep.init(id=sys.argv[1], project='p', mode='shared')\n"
         "    for step in range(4): run.log({f'loss{rank}': step})\n"
         "    run.finish()\n"
         "if __name__ == '__main__':\n"
@@ -331,10 +361,10 @@ def test_the_processes_of_a_shared_run_are_one_run(served: Scripts) -> None:
         "    for one in workers: one.start()\n"
         "    for one in workers: one.join()\n"
     )
-    (served.box.folder / "ranks.py").write_text(code)
+    (served.cwd / "ranks.py").write_text(code)
     done = subprocess.run(
-        [sys.executable, "ranks.py"],
-        cwd=served.box.folder,
+        [sys.executable, "ranks.py", served.r1],
+        cwd=served.cwd,
         env=served.box.env,
         capture_output=True,
         text=True,
@@ -342,11 +372,11 @@ def test_the_processes_of_a_shared_run_are_one_run(served: Scripts) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found = served.when("r1", "finished")
+    found = served.when(served.r1, "finished")
     assert {name: found["summary"][name] for name in ("loss0", "loss1", "loss2")} == dict.fromkeys(
         ("loss0", "loss1", "loss2"), 3
     )
     with served.client() as client:
-        rows = client.history("r1")
+        rows = client.history(served.r1)
     for rank in range(3):
         assert sorted(row["_step"] for row in rows if f"loss{rank}" in row) == [0, 1, 2, 3]

@@ -266,8 +266,8 @@ def test_module_functions_go_to_the_run() -> None:
 
 
 def test_what_is_not_there_yet_says_so() -> None:
-    with pytest.raises(AttributeError, match=r"opensweep\.Image is not there yet"):
-        opensweep.Image  # noqa: B018
+    with pytest.raises(AttributeError, match=r"opensweep\.controller is not there yet"):
+        opensweep.controller  # noqa: B018
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         opensweep.nonsense  # noqa: B018
 
