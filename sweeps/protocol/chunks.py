@@ -13,8 +13,7 @@ Layout, little-endian:
 The header is zstd-compressed JSON: {"rows": n, "steps": size, "times": size, "columns": [[name,
 kind, count, size, mask size or null], …]}. A size is [bytes as stored, bytes raw]; equal ones mean
 that the buffer is stored as it is, otherwise it is one zstd frame. A column that not every row has
-carries a bit mask of its rows. Numbers are stored as the differences of neighbours where that helps
-(steps, times, integers), and all with their bytes transposed, which is what makes them small.
+carries a bit mask of its rows. How numbers become bytes that compress well: numbers.py.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ from typing import Any
 
 import numpy as np
 import zstandard
-from numpy.typing import NDArray
 
 from sweeps.errors import ChunkError
+from sweeps.protocol import numbers
 from sweeps.protocol.columns import Column, Columns, Row, Values, from_rows
 
 __all__ = [
@@ -99,8 +98,8 @@ def _encode(rows: int, columns: Mapping[str, Column], axis: Columns | None) -> b
     sink = _Sink()
     header: dict[str, Any] = {"rows": rows}
     if axis is not None:
-        header["steps"] = sink.add(_pack_ints(axis.steps))
-        header["times"] = sink.add(_pack_ints(axis.times.view(np.int64)))
+        header["steps"] = sink.add(numbers.pack_ints(axis.steps))
+        header["times"] = sink.add(numbers.pack_ints(axis.times.view(np.int64)))
     listed = []
     for name, column in columns.items():
         kind, raw = _pack(name, column.values)
@@ -150,23 +149,7 @@ def _pack(name: str, values: Values) -> tuple[str, bytes]:
         if len(text) > MAX_JSON_BYTES:
             raise ChunkError(f"the values of {name!r} take {len(text):,} bytes in one chunk")
         return "json", text.encode()
-    if values.dtype == np.bool_:
-        return "b1", values.astype(np.uint8).tobytes()
-    if values.dtype == np.int64:
-        return "i8", _pack_ints(values)
-    with np.errstate(over="ignore", invalid="ignore"):
-        single = values.astype("<f4")
-        exact = np.array_equal(single.astype("<f8").view("<i8"), values.view(np.int64))
-    return ("f4", _transpose(single)) if exact else ("f8", _transpose(values.astype("<f8")))
-
-
-def _pack_ints(values: NDArray[np.int64]) -> bytes:
-    return _transpose(np.diff(values, prepend=np.int64(0)).astype("<i8"))
-
-
-def _transpose(values: NDArray[Any]) -> bytes:
-    """All first bytes, then all second bytes, …"""
-    return values.view(np.uint8).reshape(len(values), values.itemsize).T.tobytes()
+    return numbers.pack(values, lambda raw: len(_compress(raw)))
 
 
 # -- decoding ---------------------------------------------------------------------------------
@@ -218,8 +201,8 @@ def _unpack_all(data: bytes, keys: Collection[str] | None, *, axis: bool) -> Col
     rows = _count(header["rows"], MAX_ROWS)
     steps, times = np.empty(0, np.int64), np.empty(0)
     if axis:
-        steps = _unpack_ints(source.take(header["steps"], 8 * rows))
-        times = _unpack_ints(source.take(header["times"], 8 * rows)).view(np.float64)
+        steps = numbers.unpack_ints(source.take(header["steps"], 8 * rows))
+        times = numbers.unpack_ints(source.take(header["times"], 8 * rows)).view(np.float64)
     columns: dict[str, Column] = {}
     for name, kind, count, size, mask in header["columns"]:
         if type(name) is not str or name in columns:
@@ -227,7 +210,7 @@ def _unpack_all(data: bytes, keys: Collection[str] | None, *, axis: bool) -> Col
         count = _count(count, rows)
         wanted = keys is None or name in keys
         packed = source.take(
-            size, None if kind == "json" else _WIDTH[kind] * count, skip=not wanted
+            size, None if kind == "json" else numbers.WIDTH[kind] * count, skip=not wanted
         )
         bits = None if mask is None else source.take(mask, (rows + 7) // 8, skip=not wanted)
         if not wanted:
@@ -240,9 +223,6 @@ def _unpack_all(data: bytes, keys: Collection[str] | None, *, axis: bool) -> Col
         columns[name] = Column(_unpack(kind, packed, count), index)
     source.check_end()
     return Columns(steps, times, columns)
-
-
-_WIDTH = {"f8": 8, "f4": 4, "i8": 8, "b1": 1}
 
 
 class _Source:
@@ -286,26 +266,12 @@ def _count(value: Any, limit: int) -> int:
 
 
 def _unpack(kind: str, raw: bytes, count: int) -> Values:
-    if kind == "json":
-        values = json.loads(raw)
-        if type(values) is not list or len(values) != count:
-            raise ValueError("a column of JSON does not fit")
-        return values
-    if kind == "i8":
-        return _unpack_ints(raw)
-    if kind == "b1":
-        return np.frombuffer(raw, np.uint8).astype(np.bool_)
-    return _untranspose(raw, f"<{kind}").astype(np.float64)
-
-
-def _unpack_ints(raw: bytes) -> NDArray[np.int64]:
-    return np.cumsum(_untranspose(raw, "<i8").astype(np.int64), dtype=np.int64)
-
-
-def _untranspose(raw: bytes, dtype: str) -> NDArray[Any]:
-    width = np.dtype(dtype).itemsize
-    grid = np.frombuffer(raw, np.uint8).reshape(width, len(raw) // width)
-    return np.ascontiguousarray(grid.T).view(dtype).reshape(-1)
+    if kind != "json":
+        return numbers.unpack(kind, raw)
+    values = json.loads(raw)
+    if type(values) is not list or len(values) != count:
+        raise ValueError("a column of JSON does not fit")
+    return values
 
 
 class _Codec(threading.local):

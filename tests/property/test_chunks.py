@@ -112,6 +112,13 @@ class TestRoundTrip:
         assert columns.columns["x"].values.view(np.int64).tolist() == expected
         assert columns.times.view(np.int64).tolist() == expected
 
+    @given(st.lists(st.floats(-1e6, 1e6), min_size=1), st.integers(0, 10), st.lists(st.floats()))
+    def test_rounded_values_come_back_bit_for_bit(self, values, places, others):
+        rounded = [round(value, places) for value in values] * 70 + others
+        columns = decode(encode([(n, 0.0, {"x": v}) for n, v in enumerate(rounded)]))
+        expected = np.array(rounded).view(np.int64).tolist()
+        assert columns.columns["x"].values.view(np.int64).tolist() == expected
+
     @given(ROWS, st.sets(NAMES))
     def test_picking_names_is_decoding_and_then_picking(self, rows, keys):
         picked = [(s, t, {k: v for k, v in row.items() if k in keys}) for s, t, row in rows]
@@ -164,6 +171,23 @@ class TestSize:
             for n in range(1000)
         ]
         assert len(encode(rows)) < 1000 * 11 * 4.2  # singles that are noise: nothing to gain
+
+    @pytest.mark.parametrize(
+        ("values", "most"),
+        [
+            (lambda rng, n: np.round(2 * np.exp(-n / 4e3) + rng.normal(0, 0.05, len(n)), 4), 2.2),
+            (lambda rng, n: rng.integers(300, 1000, len(n)) / 1000, 1.8),
+            (lambda rng, n: 5e-4 * (1 + np.cos(n / len(n) * np.pi)), 4.5),
+            (lambda rng, n: np.cumsum(rng.normal(0, 1e-3, len(n))).astype("f4"), 3.0),
+            (lambda rng, n: (n // 100) * 0.1, 0.3),
+        ],
+        ids=["rounded", "accuracy", "schedule", "slow singles", "steps"],
+    )
+    def test_the_form_suits_the_values(self, values, most):
+        n = np.arange(10_000)
+        column = values(np.random.default_rng(1), n).astype(np.float64)
+        size = len(encode([(0, 0.0, {"x": v}) for v in column.tolist()]))
+        assert size / len(n) < most
 
     def test_steps_and_times_cost_next_to_nothing(self):
         assert len(encode([(n, 1.7e9 + n * 0.001, {}) for n in range(1000)])) < 1000 * 3
