@@ -25,6 +25,8 @@ class Histogram(Value):
     """
 
     MAX_LENGTH = 512
+    histogram: list[float]
+    bins: list[float]
     _log_type = "histogram"
 
     def __init__(
@@ -36,18 +38,18 @@ class Histogram(Value):
         if np_histogram is not None:
             if len(np_histogram) != 2:
                 raise UsageError("Histogram(np_histogram=…) takes a pair: counts and bin edges")
-            counts, edges = map(_list, np_histogram)
+            self.histogram, self.bins = map(_list, np_histogram)
         elif sequence is None:
             raise UsageError("Histogram() takes a sequence of numbers, or np_histogram=…")
         else:
             if not 1 <= num_bins <= self.MAX_LENGTH:
                 raise UsageError(f"num_bins is {num_bins}: a histogram has 1 to {self.MAX_LENGTH}")
             try:
-                counts, edges = histogram(sequence, num_bins)
+                found = histogram(sequence, num_bins)
             except (TypeError, ValueError) as error:
                 raise UsageError(f"Histogram() takes a sequence of numbers: {error}") from None
-        self.histogram: list[float] = counts
-        self.bins: list[float] = edges
+            self.histogram, self.bins = list(found.counts), found.edges
+        counts, edges = self.histogram, self.bins
         if len(counts) > self.MAX_LENGTH:
             raise UsageError(f"a histogram has at most {self.MAX_LENGTH} bins, not {len(counts)}")
         if len(counts) + 1 != len(edges):

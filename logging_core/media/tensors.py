@@ -16,7 +16,7 @@ from logging_core.media.libraries import comes_from, library
 class Counts(NamedTuple):
     """A histogram: `edges` has one more than `counts`."""
 
-    counts: list[float]
+    counts: list[int]
     edges: list[float]
 
 
@@ -72,21 +72,28 @@ def _of_tensor(tensor: Any, bins: int) -> Counts:
     flat = tensor.reshape(-1)
     if str(flat.dtype) not in ("torch.float32", "torch.float64"):
         flat = flat.float()
-    if flat.numel():
-        finite = flat.isfinite()
-        if not bool(finite.all()):
-            flat = flat[finite]
+    low, high = _bounds(flat)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        flat = flat[flat.isfinite()]
+        low, high = _bounds(flat)
     if not flat.numel():
-        return _spread([], float(zeros), bins)
-    low, high = float(flat.min()), float(flat.max())
+        return _spread([], zeros, bins)
     if zeros:
         low, high = min(low, 0.0), max(high, 0.0)
     low, high = _widened(low, high)
-    counts = [float(count) for count in flat.histc(bins=bins, min=low, max=high).tolist()]
+    counts = [int(count) for count in flat.histc(bins=bins, min=low, max=high).tolist()]
     edges = _edges(low, high, bins)
     if zeros:
         counts[_bin(0.0, low, high, bins)] += zeros
     return Counts(counts, edges)
+
+
+def _bounds(flat: Any) -> tuple[float, float]:
+    """The least and the largest; of nothing 0 and 0; NaN if there is one."""
+    if not flat.numel():
+        return 0.0, 0.0
+    low, high = flat.aminmax()
+    return float(low), float(high)
 
 
 def _of_array(array: Any, bins: int) -> Counts:
@@ -115,11 +122,11 @@ def _flat(values: Any) -> Any:
             yield value
 
 
-def _spread(values: Sequence[float], zeros: float, bins: int) -> Counts:
+def _spread(values: Sequence[float], zeros: int, bins: int) -> Counts:
     if not values and not zeros:
         return Counts([0] * bins, _edges(0.0, 1.0, bins))
     low, high = _widened(min(values, default=0.0), max(values, default=0.0))
-    counts: list[float] = [0] * bins
+    counts = [0] * bins
     for value in values:
         counts[_bin(value, low, high, bins)] += 1
     if zeros:
