@@ -146,10 +146,19 @@ class Level:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def nbytes(self) -> int:
+        return self.rows.nbytes + self.steps.nbytes + self.times.nbytes + self.values.nbytes
+
+    def pick(self, which: NDArray[np.bool_]) -> Level:
+        """Those that `which` marks."""
+        if which.all():
+            return self
+        return Level(self.rows[which], self.steps[which], self.times[which], self.values[which])
+
     def thinned(self, size: int) -> Level:
         """What bins of `size` rows keep of it."""
-        which = kept(self.rows, self.values, size)
-        return Level(self.rows[which], self.steps[which], self.times[which], self.values[which])
+        return self.pick(kept(self.rows, self.values, size))
 
 
 def pack_level(level: Level) -> bytes:

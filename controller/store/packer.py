@@ -185,8 +185,9 @@ def _joined(
     part, start = newest + 1, packed_rows
     for number, begin, had_rows, had_cells in connection.execute(tail):
         alike = due.over or had_rows <= 2 * rows
+        full = 2 * had_rows > ROWS or 2 * had_cells > CELLS
         rows, cells = rows + int(had_rows), cells + int(had_cells)
-        if rows > ROWS or cells > CELLS or not alike:
+        if full or not alike or rows > 2 * ROWS or cells > 2 * CELLS:
             break
         part, start = number, begin
     return (

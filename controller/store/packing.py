@@ -111,13 +111,17 @@ def _fit(columns: Columns, start: int) -> list[Stretch]:
     return left + _fit(_slice(columns, half, len(columns)), start + half)
 
 
-def unpack(segments: Iterable[tuple[str, bytes]], keys: Collection[str] | None = None) -> Columns:
+def unpack(
+    segments: Iterable[tuple[str, bytes]],
+    keys: Collection[str] | None = None,
+    *,
+    axis: Columns | None = None,
+) -> Columns:
     """The rows of a stretch from its segments (key, data); of `keys` only, if given.
 
-    All rows are there. The axis must be among the segments; others that hold none of the keys
-    need not be. Raises ChunkError.
+    All rows are there. The axis must be among the segments, unless it is given; others that hold
+    none of the keys need not be. Raises ChunkError.
     """
-    axis: Columns | None = None
     columns: dict[str, Column] = {}
     for key, data in segments:
         if key == AXIS:
@@ -187,19 +191,25 @@ def _alone(name: str, column: Column, columns: Columns, start: int) -> Segment:
     full = Level(
         index + start, columns.steps[index], columns.times[index], column.values.astype(np.float64)
     )
-    return Segment(name, count, *_levels(full), data)
+    return Segment(name, count, *_levels(full, len(columns)), data)
 
 
-def _levels(full: Level) -> tuple[bytes | None, bytes | None]:
-    """(coarse, fine). Where a level would save little because the values are few and far between,
-    `fine` is all of them: it spares the reader the axis."""
+def _levels(full: Level, rows: int) -> tuple[bytes | None, bytes | None]:
+    """(coarse, fine) of a stretch of `rows` rows."""
     count = len(full)
     fine = full.thinned(FINE)
     coarse = fine.thinned(COARSE)
-    return (
-        pack_level(coarse) if 2 * len(coarse) <= count else None,
-        pack_level(fine if 2 * len(fine) <= count else full),
-    )
+    if is_sparse(count, rows):
+        fine = full
+    elif 2 * len(fine) > count:
+        return None, None
+    return pack_level(coarse) if 2 * len(coarse) <= count else None, pack_level(fine)
+
+
+def is_sparse(count: int, rows: int) -> bool:
+    """Whether the values are so few and far between that `fine` is all of them, which spares
+    their reader the axis."""
+    return count * 32 <= rows
 
 
 def _sharded(small: Mapping[str, Column]) -> dict[str, dict[str, Column]]:

@@ -1,0 +1,234 @@
+"""Reads the values of single metrics: as stored levels of detail, or exactly; through a cache.
+
+What is read here never changes: a stretch is named by its number and its rows, and of a stream's
+rows none is ever replaced by another. So what is in the cache is never stale. Neighbours:
+`series.py` (decides what to read), `packing.py` (how it lies there), `stretches.py` (whole rows).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from sqlalchemy import Connection, select
+
+from controller.store.cache import Cache
+from controller.store.levels import Level, unpack_level
+from controller.store.packing import AXIS, LONG, is_sparse, places, unpack
+from controller.store.schema import chunks, segments
+from controller.store.streams import Stream, StreamName
+from controller.store.stretches import of_stream
+from sweeps.protocol.chunks import decode
+from sweeps.protocol.columns import Columns
+
+
+class Part(NamedTuple):
+    """A packed stretch; see `packing.Stretch`."""
+
+    part: int
+    start: int
+    rows: int
+    first: int
+    last: int
+    since: float
+    until: float
+
+
+class Stored(NamedTuple):
+    """What there is of a metric in a stretch: how many values, and which levels."""
+
+    values: int
+    coarse: bool
+    fine: bool
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A stream's stretches.
+
+    Attributes:
+        stream: the stream.
+        parts: in order.
+        alone: the metrics that were asked for and have a segment of their own, by (part, key).
+        bundled: the stretches with bundles in which one of the others may be.
+    """
+
+    stream: Stream
+    parts: list[Part]
+    alone: dict[tuple[int, str], Stored]
+    bundled: set[int]
+
+
+def read_parts(
+    connection: Connection, streams: Sequence[Stream], keys: Iterable[str]
+) -> dict[StreamName, Parts]:
+    """What is packed of the streams (of one kind), as far as `keys` are concerned."""
+    found = {stream.name: Parts(stream, [], {}, set()) for stream in streams}
+    packed = [stream.name for stream in streams if stream.packed >= 0]
+    if not packed:
+        return found
+    wanted = set(keys)
+    query = (
+        select(
+            segments.c.run_id,
+            segments.c.writer,
+            segments.c.lane,
+            segments.c.key,
+            segments.c.coarse.is_not(None),
+            segments.c.fine.is_not(None),
+            *(segments.c[name] for name in Part._fields),
+        )
+        .where(segments.c.run_id.in_({name.run_id for name in packed}))
+        .where(segments.c.kind == packed[0].kind)
+        .where(segments.c.key.in_([AXIS, *places(wanted)]))
+        .order_by(segments.c.part)
+    )
+    for run_id, writer, lane, key, coarse, fine, *rest in connection.execute(query):
+        mine = found.get(StreamName(run_id, packed[0].kind, writer, lane))
+        if mine is None:
+            continue
+        part = Part(*rest)
+        if key == AXIS:
+            mine.parts.append(part)
+        elif key in wanted:
+            mine.alone[part.part, key] = Stored(part.rows, bool(coarse), bool(fine))
+        else:
+            mine.bundled.add(part.part)
+    return found
+
+
+class Details:
+    """Reads within one snapshot.
+
+    Args:
+        keys: all metrics that will be asked for, so that a chunk need be unpacked only once.
+    """
+
+    def __init__(self, connection: Connection, keys: Sequence[str], cache: Cache) -> None:
+        self._connection = connection
+        self._keys = tuple(dict.fromkeys(keys))
+        self._cache = cache
+        self._waiting: dict[StreamName, list[tuple[int, Mapping[str, Level]]]] = {}
+
+    def level(self, mine: Parts, wanted: Sequence[Part], key: str, name: str) -> list[Level]:
+        """One stored level ("coarse" or "fine") of a metric in some stretches, which have it."""
+        found = {part: self._cache.get(_id(mine, part, key, name)) for part in wanted}
+        missing = {part.part: part for part, level in found.items() if level is None}
+        if missing:
+            query = select(segments.c.part, segments.c[name]).where(
+                of_stream(segments, mine.stream.name),
+                segments.c.key == key,
+                segments.c.part >= min(missing),
+                segments.c.part <= max(missing),
+            )
+            for number, data in self._connection.execute(query):
+                if number in missing:
+                    part, level = missing[number], unpack_level(data)
+                    self._cache.put(_id(mine, part, key, name), level, level.nbytes)
+                    found[part] = level
+        return [level for level in found.values() if level is not None]
+
+    def exact(self, mine: Parts, part: Part, key: str) -> Level:
+        """All numeric values of a metric in a stretch."""
+        stored = mine.alone.get((part.part, key))
+        if stored is None and part.rows >= LONG and part.part not in mine.bundled:
+            return _NONE
+        if stored is not None and stored.fine and is_sparse(stored.values, part.rows):
+            return self.level(mine, [part], key, "fine")[0]
+        name = _id(mine, part, key, "data")
+        level: Level | None = self._cache.get(name)
+        if level is None:
+            level = self._read(mine, part, key)
+            self._cache.put(name, level, level.nbytes)
+        return level
+
+    def _read(self, mine: Parts, part: Part, key: str) -> Level:
+        axis: Columns | None = self._cache.get(_id(mine, part, AXIS, "data"))
+        query = select(segments.c.key, segments.c.data).where(
+            of_stream(segments, mine.stream.name),
+            segments.c.part == part.part,
+            segments.c.key.in_([*places([key]), *([] if axis else [AXIS])]),
+        )
+        found = [(name, data) for name, data in self._connection.execute(query)]
+        columns = unpack(found, [key], axis=axis)
+        if axis is None and part.rows >= LONG:  # a short one has other columns aboard
+            axis = Columns(columns.steps, columns.times, {})
+            self._cache.put(_id(mine, part, AXIS, "data"), axis, 16 * part.rows)
+        return _level(columns, key, part.start)
+
+    def waiting(self, stream: Stream) -> list[tuple[int, Mapping[str, Level]]]:
+        """Of each chunk that is not packed yet: the number of its first row in the stream, and
+        the values of all metrics."""
+        if stream.name not in self._waiting:
+            self._waiting[stream.name] = self._read_waiting(stream)
+        return self._waiting[stream.name]
+
+    def _read_waiting(self, stream: Stream) -> list[tuple[int, Mapping[str, Level]]]:
+        if stream.seq == stream.packed:
+            return []
+        mine = (of_stream(chunks, stream.name), chunks.c.seq > stream.packed)
+        query = select(chunks.c.seq).where(*mine).order_by(chunks.c.seq)
+        numbers = list(self._connection.scalars(query))
+        unpacked = {number: self._cached_chunk(stream, number) for number in numbers}
+        missing = [number for number, found in unpacked.items() if found is None]
+        if missing:
+            query = (
+                select(chunks.c.seq, chunks.c.data)
+                .where(*mine, chunks.c.seq >= missing[0], chunks.c.seq <= missing[-1])
+                .execution_options(yield_per=16)
+            )
+            with self._connection.execute(query) as found:
+                for number, data in found:
+                    if unpacked[number] is None:
+                        unpacked[number] = self._unpack_chunk(stream, number, data)
+        start = stream.packed_rows
+        placed: list[tuple[int, Mapping[str, Level]]] = []
+        for number in numbers:
+            rows, levels = unpacked[number] or (0, {})
+            placed.append((start, levels))
+            start += rows
+        return placed
+
+    def _cached_chunk(self, stream: Stream, number: int) -> tuple[int, dict[str, Level]] | None:
+        kept = {key: self._cache.get((stream.name, stream.born, number, key)) for key in self._keys}
+        if any(found is None for found in kept.values()):
+            return None
+        rows = max((rows for rows, _ in kept.values()), default=0)
+        return rows, {key: level for key, (_, level) in kept.items()}
+
+    def _unpack_chunk(
+        self, stream: Stream, number: int, data: bytes
+    ) -> tuple[int, dict[str, Level]]:
+        columns = decode(data, self._keys)
+        levels = {key: _level(columns, key, 0) for key in self._keys}
+        for key, level in levels.items():
+            name = (stream.name, stream.born, number, key)
+            self._cache.put(name, (len(columns), level), level.nbytes)
+        return len(columns), levels
+
+    def begin(self, mine: Parts) -> float:
+        """The time of a stream's first row; 0.0 when it has none that is known."""
+        if mine.parts:
+            return mine.parts[0].since if np.isfinite(mine.parts[0].since) else 0.0
+        query = select(chunks.c.data).where(of_stream(chunks, mine.stream.name))
+        data = self._connection.scalar(query.order_by(chunks.c.seq).limit(1))
+        times = decode(data, ()).times if data else np.empty(0)
+        return float(times[0]) if len(times) and np.isfinite(times[0]) else 0.0
+
+
+def _id(mine: Parts, part: Part, key: str, name: str) -> Hashable:
+    stream = mine.stream
+    return (stream.name, stream.born, part.part, part.start, part.rows, key, name)
+
+
+def _level(columns: Columns, key: str, start: int) -> Level:
+    rows, values = columns.points(key)
+    if len(rows) == len(columns):  # shared with other metrics, as the cache keeps them
+        return Level(rows + start, columns.steps, columns.times, values)
+    return Level(rows + start, columns.steps[rows], columns.times[rows], values)
+
+
+_EMPTY: Any = np.empty(0)
+_NONE = Level(np.empty(0, np.int64), np.empty(0, np.int64), _EMPTY, _EMPTY)
