@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from agent.columnar import Item, Part, Rows
+from agent.columnar import Batch, Item, Part, Rows
 from agent.packing import points_of
 from agent.tape import Tape
 from logging_core.records import (
@@ -81,13 +81,17 @@ class LaneDigest:
         """Takes in all that was written since; `final`: the writer is dead, nothing more comes."""
         try:
             while self.whole and (batch := self._tape.next(self.read_to, final=final)):
-                for item in batch.items:
-                    self._take(item)
-                self._take_points(batch.items)
-                self.read_to = batch.end
+                self.take(batch)
         except (OSError, ValueError) as error:
             self.whole = False
             self._warn(f"what the trial logged cannot be read on: {error}")
+
+    def take(self, batch: Batch) -> None:
+        """Takes in what follows `read_to`."""
+        for item in batch.items:
+            self._take(item)
+        self._take_points(batch.items)
+        self.read_to = batch.end
 
     def _take(self, item: Item) -> None:
         if isinstance(item, Rows):

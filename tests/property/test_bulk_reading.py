@@ -12,6 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.columnar import ColumnReader, Rows
+from agent.digest import LaneDigest
+from agent.packing import points_of
+from agent.tape import Tape
 from logging_core.records import (
     ConfigUpdate,
     Finished,
@@ -22,6 +25,8 @@ from logging_core.records import (
     SummaryUpdate,
     Writer,
 )
+from logging_core.summary import SummaryFold
+from sweeps.objective import metric_value
 from sweeps.protocol.columns import from_rows
 
 patient = settings(deadline=None, max_examples=40)
@@ -159,6 +164,47 @@ def test_columns_hold_the_rows(path: Path, content: list[Any]) -> None:
                 mine, theirs = item.columns(), from_rows(list(item.rows()))
                 assert list(mine.columns) == list(theirs.columns)
                 assert repr(list(mine.rows())) == repr(list(theirs.rows()))
+
+
+@patient
+@given(files, st.sampled_from([10, 1 << 16]))
+def test_a_digest_is_what_one_record_after_the_other_gives(
+    path: Path, content: list[Any], rows: int
+) -> None:
+    write(path, content)
+    fold, keys, points, seen = SummaryFold(), dict[str, None](), list[float](), list[Record]()
+    for record in one_by_one(path)[0]:
+        fold.apply(record)
+        if not isinstance(record, History):
+            seen.append(record)
+            continue
+        keys.update(dict.fromkeys(record.row))
+        if (value := metric_value(record.row, "loss")) is not None:
+            points.append(value)
+    others: list[Record] = []
+    tape = Tape(path)
+    digest = LaneDigest(tape, "loss", pytest.fail, others.append)
+    while (batch := tape.next(digest.read_to, rows=rows, final=True)) is not None:
+        digest.take(batch)
+    assert same(digest.fold.summary, {name: fold.summary[name] for name in digest.fold.summary})
+    assert digest.fold.summary.keys() == fold.summary.keys()
+    assert (list(digest.keys), digest.points) == (list(keys), len(points))
+    assert (digest.lowest, digest.highest) == (min(points, default=None), max(points, default=None))
+    assert same(others, seen)
+
+
+@patient
+@given(files)
+def test_points_are_those_of_the_rows(path: Path, content: list[Any]) -> None:
+    write(path, content)
+    batch = ColumnReader(path).batch(0, final=True)
+    items = batch.items if batch is not None else ()
+    wanted = [
+        (row.step, value)
+        for row in plain(items)
+        if isinstance(row, History) and (value := metric_value(row.row, "acc")) is not None
+    ]
+    assert points_of(items, "acc").tolist() == wanted
 
 
 def test_rows_are_read_in_bulk_at_all(path: Path) -> None:
