@@ -53,10 +53,15 @@ class History(NamedTuple):
 
 
 class SummaryUpdate(NamedTuple):
-    """The script set (or removed) summary values itself. Keys are dotted names."""
+    """The script set (or removed) summary values itself. Keys are dotted names.
+
+    Also the first record of a run that goes on with another file's: what that one came to, and
+    with `tracks` what SummaryFold needs to go on from there.
+    """
 
     values: dict[str, Any]
     removed: Sequence[str] = ()
+    tracks: dict[str, Any] | None = None
 
 
 class ConfigUpdate(NamedTuple):

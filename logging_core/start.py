@@ -22,7 +22,14 @@ from logging_core.given import as_mapping, read_file
 from logging_core.home import known_server
 from logging_core.journal import Journal
 from logging_core.place import Asked, Place
-from logging_core.records import ConfigUpdate, MetadataUpdate, RecordError, Writer, WriterBusy
+from logging_core.records import (
+    ConfigUpdate,
+    MetadataUpdate,
+    RecordError,
+    SummaryUpdate,
+    Writer,
+    WriterBusy,
+)
 from logging_core.run import Run, RunInfo
 from logging_core.values import plain
 
@@ -78,7 +85,10 @@ def open_run(asked: Asked, env: Environment) -> Run:
     folder = found.folder
     silent = asked.silent or env.silent
     if writer is not None and folder is not None:
-        _introduce(writer, found.writer, info, {key: config[key] for key in said}, asked)
+        own = {key: config[key] for key in said}
+        # An agent's attempt may yet start over: what came before is not its own before it says so.
+        carried = before.fold.carried_over() if not env.run_dir else None
+        _introduce(writer, found.writer, info, own, asked.ends_run is not False, carried)
         sending = _Sending()
         if mode in _SENT and not env.run_dir and not (shared and not primary):
             sending = _send(folder, info)
@@ -180,16 +190,24 @@ def _open_writer(found: Place, info: RunInfo, config: Config) -> Writer | None:
 
 
 def _introduce(
-    writer: Writer, name: WriterName, info: RunInfo, config: dict[str, Any], asked: Asked
+    writer: Writer,
+    name: WriterName,
+    info: RunInfo,
+    config: dict[str, Any],
+    ends_run: bool,
+    carried: SummaryUpdate | None,
 ) -> None:
-    """The first records of a writer: who the script says that it is, and its own config."""
+    """The first records of a writer: who the script says that it is, its own config, and the
+    summary that it goes on with."""
     said = {**_said(info), **_process()}
     if name.lane:  # the run is the first process's to describe
-        said = {f"lane.{name.lane}": {**_process(), "ends_run": asked.ends_run is not False}}
+        said = {f"lane.{name.lane}": {**_process(), "ends_run": ends_run}}
     try:
         writer.add(MetadataUpdate({key: value for key, value in said.items() if value}))
         if config:
             writer.add(ConfigUpdate(plain(config)))
+        if carried is not None and carried.values:
+            writer.add(carried)
     except OSError as error:
         terminal.warn(f"{writer.path} cannot be written: {error.strerror}")
 

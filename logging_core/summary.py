@@ -120,18 +120,21 @@ class SummaryFold:
         if isinstance(record, History):
             self.add_row(flatten(record.row))
         elif isinstance(record, SummaryUpdate):
-            self.summary.update(record.values)
+            self._go_on(record.values, record.tracks or {})
             for name in record.removed:
                 self.summary.pop(name, None)
         elif isinstance(record, MetricDefined):
             self.define(record)
         elif isinstance(record, Compacted):
-            for name, state in record.tracks.items():
-                self._track(name).go_on(state)
-            self.summary.update(record.summary)
-            for name in record.tracks:
-                if (definition := self.definition(name)) is not None:
-                    self.summary[name] = self._tracks[name].values(definition)
+            self._go_on(record.summary, record.tracks)
+
+    def _go_on(self, summary: Mapping[str, Any], tracks: Mapping[str, Any]) -> None:
+        for name, state in tracks.items():
+            self._track(name).go_on(state)
+        self.summary.update(summary)
+        for name in tracks:
+            if (definition := self.definition(name)) is not None:
+                self.summary[name] = self._tracks[name].values(definition)
 
     def add_row(self, row: Mapping[str, Any]) -> None:
         """Take in a row that is flat already."""
@@ -164,6 +167,11 @@ class SummaryFold:
             track = self._track(name)
             track.add_all(values)
             self.summary[name] = track.values(definition)
+
+    def carried_over(self) -> SummaryUpdate:
+        """What another file's fold begins with to go on from here."""
+        tracks = {name: track.state() for name, track in self._tracks.items()}
+        return SummaryUpdate(dict(self.summary), (), tracks or None)
 
     def compacted(self, next_step: int, rows: int, time: float) -> Compacted:
         """What stands for all that was folded when its rows are packed elsewhere."""

@@ -46,7 +46,9 @@ rows = st.one_of(
 records = st.one_of(
     st.builds(History, steps, times, rows),
     st.builds(History, steps, times, st.fixed_dictionaries({"loss": numbers, "acc": numbers})),
-    st.builds(SummaryUpdate, st.dictionaries(names, anything, max_size=3), st.lists(names)),
+    st.builds(
+        SummaryUpdate, st.dictionaries(names, anything, max_size=3), st.lists(names), st.none()
+    ),
     st.builds(ConfigUpdate, st.dictionaries(names, anything, max_size=3)),
     st.builds(MetadataUpdate, st.dictionaries(names, anything, max_size=3)),
     st.builds(MetricDefined, names, summary=st.lists(st.sampled_from(["min", "last"]))),
