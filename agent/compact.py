@@ -137,7 +137,7 @@ def _compact(folder: RunFolder, writer: str, path: Path) -> bool:
     packed_before = any(isinstance(record, Compacted) for record in other)
     if sending > acknowledged or acknowledged < digest.read_to or not digest.whole:
         return False
-    if packed_before or digest.last_step is None:
+    if packed_before or digest.last_step is None or not _is_all(path, digest.read_to):
         return False
     rows = folder.chunks(writer).with_suffix(".draft")
     rest = path.with_suffix(".draft")
@@ -205,6 +205,16 @@ def _write_rest(draft: Path, path: Path, stands_for: Compacted, end: int) -> boo
             os.fsync(file.fileno())
     finally:
         os.close(fd)
+    return True
+
+
+def _is_all(path: Path, end: int) -> bool:
+    """Nothing stands behind byte `end`: no damage, and no record after it."""
+    with open(path, "rb") as file:
+        file.seek(end)
+        while piece := file.read(1 << 20):
+            if piece.strip(b"\0"):
+                return False
     return True
 
 
