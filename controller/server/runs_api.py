@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from controller.server.services import services
 from controller.server.wire import Fields, Handler, json_response, numbers_response, read_json
-from controller.store.records import NewRun, RunRecord, RunState
+from controller.store.records import ChunkKind, NewRun, RunRecord, RunState
 from controller.store.run_fields import run_field
 from controller.store.run_filters import parse_filters, parse_order
 from controller.store.run_index import RunQuery, Scope
@@ -182,6 +182,35 @@ def _names(text: str | None) -> list[str] | None:
     return list(names)
 
 
+async def samples(request: Request) -> Response:
+    """GET /api/runs/{id}/samples?samples=500&key=&key=&kind=history|system: {"rows"}.
+
+    A few whole rows, evenly spaced; with keys those rows alone that have all of them.
+    """
+    found = services(request)
+    asked = Fields(request.query_params)
+    kind = asked.text("kind", "history", longest=20)
+    if kind not in (ChunkKind.HISTORY, ChunkKind.SYSTEM):
+        raise UsageError(f"kind: expected history or system; not {kind!r}")
+    keys = request.query_params.getlist("key")
+    return await found.call(
+        _samples,
+        found.store,
+        request.path_params["run_id"],
+        [key for key in keys if key not in ("_step", "_timestamp")] or None,
+        samples=min(asked.whole("samples", 500, least=1), 100_000),
+        kind=ChunkKind(kind),
+    )
+
+
+def _samples(store: Store, run_id: str, keys: list[str] | None, **given: Any) -> Response:
+    rows = [
+        {**row, "_step": step, "_timestamp": time}
+        for step, time, row in store.sample(run_id, keys, **given).rows()
+    ]
+    return json_response({"rows": rows})
+
+
 async def projects(request: Request) -> Response:
     """GET /api/projects: {"projects": [{name, runs, created, updated}]}, by name."""
     found = services(request)
@@ -204,6 +233,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/api/runs", listing),
     ("GET", "/api/projects", projects),
     ("GET", "/api/runs/{run_id}", one),
+    ("GET", "/api/runs/{run_id}/samples", samples),
     ("POST", "/api/runs/{run_id}/describe", describe),
     ("POST", "/api/runs/{run_id}/beat", beat),
     ("POST", "/api/runs/{run_id}/end", end),

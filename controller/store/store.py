@@ -19,6 +19,7 @@ from controller.store.ingest import IngestStore, chunk_commits
 from controller.store.packer import PackingStore
 from controller.store.run_index import RunIndex
 from controller.store.runs import RunStore
+from controller.store.samples import SampleStore
 from controller.store.series import SeriesStore
 from controller.store.sweeps import SweepStore
 from controller.store.trials import TrialStore
@@ -37,6 +38,7 @@ class Store(
     PackingStore,
     HistoryStore,
     SeriesStore,
+    SampleStore,
     FileStore,
     ArtifactStore,
 ):

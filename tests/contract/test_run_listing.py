@@ -8,12 +8,14 @@ import threading
 import pytest
 from sqlalchemy import delete, update
 
-from controller.store import NewRun, NewTrial, open_store
+from controller.store import Chunk, ChunkKind, NewRun, NewTrial, open_store
 from controller.store.run_fields import run_field
 from controller.store.run_filters import as_filter, parse_order
 from controller.store.run_index import RunIndex, RunQuery, Scope
 from controller.store.runs import SILENT_S
 from controller.store.schema import runs
+from sweeps.errors import NotFoundError
+from sweeps.protocol.chunks import encode
 
 
 @pytest.fixture
@@ -182,3 +184,48 @@ def test_many_threads_ask_while_runs_are_added(store):
             thread.join()
     assert wrong == []
     assert len(ids(store)) == 30
+
+
+class TestSamples:
+    @pytest.fixture(autouse=True)
+    def run(self, store):
+        store.register_run(NewRun("r", "uid"))
+        for seq, begin in enumerate(range(0, 1000, 250)):
+            steps = range(begin, begin + 250)
+            rows = [
+                (n, 100.0 + n, {"loss": float(n)} | ({"acc": n} if n % 10 == 0 else {}))
+                for n in steps
+            ]
+            chunk = Chunk("r", 1, ChunkKind.HISTORY, seq, begin, begin + 249, 250, encode(rows))
+            store.add_chunk(chunk)
+
+    def test_a_few_rows_are_evenly_spaced_and_whole(self, store):
+        rows = list(store.sample("r", samples=11).rows())
+        assert [step for step, _, _ in rows] == [
+            0,
+            100,
+            200,
+            300,
+            400,
+            500,
+            599,
+            699,
+            799,
+            899,
+            999,
+        ]
+        assert rows[1] == (100, 200.0, {"loss": 100.0, "acc": 100})
+        assert rows[-1][2] == {"loss": 999.0}
+        assert [step for step, _, _ in store.sample("r", samples=1).rows()] == [0]
+
+    def test_with_keys_only_rows_with_all_of_them_count(self, store):
+        rows = list(store.sample("r", ["acc", "loss"], samples=3).rows())
+        assert [row for _, _, row in rows] == [{"acc": n, "loss": float(n)} for n in (0, 500, 990)]
+        assert len(store.sample("r", ["acc"], samples=500)) == 100
+        assert len(store.sample("r", ["acc", "none"])) == 0
+
+    def test_a_short_run_is_given_whole(self, store):
+        assert len(store.sample("r", samples=1000)) == 1000
+        assert len(store.sample("r", samples=10, kind="system")) == 0
+        with pytest.raises(NotFoundError):
+            store.sample("x")

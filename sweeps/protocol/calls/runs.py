@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from sweeps.protocol.wire import Wire, part
@@ -125,6 +125,40 @@ class RunCalls(Wire):
     def run(self, run_id: str) -> dict[str, Any]:
         """One run, all of it but its history; numbers are exact."""
         return self._object("GET", f"/api/runs/{part(run_id)}", query={"exact": "1"})
+
+    def runs(
+        self,
+        *,
+        project: str | None = None,
+        sweep: str | None = None,
+        filters: Mapping[str, Any] | None = None,
+        order: str = "",
+        search: str = "",
+        limit: int = 100,
+        after: int = 0,
+        columns: Sequence[str] | None = None,
+    ) -> dict[str, Any]:
+        """A page of runs: {"total", "runs", "next"}; with `columns` {"total", "ids", "columns",
+        "next"}.
+
+        Args:
+            filters: in W&B's MongoDB style, such as {"summary_metrics.loss": {"$lt": 1}}.
+            order: such as "-summary_metrics.loss,+created_at"; "": by creation.
+            search: words that must be in the name or the id.
+            after: the `next` of the page before.
+            columns: names such as config.lr, summary.loss, state.
+        """
+        query = {
+            "project": project,
+            "sweep": sweep,
+            "filters": None if filters is None else json.dumps(filters),
+            "order": order or None,
+            "search": search or None,
+            "limit": limit,
+            "after": after or None,
+            "columns": None if columns is None else json.dumps(list(columns)),
+        }
+        return self._object("GET", "/api/runs", query=query)
 
     def projects(self) -> list[dict[str, Any]]:
         """[{name, runs, created, updated}], by name."""
