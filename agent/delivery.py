@@ -139,10 +139,13 @@ def deliver_abandoned(
                     delivered += 1
                     finish(shipper, outbox, result, give_up, compacts=not receipt.will_retry)
             for result in outbox.recorded():
-                if result.server_id == server_id and not give_up.is_set():
-                    folder = RunFolder(result.folder)
-                    told = (result.trial_id, result.token, result.metric, listener, give_up)
-                    finish(ship_rest(client, folder, *told), outbox, result, give_up)
+                if result.server_id != server_id or give_up.is_set():
+                    continue
+                folder = RunFolder(result.folder)
+                told = (result.trial_id, result.token, result.metric, listener, give_up)
+                shipper = ship_rest(client, folder, *told)
+                if shipper is not None or not folder.path.is_dir():
+                    finish(shipper, outbox, result, give_up)
         finally:
             outbox.close()
     return delivered
@@ -159,7 +162,7 @@ def ship_rest(
 ) -> Shipper | None:
     """Sends what is not acknowledged yet of a dead attempt's run folder, if that is still there.
 
-    Returns what has sent it, for `finish`.
+    Returns what has sent it, for `finish`; None when nothing could be done here.
     """
     if not folder.path.is_dir():
         return None
@@ -168,6 +171,8 @@ def ship_rest(
     except ValueError as error:
         listener.warn(f"some of what {trial_id} logged was not delivered: {error}")
         return None
+    if not shipper.claim.take():
+        return None  # another process is at it: `sweep sync`, say
     shipper.stop()
     shipper.drain(give_up)
     return shipper

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from agent.claim import Claim
 from agent.errands import Errands, errands_for, lane_errands_for
 from agent.listening import Backoff, Listener
 from logging_core.folder import RunFolder, WriterName
@@ -59,6 +60,7 @@ class Shipper:
 
     Attributes:
         digest: what the records amount to; complete after `stop`.
+        claim: the folder's lock; taken by and by where somebody else has it first.
         fenced: set when a newer attempt owns the run: nothing more is sent.
 
     Raises:
@@ -93,6 +95,7 @@ class Shipper:
         self._thread: threading.Thread | None = None
         self.fenced = threading.Event()
         self._errands = Errands(run_id, listener, self._fence)
+        self.claim = Claim(folder)
         if resume:
             self._open()
 
@@ -139,7 +142,9 @@ class Shipper:
 
         Returns False when `give_up` was set before all was done.
         """
-        return self.fenced.is_set() or self._errands.finish(give_up)
+        done = self.fenced.is_set() or self._errands.finish(give_up)
+        self.claim.release()
+        return done
 
     def result_is_told(self) -> None:
         """The server knows config, metadata and summary from the trial's result; after `stop`."""
@@ -166,6 +171,7 @@ class Shipper:
         from agent.lane import Lane, lanes_in
         from agent.streams import Progress
 
+        self.claim.take()
         now = time.monotonic()
         self._lanes_at = now + _NEW_LANES_S
         known = {lane.name for lane in self._lanes}
