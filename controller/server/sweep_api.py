@@ -135,27 +135,6 @@ def _trial(found: Services, trial_id: str) -> dict[str, Any]:
     return held
 
 
-async def history(request: Request) -> Response:
-    """GET /api/runs/{id}/history?keys=a,b: {"rows": [{"_step", "_timestamp", …}]}.
-
-    With keys: the rows that have at least one of them, and of each those only.
-    """
-    found = services(request)
-    keys = Fields(request.query_params).optional_text("keys")
-    wanted = None if keys is None else [key for key in keys.split(",") if key]
-    return await found.call(_history, found, request.path_params["run_id"], wanted)
-
-
-def _history(found: Services, run_id: str, keys: list[str] | None) -> Response:
-    found.store.get_run(run_id)
-    rows = [
-        {"_step": step, "_timestamp": when, **row}
-        for step, when, row in found.store.history(run_id, keys).rows()
-        if row or keys is None
-    ]
-    return json_response({"rows": rows})  # written in this thread too: it may be long
-
-
 async def console(request: Request) -> Response:
     """GET /api/runs/{id}/console?after=<byte offset>: {text, next, over}."""
     found = services(request)
@@ -174,6 +153,5 @@ ROUTES = (
     ("GET", "/api/sweeps/{sweep_id}/spec", spec),
     ("POST", "/api/sweeps/{sweep_id}/{action}", change),
     ("GET", "/api/trials/{trial_id}", trial),
-    ("GET", "/api/runs/{run_id}/history", history),
     ("GET", "/api/runs/{run_id}/console", console),
 )

@@ -92,6 +92,16 @@ class Fields:
             raise errors.UsageError(f"{name}: expected a number, at least {least:g}")
         return float(value)
 
+    def number(self, name: str, default: float) -> float:
+        value = self._get(name, default)
+        try:
+            number = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        if math.isnan(number):
+            raise errors.UsageError(f"{name}: expected a number, not {value!r}")
+        return number
+
     def mapping(self, name: str) -> dict[str, Any]:
         value = self._get(name, None)
         if not isinstance(value, dict):

@@ -12,11 +12,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from controller.store.cache import Cache
@@ -24,29 +22,7 @@ from controller.store.drawing import Artist, Drawn, SeriesQuery
 from controller.store.engine import Database
 from controller.store.levels import join
 from controller.store.streams import Record, read_records
-
-
-@dataclass(frozen=True)
-class Series:
-    """One metric of one run, as it is to be drawn.
-
-    Attributes:
-        run_id, key: which.
-        x, y: float64 of shape (n,), by x (in the order logged where x is a metric). Values that
-            are no numbers are left out; NaN and infinities are there.
-        bin: rows of which only the extremes are here; 1: every point is.
-        keep: so many points of the series that the given cursor came with are still right, from
-            its beginning, and not repeated: x and y follow them. 0: x and y are all.
-        cursor: for the next look; "" when that will have to begin anew.
-    """
-
-    run_id: str
-    key: str
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    bin: int
-    keep: int
-    cursor: str
+from sweeps.protocol.series import Series
 
 
 class SeriesStore:

@@ -77,22 +77,7 @@ class Wire:
         body: bytes | None = None,
         timeout: urllib3.Timeout | None = None,
     ) -> Any:
-        given = {name: value for name, value in (query or {}).items() if value is not None}
-        url = f"{self.url}{path}" + (f"?{urlencode(given)}" if given else "")
-        headers = {"Authorization": f"Bearer {self.key}", "Accept": "application/json"}
-        if method == "POST":
-            headers["Content-Type"] = "application/octet-stream"
-        try:
-            answer = self._pool.request(
-                method,
-                url,
-                body=body,
-                headers=headers,
-                timeout=timeout or self._timeout,
-                redirect=False,
-            )
-        except urllib3.exceptions.HTTPError as error:
-            raise self._unreachable(error) from error
+        answer = self._ask(method, path, query, body, timeout=timeout)
         if answer.status == 204:
             return None
         try:
@@ -102,6 +87,44 @@ class Wire:
         if answer.status >= 400:
             raise self._error(answer.status, value)
         return value
+
+    def _bytes(self, method: str, path: str, *, body: Mapping[str, Any]) -> bytes:
+        """An answer that is no JSON."""
+        encoded = json.dumps(body).encode()
+        answer = self._ask(method, path, None, encoded, accept="application/octet-stream")
+        if answer.status < 400:
+            return answer.data
+        try:
+            raise self._error(answer.status, json.loads(answer.data))
+        except ValueError:
+            raise self._foreign(answer.status) from None
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None,
+        body: bytes | None,
+        *,
+        accept: str = "application/json",
+        timeout: urllib3.Timeout | None = None,
+    ) -> urllib3.BaseHTTPResponse:
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        url = f"{self.url}{path}" + (f"?{urlencode(given, doseq=True)}" if given else "")
+        headers = {"Authorization": f"Bearer {self.key}", "Accept": accept}
+        if method == "POST":
+            headers["Content-Type"] = "application/octet-stream"
+        try:
+            return self._pool.request(
+                method,
+                url,
+                body=body,
+                headers=headers,
+                timeout=timeout or self._timeout,
+                redirect=False,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise self._unreachable(error) from error
 
     def _unreachable(self, error: Exception) -> errors.ServerUnreachable:
         if isinstance(error, urllib3.exceptions.SSLError):

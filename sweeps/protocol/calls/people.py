@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 import urllib3
@@ -77,16 +76,6 @@ class PeopleCalls(Wire):
     def trial(self, trial_id: str) -> dict[str, Any]:
         """One trial, with `attempts_list` (one entry an attempt) and `summary`."""
         return self._object("GET", f"/api/trials/{part(trial_id)}")
-
-    def history(self, run: str, keys: Sequence[str] | None = None) -> list[dict[str, Any]]:
-        """A run's logged rows by step, each with `_step` and `_timestamp`.
-
-        With `keys`: of each row those only, and no row that has none of them. Keys with a comma
-        in them can only be had by asking for all.
-        """
-        query = {"keys": ",".join(keys) if keys is not None else None}
-        answer = self._object("GET", f"/api/runs/{part(run)}/history", query=query)
-        return cast("list[dict[str, Any]]", answer["rows"])
 
     def console(self, run: str, after: int = 0) -> dict[str, Any]:
         """{text, next, over}: what a run printed from byte `after` on.
