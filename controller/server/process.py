@@ -138,6 +138,7 @@ def _assemble(
     from controller.blobs import open_blobs
     from controller.garbage import Collector
     from controller.loop import Loop
+    from controller.packing import Packer
     from controller.queue import TrialQueue
     from controller.server.services import Services
     from controller.store.store import open_store
@@ -158,6 +159,9 @@ def _assemble(
     collector = Collector(store, blobs)
     stack.callback(collector.close)
     collector.start()
+    packer = Packer(store)
+    stack.callback(packer.close)
+    packer.start()
     return Services(
         store=store,
         live=live,
