@@ -7,7 +7,7 @@ go of the lock however the process ends. Neighbours: `shipper.py`, `follow.py`.
 from __future__ import annotations
 
 import fcntl
-from typing import BinaryIO
+import os
 
 from logging_core.folder import RunFolder
 
@@ -17,30 +17,33 @@ class Claim:
 
     def __init__(self, folder: RunFolder) -> None:
         self._path = folder.shipping_lock
-        self._file: BinaryIO | None = None
+        self._fd = -1
+
+    def __del__(self) -> None:
+        self.release()
 
     def take(self) -> bool:
         """Whether it is ours (now). Asked again, it is tried again.
 
         Where the folder cannot be written or has no locks, nobody is kept away: True.
         """
-        if self._file is not None:
+        if self._fd >= 0:
             return True
         try:
-            file = open(self._path, "ab")  # noqa: SIM115 - kept open, that is the lock
+            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError:
             return True
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.close()
+            os.close(fd)
             return False
         except OSError:
             pass
-        self._file = file
+        self._fd = fd
         return True
 
     def release(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.claim import Claim
 from agent.listening import Backoff, Listener
 from agent.outbox import Outbox, Result, abandoned
 from agent.shipper import Shipper
@@ -142,10 +143,10 @@ def deliver_abandoned(
                 if result.server_id != server_id or give_up.is_set():
                     continue
                 folder = RunFolder(result.folder)
+                if not Claim(folder).take():
+                    continue  # another process is at it: `sweep sync`, say
                 told = (result.trial_id, result.token, result.metric, listener, give_up)
-                shipper = ship_rest(client, folder, *told)
-                if shipper is not None or not folder.path.is_dir():
-                    finish(shipper, outbox, result, give_up)
+                finish(ship_rest(client, folder, *told), outbox, result, give_up)
         finally:
             outbox.close()
     return delivered
@@ -172,7 +173,7 @@ def ship_rest(
         listener.warn(f"some of what {trial_id} logged was not delivered: {error}")
         return None
     if not shipper.claim.take():
-        return None  # another process is at it: `sweep sync`, say
+        return None
     shipper.stop()
     shipper.drain(give_up)
     return shipper
