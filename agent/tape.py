@@ -20,14 +20,14 @@ class Tape:
 
     Args:
         path: the file; it may not exist yet.
-        keep: bytes to keep in memory; 0 for a file with a single reader.
+        keep: bytes to keep in memory (None: KEEP_BYTES); 0 for a file with a single reader.
 
     Every method raises what `ColumnReader.batch` does.
     """
 
-    def __init__(self, path: Path, *, keep: int = KEEP_BYTES) -> None:
+    def __init__(self, path: Path, *, keep: int | None = None) -> None:
         self.path = path
-        self._keep = keep
+        self._keep = KEEP_BYTES if keep is None else keep
         self._reader = ColumnReader(path)
         self._batches: dict[int, Batch] = {}  # in the order in which they were read
         self._kept = 0

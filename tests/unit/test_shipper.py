@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,14 @@ import pytest
 from agent import streams
 from agent.shipper import Shipper
 from logging_core.folder import RunFolder
-from logging_core.records import ConfigUpdate, MetricDefined, SummaryUpdate, Writer
+from logging_core.records import (
+    ConfigUpdate,
+    FileSaved,
+    MetricDefined,
+    Record,
+    SummaryUpdate,
+    Writer,
+)
 from sweeps.errors import Fenced, OpensweepError, ServerError, ServerUnreachable, StoreUnavailable
 from sweeps.protocol.chunks import decode, unpack_points
 
@@ -28,6 +37,8 @@ class Server:
 
     def __init__(self) -> None:
         self.chunks: dict[tuple[int, str, int], dict[str, Any]] = {}
+        self.lanes: dict[str, Server] = {}
+        self.said: list[dict[str, Any]] = []
         self.posts: list[tuple[str, int, bytes]] = []
         self.fail: Callable[[str, int], OpensweepError | None] = lambda kind, seq: None
         self.lose_answers = False
@@ -36,6 +47,10 @@ class Server:
                    rows: int, objective: bytes, data: bytes, lane: str = "") -> None:  # fmt: skip
         if error := self.fail(kind, seq):
             raise error
+        if lane:
+            whole = (run, writer, kind, seq, first, last, rows, objective, data)
+            self.lanes.setdefault(lane, Server()).post_chunk(*whole)
+            return
         self.posts.append((kind, seq, data))
         known = sorted(s for w, k, s in self.chunks if (w, k) == (writer, kind))
         assert seq <= len(known) + 1, "a gap"
@@ -45,6 +60,11 @@ class Server:
         )
         if self.lose_answers:
             raise ServerUnreachable("the answer was lost")
+
+    def describe_run(self, run_id: str, writer: int, **said: Any) -> None:
+        if error := self.fail("describe", 0):
+            raise error
+        self.said.append(said)
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [chunk for (_, k, _), chunk in sorted(self.chunks.items()) if k == kind]
@@ -93,6 +113,16 @@ class Run:
     def say(self, text: str) -> None:
         with open(self.folder.console(1), "a") as file:
             file.write(text)
+
+    def lane(self, name: str) -> Writer:
+        return Writer(self.folder.records(f"1-{name}"))
+
+    def carry(self, metric: str | None = "loss") -> Shipper:
+        """All of it, after the script's end."""
+        shipper = self.shipper(metric=metric)
+        shipper.stop()
+        assert shipper.drain(NEVER)
+        return shipper
 
     def shipper(self, *, resume: bool = False, metric: str | None = "loss") -> Shipper:
         return Shipper(self.server, self.folder, "s1-1", 1, metric, self.ears, resume=resume)  # type: ignore[arg-type]
@@ -318,3 +348,294 @@ def test_what_is_remembered_is_small(run: Run) -> None:
     kept = json.loads((run.folder.path / "shipped.1.json").read_text())
     assert set(kept) == {"history"}
     assert kept["history"]["start"] == kept["history"]["end"]
+
+
+class TestLanes:
+    def test_every_process_of_an_attempt_is_shipped_by_itself(self, run: Run) -> None:
+        run.log(5, loss=1.0)
+        with_rank = run.lane("rank1")
+        for step in range(7):
+            with_rank.history(step, 2000.0 + step, {"loss": 0.5, "own": step})
+        with_rank.close()
+        run.lane("other_attempt").close()
+        (run.folder.path / "console.1-rank1.log").write_text("hello\n")
+        (run.folder.path / "records.2-rank1.bin").write_bytes(b"")
+        shipper = run.carry()
+        assert len(run.server.rows()) == 5
+        assert [row["own"] for _, row in run.server.lanes["rank1"].rows()] == list(range(7))
+        assert run.server.lanes["rank1"].console() == b"hello\n"
+        assert set(run.server.lanes) == {"rank1"}
+        assert (run.folder.path / "shipped.1-rank1.json").exists()
+        assert shipper.digest.objective(maximize=False) == 0.5
+        assert shipper.digest.summary == {"i": 4, "loss": 0.5, "own": 6}, "the later value counts"
+
+    def test_one_that_appears_while_it_runs(self, run: Run) -> None:
+        shipper = run.shipper()
+        shipper.start()
+        run.log(3, loss=1.0)
+        until(run.server.rows)
+        late = run.lane("late")
+        late.history(0, 1.0, {"loss": 2.0})
+        until(lambda: "late" in run.server.lanes and run.server.lanes["late"].rows())
+        late.close()
+        shipper.stop()
+        assert shipper.drain(NEVER)
+        assert shipper.digest.rows == 4
+
+    def test_each_is_followed_exactly_after_a_crash(self, run: Run) -> None:
+        run.log(3, loss=1.0)
+        rank = run.lane("a")
+        rank.history(0, 1.0, {"x": 1.0})
+        run.carry()
+        rank.history(1, 2.0, {"x": 2.0})
+        rank.close()
+        again = run.shipper(resume=True)
+        again.stop()
+        assert again.drain(NEVER)
+        assert run.server.lanes["a"].rows() == [(0, {"x": 1.0}), (1, {"x": 2.0})]
+        assert len(run.server.rows()) == 3
+
+
+def test_machine_metrics_go_as_rows_of_their_own(run: Run) -> None:
+    machine = Writer(run.folder.system(1))
+    for n in range(20):
+        machine.history(n, 1000.0 + n, {"system.cpu": n / 2, "system.gpu.0.gpu": 99.0})
+    machine.close()
+    run.log(2, loss=1.0)
+    shipper = run.carry()
+    [chunk] = run.server.of("system")
+    assert (chunk["first"], chunk["last"], chunk["rows"], chunk["objective"]) == (0, 19, 20, b"")
+    assert len(list(decode(chunk["data"]).rows())) == 20
+    assert "system.cpu" not in shipper.digest.summary
+    assert set(json.loads(run.folder.shipped(1).read_text())) == {"history", "system"}
+
+
+class TestPatience:
+    def test_a_backlog_makes_chunks_larger_and_not_more(self, run: Run) -> None:
+        run.log(250_000)
+        run.carry(metric=None)
+        assert len(run.server.of("history")) <= 4
+        assert sum(chunk["rows"] for chunk in run.server.of("history")) == 250_000
+
+    def test_a_slow_server_is_asked_less_often(self, run: Run) -> None:
+        real = run.server.post_chunk
+
+        def slow(*given: Any, **more: Any) -> None:
+            time.sleep(0.1)
+            real(*given, **more)
+
+        run.server.post_chunk = slow  # type: ignore[method-assign]
+        shipper = run.shipper(metric=None)
+        shipper.start()
+        began = time.monotonic()
+        while time.monotonic() - began < 2.0:
+            run.log(1)
+            time.sleep(0.01)
+        shipper.stop()
+        assert len(run.server.posts) <= 4
+
+
+class TestErrands:
+    def test_what_a_run_says_of_itself_arrives_while_it_runs(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("agent.description.EVERY_S", 0.1)
+        run.writer.add(ConfigUpdate({"lr": 0.1}))
+        run.writer.add(MetricDefined("acc", summary=("max",)))
+        shipper = run.shipper()
+        shipper.start()
+        run.log(1, loss=1.0, acc=0.5)
+        until(lambda: run.server.said)
+        run.log(1, loss=0.5, acc=0.4)
+        until(lambda: run.server.said[-1].get("summary", {}).get("loss") == 0.5)
+        shipper.stop()
+        assert shipper.drain(NEVER)
+        assert shipper.finish_errands(NEVER)
+        assert run.server.said[0]["config"] == {"lr": 0.1}
+        assert run.server.said[0]["metrics"]["acc"]["summary"] == ["max"]
+        assert all("config" not in said and "metrics" not in said for said in run.server.said[1:])
+        assert run.server.said[-1]["summary"] == {"i": 1, "loss": 0.5, "acc": {"max": 0.5}}
+
+    def test_a_result_saves_saying_it_again(self, run: Run) -> None:
+        run.writer.add(ConfigUpdate({"lr": 0.1}))
+        run.log(1, loss=1.0)
+        shipper = run.carry()
+        shipper.result_is_told()
+        assert shipper.finish_errands(NEVER)
+        assert run.server.said == []
+
+    def test_none_of_it_waits_for_another(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A slow errand holds up no chunk, a broken one no other, and each sees every record."""
+        slow, broken, good = Slow(), Broken(), Good()
+        monkeypatch.setattr("agent.shipper.errands_for", lambda *given: [slow, broken, good])
+        run.writer.add(FileSaved("a.txt"))
+        run.log(1, loss=1.0)
+        shipper = run.shipper()
+        shipper.start()
+        until(lambda: slow.begun)
+        run.log(1, loss=0.5)
+        until(lambda: len(run.server.points()) == 2)
+        slow.go_on.set()
+        run.writer.add(FileSaved("b.txt"))
+        until(lambda: len(good.taken) == 2)
+        shipper.stop()
+        assert shipper.drain(NEVER)
+        run.lane("x").close()
+        assert shipper.finish_errands(NEVER)
+        assert good.finals > 0
+        assert any("Broken is given up: RuntimeError: no" in heard for heard in run.ears.heard)
+
+    def test_an_outage_is_sat_out_and_a_hurry_is_not(self, run: Run) -> None:
+        run.log(1, loss=1.0)
+        run.server.fail = lambda kind, seq: (
+            ServerUnreachable("away") if kind == "describe" else None
+        )
+        shipper = run.carry()
+        assert not shipper.finish_errands(NOW)
+        assert "away" in run.ears.heard
+        run.server.fail = lambda kind, seq: None
+        assert shipper.finish_errands(NEVER)
+        assert run.server.said
+
+    def test_a_fenced_attempt_ends_them(self, run: Run) -> None:
+        run.log(1, loss=1.0)
+        fenced: list[bool] = []
+        run.server.fail = lambda kind, seq: Fenced("newer") if kind == "describe" else None
+        shipper = Shipper(run.server, run.folder, "s1-1", 1, "loss", run.ears,  # type: ignore[arg-type]
+                          on_fenced=lambda: fenced.append(True))  # fmt: skip
+        shipper.stop()
+        assert shipper.drain(NEVER)
+        assert shipper.finish_errands(NEVER)
+        assert fenced == [True]
+        assert shipper.fenced.is_set()
+
+    def test_one_that_the_server_never_takes_is_given_up(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("agent.errands.Backoff.seconds", lambda self: 0.0)
+        run.log(1, loss=1.0)
+        run.server.fail = lambda kind, seq: ServerError("bug") if kind == "describe" else None
+        shipper = run.carry()
+        assert shipper.finish_errands(NEVER)
+        assert any("Description is given up: bug" in heard for heard in run.ears.heard)
+
+
+class Good:
+    def __init__(self) -> None:
+        self.taken: list[Record] = []
+        self.finals = 0
+
+    def take(self, record: Record) -> None:
+        self.taken.append(record)
+
+    def work(self, *, final: bool) -> bool:
+        self.finals += final
+        return self.finals != 1
+
+
+class Slow(Good):
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.go_on = False, threading.Event()
+
+    def work(self, *, final: bool) -> bool:
+        self.begun = True
+        return self.go_on.wait(10.0)
+
+
+class Broken(Good):
+    def work(self, *, final: bool) -> bool:
+        raise RuntimeError("no")
+
+
+class TestFaults:
+    def test_a_long_outage_takes_little_memory_and_is_made_up_for_quickly(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("agent.shipper.Backoff.seconds", lambda self: 0.01)
+        monkeypatch.setattr("agent.tape.KEEP_BYTES", 1 << 20)
+        run.server.fail = lambda kind, seq: ServerUnreachable("away")
+        shipper = run.shipper()
+        shipper.start()
+        run.log(1, loss=1.0)
+        until(lambda: "away" in run.ears.heard)
+        tracemalloc.start()
+        try:
+            run.log(100_000, loss=0.5)
+            until(lambda: shipper.digest.rows == run.step)
+            assert tracemalloc.get_traced_memory()[1] < 12 << 20
+        finally:
+            tracemalloc.stop()
+        began = time.monotonic()
+        run.server.fail = lambda kind, seq: None
+        until(lambda: len(run.server.points()) == run.step)
+        assert time.monotonic() - began < 5.0
+        shipper.stop()
+        assert shipper.drain(NEVER)
+        assert [step for step, _ in run.server.points()] == list(range(run.step))
+
+    def test_a_disk_that_fills_up_while_progress_is_noted(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*given: Any) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(streams.Progress, "save", full)
+        run.log(10, loss=1.0)
+        run.carry()
+        assert len(run.server.rows()) == 10
+
+    def test_a_folder_that_is_deleted_under_the_run(self, run: Run) -> None:
+        shipper = run.shipper()
+        shipper.start()
+        run.log(10, loss=1.0)
+        until(run.server.points)
+        shutil.rmtree(run.folder.path)
+        run.log(10, loss=1.0)
+        shipper.stop()
+        assert shipper.drain(NEVER)
+        assert shipper.digest.rows >= 10
+        assert shipper.finish_errands(NEVER)
+
+    def test_strings_of_a_megabyte(self, run: Run) -> None:
+        for n in range(40):
+            run.log(1, text=f"{n}" * (500_000 if n > 9 else 1_000_000), loss=float(n))
+        run.carry()
+        assert [row["text"][:2] for _, row in run.server.rows()][10:] == [
+            str(n) for n in range(10, 40)
+        ]
+        assert max(len(chunk["data"]) for chunk in run.server.of("history")) < 16 << 20
+
+    def test_a_hundred_thousand_names(self, run: Run) -> None:
+        began = time.monotonic()
+        for n in range(3):
+            run.log(1, **{f"layer/{k}/norm": k * 0.5 + n for k in range(100_000)})
+        shipper = run.carry(metric="layer/7/norm")
+        assert time.monotonic() - began < 20.0
+        assert len(run.server.rows()[0][1]) == 100_001
+        assert shipper.digest.objective(maximize=True) == 5.5
+        assert len(shipper.digest.summary) == 100_001
+
+    def test_a_row_that_no_chunk_can_hold_costs_only_itself(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sweeps.protocol.chunks.MAX_JSON_BYTES", 1000)
+        run.log(20, loss=1.0)
+        run.log(1, loss=2.0, text="x" * 2000)
+        run.log(20, loss=3.0, text="y")
+        run.carry()
+        assert [step for step, _ in run.server.rows()] == [n for n in range(41) if n != 20]
+        assert sum("cannot be sent" in heard for heard in run.ears.heard) == 1
+
+    def test_shapes_that_alternate(self, run: Run) -> None:
+        """Training rows with an evaluation every few steps, and a text now and then."""
+        for n in range(3000):
+            run.log(1, loss=1 / (n + 1), **({"val": n * 0.5} if n % 3 == 0 else {}))
+            if n % 500 == 0:
+                run.log(1, note=f"at {n}", deep={"er": n})
+        run.carry()
+        rows = run.server.rows()
+        assert [step for step, _ in rows] == list(range(run.step))
+        assert sum("val" in row for _, row in rows) == 1000
+        assert [row["deep.er"] for _, row in rows if "deep.er" in row] == list(range(0, 3000, 500))
+        assert len(run.server.points()) == 3000
