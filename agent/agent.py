@@ -37,6 +37,8 @@ from agent.inject import inject_folder
 from agent.launch import check_program
 from agent.outbox import Outbox
 from agent.policy import FailurePolicy
+from agent.provenance import Provenance
+from agent.sampler import Sampler, interval_from
 from agent.seek import Seeker
 from agent.signals import Signals, kill_delay, killing, stopping
 from agent.site import End, Site
@@ -175,6 +177,9 @@ class Agent:
             ) from error
         self._supervisor = Supervisor(self.agent_id)
         self._afterwork = Afterwork(self._abandon, self.voice)
+        gpus = [gpu for slot in self._devices.slots for gpu in slot.gpus]
+        self._sampler = Sampler(interval_from(self._environ), gpus, self._environ)
+        self._provenance = Provenance(program, self._environ)
         maximize = spec.metric is not None and spec.metric.goal is Goal.MAXIMIZE
         self._tally = Tally(self._policy, maximize=maximize)
         self._site = Site(
@@ -184,6 +189,8 @@ class Agent:
             outbox=self._outbox,
             afterwork=self._afterwork,
             listener=self.voice,
+            sampler=self._sampler,
+            provenance=self._provenance,
             program=program,
             inject=inject,
             runs=self._home / "runs",
@@ -214,6 +221,7 @@ class Agent:
         ]
         threads = [leftovers, self._heart, *self._threads]
         try:
+            self._sampler.start()
             for thread in threads:
                 thread.start()
             self._wait_for_slots()
@@ -227,6 +235,8 @@ class Agent:
             for thread in (leftovers, *self._threads):
                 if thread.ident is not None:
                     thread.join()
+            self._sampler.close()
+            self._provenance.close()
             self._heart.stop()
             self.seeker.stop()
             self.broker.close()

@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from agent.afterwork import Job
 from agent.classify import Exit, classify
 from agent.delivery import deliver, finish, ship_rest
 from agent.devices import Slot
@@ -48,6 +49,7 @@ from sweeps.trial import AttemptState, Outcome, Reason
 PREEMPTING = "preempting"
 """A file in the run folder by which a script says that it is being taken away."""
 _TAIL_BYTES = 64 * 1024
+_CAPTURE_S = 10.0
 
 
 class Attempt:
@@ -133,6 +135,7 @@ class Attempt:
         exit: Exit | None = None
         error: LaunchError | None = None
         seconds: float | None = None
+        written: threading.Event | None = None
         try:
             if trial is not None:
                 launch = self._prepare(folder, trial)
@@ -142,8 +145,10 @@ class Attempt:
             if process is not None and shipper is not None and trial is not None:
                 shipper.start()
                 started(self._started(trial, folder))
+                written = self._accompany(process, folder, launch)
                 exit = process.wait()
                 seconds = _seconds(began, exit)
+                site.sampler.forget(process.pid)
         except LaunchError as launch_error:
             error = launch_error
         except OSError as os_error:
@@ -155,7 +160,7 @@ class Attempt:
         if self._fenced:
             return End(None)
         outcome = self._classify(folder, exit, error)
-        return self._report(folder, shipper, outcome, seconds)
+        return self._report(folder, shipper, outcome, seconds, written)
 
     def _begin(self) -> dict[str, Any] | None:
         """The trial, with the server's word that it may start, however long that takes.
@@ -236,6 +241,12 @@ class Attempt:
                 process.stop(0.0 if self._fenced else self._site.grace_s)
         return process
 
+    def _accompany(self, process: Process, folder: RunFolder, launch: Launch) -> threading.Event:
+        """Its machine is sampled, and where it comes from is written down; set when it is."""
+        site = self._site
+        site.sampler.watch(process.pid, folder.system(self.token), self._slot.gpus)
+        return site.provenance.attach(folder, self.token, self._slot.device, launch)
+
     def _started(self, trial: Mapping[str, Any], folder: RunFolder) -> Started:
         return Started(
             trial_id=self.trial_id,
@@ -280,6 +291,7 @@ class Attempt:
         shipper: Shipper | None,
         outcome: Outcome,
         seconds: float | None,
+        written: threading.Event | None,
     ) -> End:
         """Puts the result on disk, then sends what is left of the records, then the result."""
         site = self._site
@@ -313,7 +325,7 @@ class Attempt:
         if receipt is not None and receipt.recorded:
             again = receipt.will_retry
             rest = partial(finish, shipper, site.outbox, result, compacts=not again)
-            site.afterwork.add(rest)
+            site.afterwork.add(partial(_after, written, rest))
         if (
             receipt is not None
             and receipt.state == AttemptState.FAILED
@@ -352,6 +364,13 @@ class Attempt:
         for token in sorted(token for token in tokens if token < self.token):
             given = (self.trial_id, token, site.metric, site.listener, once)
             ship_rest(site.client, folder, *given)
+
+
+def _after(written: threading.Event | None, rest: Job, give_up: threading.Event) -> None:
+    """`rest` of a trial that may have ended before it was written down where it comes from."""
+    if written is not None and not give_up.is_set():
+        written.wait(_CAPTURE_S)
+    rest(give_up)
 
 
 def _seconds(began: float, exit: Exit | None) -> float:

@@ -18,7 +18,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from agent.alerts import AlertErrand
 from agent.listening import Backoff, Listener
+from agent.provenance import ProvenanceErrand
 from logging_core.folder import RunFolder
 from logging_core.records import AlertRaised, ArtifactLogged, FileSaved, Record
 from sweeps.errors import (
@@ -54,16 +56,16 @@ def errands_for(
     client: Client, folder: RunFolder, run_id: str, writer: int, listener: Listener
 ) -> list[Errand]:
     """The errands of one attempt; they are given the records of all its processes."""
-    del client, folder, run_id, writer, listener
-    return []
+    del listener
+    return [ProvenanceErrand(client, folder, run_id, writer)]
 
 
 def lane_errands_for(
     client: Client, folder: RunFolder, run_id: str, writer: int, lane: str, listener: Listener
 ) -> list[Errand]:
     """The errands of one process of an attempt, given its own records only."""
-    del client, folder, run_id, writer, lane, listener
-    return []
+    del folder, listener
+    return [AlertErrand(client, run_id, writer, lane)]
 
 
 class Errands:

@@ -15,6 +15,8 @@ from agent.delivery import Receipt
 from agent.launch import Program
 from agent.listening import Listener
 from agent.outbox import Outbox
+from agent.provenance import Provenance
+from agent.sampler import Sampler
 from agent.supervisor import Supervisor
 from sweeps.protocol.client import Client
 from sweeps.trial import Outcome
@@ -27,6 +29,7 @@ class Site:
     Attributes:
         server_id: of the server, whatever its address.
         client, supervisor, outbox, afterwork, listener: where things go.
+        sampler, provenance: told which trials run.
         program: how the sweep's command runs here.
         inject: the folder that puts the logger into the training environment.
         runs: where run folders are made.
@@ -45,6 +48,8 @@ class Site:
     outbox: Outbox
     afterwork: Afterwork
     listener: Listener
+    sampler: Sampler
+    provenance: Provenance
     program: Program
     inject: Path
     runs: Path

@@ -62,6 +62,8 @@ class Trial:
     starts: list[int] = field(default_factory=list)
     outcomes: list[dict[str, Any]] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    alerts: list[dict[str, Any]] = field(default_factory=list)
     chunks: list[dict[str, Any]] = field(default_factory=list)
     seconds: float | None = None
     finished_at: float = 0.0
@@ -301,8 +303,27 @@ class _Handler(BaseHTTPRequestHandler):
                 "/api/agent/start": self._start,
                 "/api/agent/chunk": self._chunk,
                 "/api/agent/finish": self._finish,
-            }[split.path]
-            handler(world, query, body)
+            }.get(split.path)
+            if handler is not None:
+                handler(world, query, body)
+            else:
+                self._about_a_run(world, split.path, json.loads(body))
+
+    def _about_a_run(self, world: World, path: str, said: dict[str, Any]) -> None:
+        """POST /api/runs/{id}/describe and /api/runs/{id}/alerts."""
+        _, _, _, run_id, what, *_ = [*path.split("/"), "", "", ""]
+        trial = world.trials.get(run_id)
+        if trial is None or what not in ("describe", "alerts"):
+            return self._error(404, "NotFoundError", f"nothing at {path}")
+        if what == "alerts":
+            trial.alerts.append(said)
+            return self._answer({"state": "kept"})
+        if said["writer"] < max(trial.starts, default=0):
+            return self._error(409, "Fenced", "a newer attempt has started")
+        trial.metadata.update(said.get("metadata") or {})
+        self.send_response(204)
+        self.end_headers()
+        return None
 
     def _start(self, world: World, _: dict[str, str], body: bytes) -> None:
         asked = json.loads(body)
