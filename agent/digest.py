@@ -7,7 +7,7 @@ only read. Neighbours: `tape.py` (the files), `shipper.py` (asks what is new), `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agent.columnar import Batch, Item, Part, Rows
@@ -49,7 +49,7 @@ class LaneDigest:
         keys: the names that were logged, in order; the first MAX_KEYS.
         config: what the script added to its configuration, each top-level value whole.
         metadata: what the run says of itself: name, tags, notes and the like.
-        finished: the script's end, as the logger saw it; None before.
+        finished: the script's end, as the logger saw it; None before, and when it went on.
         when: of each name in the summary, the time of its last value.
         last_step: of the last row; None before the first.
         last_time: of the last row, 0 before the first.
@@ -100,6 +100,7 @@ class LaneDigest:
         self.fold.apply(item)
         if isinstance(item, History):
             self.rows += 1
+            self.finished = None
             self.when.update(dict.fromkeys(flatten(item.row), item.time))
             self.last_step, self.last_time = item.step, item.time
             if len(self.keys) < MAX_KEYS:
@@ -107,7 +108,7 @@ class LaneDigest:
             return
         self.records += 1
         if isinstance(item, ConfigUpdate):
-            self.config.update(item.values)
+            _merge_config(self.config, item.values)
         elif isinstance(item, MetadataUpdate):
             self.metadata.update(item.values)
         elif isinstance(item, Finished):
@@ -118,6 +119,7 @@ class LaneDigest:
 
     def _take_rows(self, rows: Rows) -> None:
         self.rows += rows.count
+        self.finished = None
         fold = self.fold
         tracked: dict[str, list[tuple[Part, int]]] = {}
         for part in rows.parts:
@@ -148,6 +150,25 @@ class LaneDigest:
             self.points += len(values)
             self.lowest = least if self.lowest is None else min(least, self.lowest)
             self.highest = most if self.highest is None else max(most, self.highest)
+
+
+def _merge_config(config: dict[str, Any], new: Mapping[str, Any]) -> None:
+    """W&B's own part of the configuration (custom charts, class names) comes piece by piece."""
+    for name, value in new.items():
+        old = config.get(name)
+        if name == "_wandb" and isinstance(value, Mapping) and isinstance(old, Mapping):
+            config[name] = _deep(old, value)
+        else:
+            config[name] = value
+
+
+def _deep(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(old)
+    for name, value in new.items():
+        before = merged.get(name)
+        both = isinstance(value, Mapping) and isinstance(before, Mapping)
+        merged[name] = _deep(before, value) if both else value  # type: ignore[arg-type]
+    return merged
 
 
 def _last_place(part: Part) -> int:

@@ -299,6 +299,13 @@ def test_a_chunk_that_the_server_never_takes_does_not_hold_up_the_rest(
     assert any("chunk 1 of s1-1" in heard for heard in run.ears.heard)
 
 
+def test_custom_charts_come_one_by_one(run: Run) -> None:
+    run.writer.add(ConfigUpdate({"a": {"x": 1}, "_wandb": {"visualize": {"roc": {"id": 1}}}}))
+    run.writer.add(ConfigUpdate({"a": {"y": 2}, "_wandb": {"visualize": {"pr": {"id": 2}}}}))
+    config = run.carry().digest.config
+    assert config == {"a": {"y": 2}, "_wandb": {"visualize": {"roc": {"id": 1}, "pr": {"id": 2}}}}
+
+
 def test_the_digest_holds_summary_names_and_objective(run: Run) -> None:
     run.writer.add(MetricDefined("acc", summary=("max",)))
     run.log(1, loss=3.0, acc=0.5)
