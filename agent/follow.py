@@ -3,7 +3,7 @@
 Registers the run, ships each attempt in turn (`shipper.py`), says how it ended, and packs what the
 server has. The live follower of a script and `sweep sync` are this same code: what a crash or an
 outage left is taken up where it was, and what is there already is not sent again. One process at a
-time carries a folder (`shipping.lock`). Never writes what a script writes; never decides whose run
+time carries a folder (`claim.py`). Never writes what a script writes; never decides whose run
 an id is: the server does, and its RunExists comes out.
 
 Neighbours: `shipper.py`; `delivery.py` (results of trials, which have an outbox of their own);
@@ -12,7 +12,6 @@ opensweep/following.py and opensweep/commands/sync.py, who call.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import threading
@@ -23,6 +22,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from agent.claim import Claim
 from agent.listening import Backoff, Listener
 from agent.shipper import Shipper
 from logging_core.folder import RunFolder, WriterName, being_written
@@ -103,21 +103,21 @@ class Courier:
         """
         who = read_who(folder)
         with self._alone(folder, live=live):
-            if who.trial:
+            if who.trial and run_id is None:
                 return self._carry_trial(folder, who)
             return self._carry_run(folder, who, run_id, live=live)
 
     @contextmanager
     def _alone(self, folder: RunFolder, *, live: bool) -> Iterator[None]:
-        try:
-            fd = os.open(folder.shipping_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
+        """While nobody else carries the folder. Raises FolderBusy, UsageError."""
+        if not os.access(folder.path, os.W_OK):
             raise UsageError(
-                f"{folder.path} cannot be written ({error.strerror}), and what was sent is noted "
-                "there: copy it to a place that you may write to, and sync the copy"
-            ) from error
+                f"{folder.path} cannot be written, and what was sent is noted there: copy it to a "
+                "place that you may write to, and sync the copy"
+            )
+        claim = Claim(folder)
         try:
-            while not _lock(fd):
+            while not claim.take():
                 if not live:
                     raise FolderBusy(
                         f"another process is sending {folder.path} (the follower of its script, "
@@ -127,7 +127,7 @@ class Courier:
                     raise FolderBusy(f"another process is still sending {folder.path}")
             yield
         finally:
-            os.close(fd)
+            claim.release()
 
     # -- runs without a sweep -----------------------------------------------------------------
 
@@ -267,7 +267,7 @@ class Courier:
     # -- trials -------------------------------------------------------------------------------
 
     def _carry_trial(self, folder: RunFolder, who: Who) -> Carried:
-        """What an agent left of a trial: its rows, console and files. Its result is in an outbox
+        """What an agent left of a trial: its rows, console and files. Its result is in an outbox,
         and its state is the sweep's business."""
         tokens = _tokens(folder)
         if any(_alive(folder, token) for token in tokens):
@@ -275,20 +275,24 @@ class Courier:
                 f"the trial {who.run_id} is still running: its agent sends {folder.path}"
             )
         trial = self._call(self._client.trial, who.run_id)
-        if trial is None:
+        sweep = self._call(self._client.sweep, str(trial["sweep_id"])) if trial else None
+        if trial is None or sweep is None:
             return Carried(who.run_id, "", complete=False)
-        rows, fenced = 0, []
+        metric = (sweep["metric"] or {}).get("name")
+        state, before, rows = str(trial["state"]), _shipped_so_far(folder), 0
+        fenced: list[int] = []
         for token in tokens:
             shipper = Shipper(
-                self._client, folder, who.run_id, token, None, self._listener, resume=True
+                self._client, folder, who.run_id, token, metric, self._listener, resume=True
             )
             shipper.stop()
             if not shipper.drain(self._give_up) or not shipper.finish_errands(self._give_up):
-                return Carried(who.run_id, str(trial["state"]), complete=False, rows=rows)
+                return Carried(who.run_id, state, complete=False, rows=rows)
             rows += shipper.digest.rows
             if shipper.fenced.is_set():
                 fenced.append(token)
-        return Carried(who.run_id, str(trial["state"]), fenced=tuple(fenced), rows=rows)
+        sent = before != _shipped_so_far(folder)
+        return Carried(who.run_id, state, sent=sent, fenced=tuple(fenced), rows=rows)
 
     # -- the server ---------------------------------------------------------------------------
 
@@ -430,6 +434,14 @@ def _size(path: Path) -> int:
         return -1
 
 
+def _shipped_so_far(folder: RunFolder) -> list[str]:
+    found = []
+    for writer in folder.writers():
+        with suppress(OSError):
+            found.append(folder.shipped(writer).read_text("utf-8"))
+    return found
+
+
 def _forget(folder: RunFolder) -> None:
     """What was sent counts no more: another server, or another id."""
     from agent.compact import unpack
@@ -437,13 +449,3 @@ def _forget(folder: RunFolder) -> None:
     for writer in folder.writers():
         unpack(folder, writer)
         folder.shipped(writer).unlink(missing_ok=True)
-
-
-def _lock(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True  # a file system without locks: nothing to be done about it
-    return True

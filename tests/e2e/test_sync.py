@@ -16,9 +16,10 @@ from typing import Any
 
 import psutil
 import pytest
-from test_main_job import Box, box, wait_for  # noqa: F401 - box is a fixture
+from test_main_job import GRID, SCRIPT, Box, box, wait_for  # noqa: F401 - box is a fixture
 
-from logging_core.folder import RunFolder
+from logging_core.folder import RunFolder, being_written
+from logging_core.records import History, Reader
 from opensweep.local import find_server
 from opensweep.settings import Settings
 from sweeps.errors import NotFoundError
@@ -108,6 +109,13 @@ class Scripts:
         found: dict[str, Any] = wait_for(seen, f"{steps} steps of run {run_id}")
         return found
 
+    def when_it_has_rows(self, run_id: str) -> None:
+        def seen() -> bool:
+            found = self.on_server(run_id)
+            return found is not None and bool(found["steps"])
+
+        wait_for(seen, f"rows of {run_id}")
+
     def rows(self, run_id: str) -> list[tuple[int, float]]:
         with self.client() as client:
             return [(row["_step"], row["loss"]) for row in client.history(run_id)]
@@ -149,6 +157,14 @@ def served(server_box: Box) -> Iterator[Scripts]:
     scripts = Scripts(server_box, next(_names))
     yield scripts
     wait_for(lambda: not scripts.followers(), "the followers to end by themselves")
+
+
+FILE = GRID.replace(", 2, 3, 4, 5, 6, 7, 8", "")
+
+
+def rows_in(folder: RunFolder) -> list[History]:
+    records = Reader(folder.records(1)).read(final=True)
+    return [record for record in records if isinstance(record, History)]
 
 
 def expected(rows: int) -> list[tuple[int, float]]:
@@ -333,6 +349,27 @@ def test_another_server_gets_all_of_it(offline: Scripts) -> None:
     finally:
         offline.box.sweep("server", "stop")
         offline.box.env["OPENSWEEP_HOME"] = old
+
+
+def test_what_a_killed_agent_left_of_a_trial(offline: Scripts) -> None:
+    """The server went away, the script went on, then all of them were killed."""
+    box = offline.box  # noqa: F811
+    box.write(SCRIPT.replace("range(4)", "range(1000)").replace("0.15", "0.01"), FILE)
+    sweep_id = box.create()
+    agent = box.start("agent", sweep_id)
+    trial_id = f"{sweep_id}-1"
+    offline.when_it_has_rows(trial_id)
+    os.kill(box.server_pid(), signal.SIGKILL)
+    folder = RunFolder(box.home / "runs" / sweep_id / trial_id)
+    before = len(rows_in(folder))
+    wait_for(lambda: len(rows_in(folder)) > before + 20, "rows that nobody sends")
+    agent.kill()
+    agent.communicate()
+    wait_for(lambda: not being_written(folder.records(1)), "the warden's work")
+    [sent] = box.json("sync", str(folder.path))
+    assert (sent["id"], sent["sent"], sent["complete"]) == (trial_id, True, True)
+    assert len(offline.rows(trial_id)) == len(rows_in(folder))
+    assert box.json("sync", str(folder.path))[0]["sent"] is False
 
 
 @pytest.mark.parametrize(
