@@ -18,6 +18,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any, cast
 
 import click
@@ -59,6 +60,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "This machine": {
         "sync": ("sync", "Send runs that are kept on this machine to the server."),
+        "import": ("import_runs", "Bring runs of wandb, tensorboard or mlflow here."),
         "server": ("server", "Start, stop or look at the server."),
         "doctor": ("doctor", "Check that this machine is ready for sweeps."),
         "completion": ("completion", "Print the shell's completion script."),
@@ -82,7 +84,8 @@ class SweepCommand(click.Group):
         if module is None:
             return None
         loaded = import_module(f"opensweep.commands.{module}")
-        return cast("click.Command", getattr(loaded, cmd_name))
+        attribute = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name  # `sweep import`
+        return cast("click.Command", getattr(loaded, attribute))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

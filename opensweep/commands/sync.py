@@ -54,7 +54,19 @@ def sync(folders: tuple[Path, ...], run_id: str | None, follow: bool, as_json: b
     if run_id is not None and len(runs) > 1:
         raise UsageError(f"--id names one run, and there are {len(runs)} run folders: name one")
     with connection.server() as client:
-        sent = _send(client, runs, run_id, follow)
+        send(client, runs, run_id=run_id, follow=follow, as_json=as_json)
+
+
+def send(
+    client: Client,
+    runs: Sequence[Path],
+    *,
+    run_id: str | None = None,
+    follow: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Sends run folders and says what became of each. OpensweepError if any was not sent."""
+    sent = _send(client, runs, run_id, follow)
     failed = [one for one in sent if one.error is not None]
     if as_json:
         options.print_json([one.to_json() for one in sent])

@@ -1,24 +1,33 @@
 """A found run as a run folder of ours, which `sweep sync` then sends.
 
-A folder is made whole or not at all, and made anew when its source has grown: importing twice
-gives the same run once. Every value goes through the logger's own record writer.
+A folder is made whole or not at all. Importing again gives the same run: what has not changed is
+left alone, and what has (its source grew) is written as the run's next writer, whose rows replace
+the earlier ones wherever it is sent. Every value goes through the logger's own record writer.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from logging_core.folder import RunFolder
 from logging_core.records import ConfigUpdate, FileSaved, Finished, History, MetadataUpdate, Writer
 from logging_core.values import plain
 from opensweep.importing.found import FileFound, FoundRun, Printed, SystemRow
 
-_WRITER = "1"
+_NOTE = "import.json"
+
+
+class _Note(NamedTuple):
+    """What a folder was made from: a digest of the records, and the writer that they were."""
+
+    digest: str
+    writer: int
 
 
 def write_folder(found: FoundRun, base: Path, *, project: str | None = None) -> Path:
@@ -35,11 +44,15 @@ def write_folder(found: FoundRun, base: Path, *, project: str | None = None) -> 
     uid = hashlib.sha256(f"{found.source}\0{found.id}".encode()).hexdigest()[:16]
     target = base / f"{name}-{uid[:6]}"
     fresh = base / f".{target.name}.{os.getpid()}.new"
+    old = _read_note(target)
+    writer = old.writer + 1 if old else 1
     shutil.rmtree(fresh, ignore_errors=True)
     try:
-        _fill(found, fresh, uid, project)
-        if _same(fresh, target):
+        _fill(found, RunFolder(fresh), uid, project, writer)
+        note = _Note(_digest(RunFolder(fresh), writer), writer)
+        if old is not None and old.digest == note.digest:
             return target
+        (fresh / _NOTE).write_text(json.dumps(note._asdict()))
         shutil.rmtree(target, ignore_errors=True)
         os.rename(fresh, target)
     finally:
@@ -47,30 +60,31 @@ def write_folder(found: FoundRun, base: Path, *, project: str | None = None) -> 
     return target
 
 
-def _fill(found: FoundRun, path: Path, uid: str, project: str | None) -> None:
+def _fill(found: FoundRun, folder: RunFolder, uid: str, project: str | None, writer: int) -> None:
     said = {name: value for name, value in found.metadata.items() if value is not None}
-    name = found.name or found.id
     owner = project or found.project or "imported"
-    metadata = {**said, "project": owner, "name": name, "uid": uid, "imported_from": found.source}
-    folder = RunFolder.create(path, run_id=found.id, config={}, locked=False, metadata=metadata)
-    records = Writer(folder.records(_WRITER))
+    said |= {"project": owner, "name": found.name or found.id, "imported_from": found.source}
+    RunFolder.create(
+        folder.path, run_id=found.id, config={}, locked=False, metadata={**said, "uid": uid}
+    )
+    records = Writer(folder.records(writer))
     system: Writer | None = None
+    samples = 0
+    end: Finished | None = None
     try:
-        records.add(MetadataUpdate({key: metadata[key] for key in ("project", "name", *said)}))
-        end: Finished | None = None
-        with open(folder.console(_WRITER), "wb") as console:
+        records.add(MetadataUpdate(said))
+        with open(folder.console(writer), "wb") as console:
             for item in found.items():
                 if isinstance(item, SystemRow):
-                    if system is None:
-                        system, rows = Writer(path / f"system.{_WRITER}.bin"), 0
-                    system.add(History(rows, item.time, dict(item.row)))
-                    rows += 1
+                    system = system or Writer(folder.system(writer))
+                    system.add(History(samples, item.time, dict(item.row)))
+                    samples += 1
                 elif isinstance(item, Printed):
                     console.write(item.data)
                 elif isinstance(item, FileFound):
                     _keep(item, folder, records)
                 elif isinstance(item, Finished):
-                    end = item
+                    end = item  # the files come after it, and belong to the run
                 else:
                     records.add(_own(item, owner))
         if end is not None:
@@ -106,18 +120,21 @@ def _keep(file: FileFound, folder: RunFolder, records: Writer) -> None:
     records.add(FileSaved(file.path, "now"))
 
 
-def _same(fresh: Path, old: Path) -> bool:
-    """Whether `old` is there and was made from the same records."""
-    names = [f"records.{_WRITER}.bin", f"console.{_WRITER}.log", f"system.{_WRITER}.bin"]
+def _read_note(folder: Path) -> _Note | None:
     try:
-        return all(_bytes(fresh / name) == _bytes(old / name) for name in names)
-    except OSError:
-        return False
+        return _Note(**json.loads((folder / _NOTE).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
-def _bytes(path: Path) -> bytes:
-    """A digest: these files may be large."""
-    if not path.exists():
-        return b""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
+def _digest(folder: RunFolder, writer: int) -> str:
+    """Of all that is recorded, and of the files by their names and sizes."""
+    digest = hashlib.sha256()
+    for path in (folder.records(writer), folder.console(writer), folder.system(writer)):
+        if path.exists():
+            with open(path, "rb") as file:  # these may be large
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    for path in sorted(path for path in folder.files.rglob("*") if path.is_file()):
+        name = path.relative_to(folder.files).as_posix()
+        digest.update(f"{name}\0{path.stat().st_size}\0".encode())
+    return digest.hexdigest()
