@@ -7,6 +7,7 @@ until it hears 200, or 409: the attempt is somebody else's now, and what it says
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import re
 import struct
@@ -19,7 +20,7 @@ from starlette.responses import Response
 from controller import record
 from controller.server.services import Services, services
 from controller.server.status import metric_json
-from controller.server.wire import Fields, json_response, read_body, read_json
+from controller.server.wire import json_response, read_body, read_json, read_query
 from controller.store.records import Chunk, ChunkKind
 from sweeps.errors import BrokerError, UsageError
 from sweeps.protocol import chunks
@@ -31,6 +32,7 @@ CHUNK_BYTES = 64 << 20
 _CHECKED_HERE = 64 << 10
 """A chunk of up to so many bytes is checked sooner than a thread could be asked to."""
 
+_NOTHING = Response(status_code=204)
 _LANE = re.compile(r"[A-Za-z0-9_]{1,40}")
 _LENGTH = struct.Struct("<I")
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
@@ -119,7 +121,7 @@ def _start(
 async def chunk(request: Request) -> Response:
     """POST /api/agent/chunk: a piece of a run's records; 204 once it is committed (or was)."""
     found = services(request)
-    query = Fields(request.query_params)
+    query = read_query(request)
     kind = query.text("kind", longest=20)
     if kind not in list(ChunkKind):
         raise UsageError(f"kind: expected {', '.join(ChunkKind)}; not {kind!r}")
@@ -140,11 +142,30 @@ async def chunk(request: Request) -> Response:
         await found.call(_check, piece)
     else:
         _check(piece)
-    # No thread waits for the commit: hundreds of agents may do so at the same time.
-    fresh = await asyncio.wrap_future(found.store.offer_chunk(piece))
-    if fresh and objective:
+    if await _commit(found, piece) and objective:
         found.loop.wake()
-    return Response(status_code=204)
+    return _NOTHING
+
+
+async def _commit(found: Services, piece: Chunk) -> bool:
+    """What add_chunk says. No thread waits for it: hundreds of agents may, at the same time."""
+    loop = asyncio.get_running_loop()
+    committed: asyncio.Future[bool] = loop.create_future()
+
+    def settle(result: bool | Exception) -> None:
+        if committed.done():  # nobody waits any more
+            return
+        if isinstance(result, Exception):
+            committed.set_exception(result)
+        else:
+            committed.set_result(result)
+
+    def answer(result: bool | Exception) -> None:
+        with contextlib.suppress(RuntimeError):  # the server has ended
+            loop.call_soon_threadsafe(settle, result)
+
+    found.store.offer_chunk(piece, answer)
+    return await committed
 
 
 def _split(body: bytes) -> tuple[bytes, bytes]:

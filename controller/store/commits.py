@@ -19,6 +19,7 @@ from sweeps.errors import StoreUnavailable
 
 T = TypeVar("T")
 R = TypeVar("R")
+_Entry = tuple[T, Callable[[R | Exception], None]]
 
 MOST_ITEMS = 512
 """A transaction takes so many items at most: its length bounds how long others wait for it."""
@@ -44,25 +45,33 @@ class GroupCommit(Generic[T, R]):
     ) -> None:
         self._commit = commit
         self._weigh = weigh
-        self._waiting: SimpleQueue[tuple[T, Future[R]] | None] = SimpleQueue()
+        self._waiting: SimpleQueue[_Entry[T, R] | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    def submit(self, item: T) -> Future[R]:
-        """Hands an item in; the future has its answer once it is committed.
+    def submit(self, item: T, answer: Callable[[R | Exception], None]) -> None:
+        """Hands an item in. Once it is committed, `answer` is called with its result, or with
+        what went wrong: in the thread that commits, and so it must be quick and must not raise.
 
         Raises StoreUnavailable when it is closed.
         """
-        future: Future[R] = Future()
         with self._lock:
             if self._closed:
                 raise StoreUnavailable("the store is closed")
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="commits", daemon=True)
                 self._thread.start()
-            self._waiting.put((item, future))
-        return future
+            self._waiting.put((item, answer))
+
+    def wait_for(self, item: T) -> R:
+        """Hands an item in and waits: its result. Raises what went wrong."""
+        future: Future[R | Exception] = Future()
+        self.submit(item, future.set_result)
+        result = future.result()
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     def close(self) -> None:
         """Commits what waits, and ends the thread."""
@@ -80,16 +89,14 @@ class GroupCommit(Generic[T, R]):
             if last:
                 return
 
-    def _take(self) -> tuple[list[tuple[T, Future[R]]], bool]:
+    def _take(self) -> tuple[list[_Entry[T, R]], bool]:
         """What waits, at least one item; and whether nothing can come after it."""
-        batch: list[tuple[T, Future[R]]] = []
+        batch: list[_Entry[T, R]] = []
         weight = 0
         entry = self._waiting.get()
         while entry is not None:
-            item, future = entry
-            if future.set_running_or_notify_cancel():  # else its caller has gone
-                batch.append(entry)
-                weight += self._weigh(item)
+            batch.append(entry)
+            weight += self._weigh(entry[0])
             if len(batch) >= MOST_ITEMS or weight >= MOST_WEIGHT:
                 return batch, False
             try:
@@ -98,7 +105,7 @@ class GroupCommit(Generic[T, R]):
                 return batch, False
         return batch, True
 
-    def _answer(self, batch: Sequence[tuple[T, Future[R]]]) -> None:
+    def _answer(self, batch: Sequence[_Entry[T, R]]) -> None:
         try:
             answers = self._commit([item for item, _ in batch])
         except Exception as error:
@@ -108,8 +115,5 @@ class GroupCommit(Generic[T, R]):
                 return
             # A copy each: an exception that several threads raise collects all their tracebacks.
             answers = [copy.copy(error) for _ in batch]
-        for (_, future), answer in zip(batch, answers, strict=True):
-            if isinstance(answer, Exception):
-                future.set_exception(answer)
-            else:
-                future.set_result(answer)
+        for (_, answer), result in zip(batch, answers, strict=True):
+            answer(result)

@@ -9,8 +9,7 @@ the batches), `history.py` (who reads), `packing.py` (what becomes of chunks lat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -72,16 +71,15 @@ class IngestStore:
             Fenced: a newer writer has started.
             ChunkError: the objective values are torn. (The data is not looked at.)
         """
-        return self.offer_chunk(chunk).result()
+        return self._commits.wait_for(_checked(chunk))
 
-    def offer_chunk(self, chunk: Chunk) -> Future[bool]:
-        """As add_chunk, without waiting: the future has its answer, or what it raises.
+    def offer_chunk(self, chunk: Chunk, answer: Callable[[bool | Exception], None]) -> None:
+        """As add_chunk, without waiting: `answer` is told what that would return or raise, in
+        another thread, which it must not hold up.
 
-        Raises ChunkError and StoreUnavailable at once where that is known at once.
+        Raises ChunkError and StoreUnavailable where that is known at once.
         """
-        if chunk.objective is not None:
-            unpack_points(chunk.objective)
-        return self._commits.submit(replace(chunk, kind=ChunkKind(chunk.kind)))
+        self._commits.submit(_checked(chunk), answer)
 
     def _keep(self, batch: Sequence[Chunk]) -> list[bool | Exception]:
         with self._db.write() as connection:
@@ -218,6 +216,14 @@ class _Batch:
             execute(_TOUCH_STREAM, old)
         if new:
             execute(_NEW_STREAM, new)
+
+
+def _checked(chunk: Chunk) -> Chunk:
+    if chunk.objective is not None:
+        unpack_points(chunk.objective)
+    if type(chunk.kind) is not ChunkKind:
+        return replace(chunk, kind=ChunkKind(chunk.kind))
+    return chunk
 
 
 def _values(chunk: Chunk) -> dict[str, Any]:

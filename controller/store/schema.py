@@ -53,7 +53,9 @@ class Text(TypeDecorator[str]):
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
         if value is None:
             return None
-        whole = str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        whole = str(value)
+        if not whole.isascii():
+            whole = whole.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return whole.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 

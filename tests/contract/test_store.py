@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from concurrent.futures import Future
 
 import pytest
 
@@ -565,6 +566,12 @@ def history_chunk(run_id, writer, seq, steps, key="loss", points=True):
     return Chunk(run_id, writer, ChunkKind.HISTORY, seq, first, last, len(rows), data, packed)
 
 
+def offer(store, chunk):
+    answer = Future()
+    store.offer_chunk(chunk, answer.set_result)
+    return answer
+
+
 class TestChunks:
     def test_a_chunk_is_kept_once_and_comes_back_whole(self, store):
         new_sweep(store, trials=1)
@@ -618,7 +625,7 @@ class TestChunks:
         store.end_attempt("aaaaaaaa-2", 1, LOST, retry=always)
         start(store, "aaaaaaaa-2", 2)
         offered = [
-            store.offer_chunk(chunk)
+            offer(store, chunk)
             for seq in range(40)
             for chunk in (
                 history_chunk("aaaaaaaa-1", 1, seq, [seq]),
@@ -631,10 +638,10 @@ class TestChunks:
         for seq in range(40):
             kept, fenced, newer, unknown, beyond = offered[5 * seq : 5 * seq + 5]
             assert kept.result(30) is newer.result(30) is True
-            assert isinstance(fenced.exception(30), Fenced)
-            assert isinstance(unknown.exception(30), NotFoundError)
+            assert isinstance(fenced.result(30), Fenced)
+            assert isinstance(unknown.result(30), NotFoundError)
             if store.where.startswith("the PostgreSQL"):  # a number that its columns do not hold
-                assert isinstance(beyond.exception(30), StoreError)
+                assert isinstance(beyond.result(30), StoreError)
         feed = store.objective_feed("aaaaaaaa", 0)
         assert [p.feed for p in feed] == list(range(1, 81))
         for trial, token in ((1, 1), (2, 2)):
@@ -643,7 +650,7 @@ class TestChunks:
 
     def test_a_closed_store_takes_no_more(self, store):
         new_sweep(store, trials=1)
-        waits = store.offer_chunk(history_chunk("aaaaaaaa-1", 1, 0, range(3)))
+        waits = offer(store, history_chunk("aaaaaaaa-1", 1, 0, range(3)))
         store.close()
         assert waits.result(0) is True, "what was handed in is committed first"
         with pytest.raises(StoreUnavailable, match="closed"):
