@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from typing import Any, Mapping, Sequence
 
-from logging_core import environment, start, terminal
+from logging_core import environment, follower, start, terminal
 from logging_core.errors import UsageError
 from logging_core.place import Asked
 from logging_core.records import MetricDefined
@@ -141,6 +141,10 @@ def _forget(run: Run) -> None:
     _runs.discard(run)
     if _run is run:
         _run = None
+    folder = start.folder_that_is_sent(run)
+    if folder is not None:
+        wait_s = environment.read().finish_wait_s
+        follower.see_to_the_end(folder.path, folder.last_token(), wait_s)
 
 
 def active() -> Run | None:

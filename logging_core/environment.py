@@ -41,6 +41,7 @@ class Environment(NamedTuple):
     job_type: str
     tags: tuple[str, ...]
     silent: bool
+    finish_wait_s: float  # how long finish() waits until the run is at the server
     rank: int
 
 
@@ -85,8 +86,18 @@ def read(environ: Mapping[str, str] | None = None) -> Environment:
         job_type=first("OPENSWEEP_JOB_TYPE", "WANDB_JOB_TYPE"),
         tags=several("OPENSWEEP_TAGS", "WANDB_TAGS"),
         silent=flag("OPENSWEEP_SILENT") or flag("WANDB_SILENT") or flag("WANDB_QUIET"),
+        finish_wait_s=_seconds(first("OPENSWEEP_FINISH_WAIT_S")),
         rank=_rank(found),
     )
+
+
+def _seconds(text: str) -> float:
+    # The first process of a container takes every other with it.
+    default = 30.0 if os.getpid() == 1 else 0.0
+    try:
+        return max(0.0, float(text)) if text else default
+    except ValueError:
+        return default
 
 
 def _rank(environ: Mapping[str, str]) -> int:

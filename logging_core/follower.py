@@ -13,10 +13,12 @@ import contextlib
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Mapping
 
 from logging_core import terminal
+from logging_core.folder import RunFolder
 from logging_core.home import home_folder
 
 _CODE = "import sys; sys.path.append(sys.argv[1]); from opensweep.following import main; main()"
@@ -41,16 +43,34 @@ def installed() -> bool:
 def follow(folder: Path) -> bool:
     """Have the folder carried to the server from now on. False, after a warning: it cannot be."""
     line = (json.dumps({"folder": str(folder)}) + "\n").encode()
-    for _ in range(2):
-        if _pipe < 0 and not _start(folder):
-            return False
-        try:
-            if os.write(_pipe, line) == len(line):
-                return True
-        except OSError:
-            pass
-        _drop()  # it was killed: another one takes its place
-    return False
+    return (_pipe >= 0 and _told(line)) or (_start(folder) and _told(line))
+
+
+def see_to_the_end(folder: Path, token: int, wait_s: float) -> None:
+    """The run in `folder` is over: should its follower have been killed, another one does the rest.
+
+    `wait_s`: how long to wait until all is sent; for a process whose end takes all others with it.
+    """
+    if not (_pipe >= 0 and _told(b"\n")):
+        follow(folder)
+    patience = time.monotonic() + wait_s
+    run = RunFolder(folder)
+    while time.monotonic() < patience:
+        note = run.read_sync()
+        if str(token) in note.get("sent", {}) or note.get("error"):
+            return
+        time.sleep(0.05)
+
+
+def _told(line: bytes) -> bool:
+    """Whether the follower lives and has the line."""
+    try:
+        return os.write(_pipe, line) == len(line)
+    except BlockingIOError:
+        return True  # it lives, and has much to read: what it was told before is enough
+    except OSError:
+        _drop()
+        return False
 
 
 def _start(folder: Path) -> bool:
@@ -62,7 +82,7 @@ def _start(folder: Path) -> bool:
             os.close(spare)
         null = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in range(3)]
         log = str(folder / "follow.log")
-        command = [sys.executable, "-P", "-W", "ignore", "-c", _CODE, _home_of_the_package()]
+        command = [sys.executable, "-P", "-W", "ignore", "-c", _CODE, home_of_the_package()]
         shell = os.posix_spawn(
             "/bin/sh",
             ["/bin/sh", "-c", _SHELL, log, *command],
@@ -87,7 +107,7 @@ def _environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {**environ, **dict.fromkeys(_ALONE, "1"), "OPENSWEEP_HOME": str(home_folder(environ))}
 
 
-def _home_of_the_package() -> str:
+def home_of_the_package() -> str:
     """Where `opensweep` is imported from: installed, the rooms lie inside it, else beside it."""
     rooms = Path(__file__).resolve().parent.parent
     return str(rooms.parent.parent if rooms.name == "_rooms" else rooms)

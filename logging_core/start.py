@@ -241,6 +241,11 @@ def _send(folder: RunFolder, info: RunInfo) -> _Sending:
     return _Sending(f"{known.url}/runs/{info.id}")
 
 
+def folder_that_is_sent(run: Run) -> RunFolder | None:
+    """The folder of a run that a follower carries; None: nobody does."""
+    return RunFolder(os.path.dirname(run.dir)) if run.url and not run.disabled else None
+
+
 def _defaults_file() -> dict[str, Any]:
     """W&B's config-defaults.yaml in the working directory, if there is one."""
     return _files((_DEFAULTS_FILE,)) if os.path.exists(_DEFAULTS_FILE) else {}

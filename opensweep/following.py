@@ -157,7 +157,8 @@ def main(lines: Iterable[bytes] | None = None) -> None:
         signal.signal(ignored, signal.SIG_IGN)
     try:
         for line in sys.stdin.buffer if lines is None else lines:
-            following.add(str(json.loads(line)["folder"]))
+            if line.strip():  # an empty one only asks whether we live
+                following.add(str(json.loads(line)["folder"]))
         following.finish()
     except _Ended:
         following.finish()

@@ -229,6 +229,29 @@ def test_one_follower_carries_all_runs_of_a_script_and_is_no_child_of_it(served:
     assert out == "no children\n"
 
 
+def test_a_follower_that_was_killed_is_replaced_at_the_end(served: Scripts) -> None:
+    script = served.start(WAIT)
+    served.when_it_has(served.r1, 3)
+    for follower in served.followers():
+        follower.kill()
+        follower.wait()
+    script.send_signal(signal.SIGTERM)
+    script.communicate(timeout=30)
+    assert served.when(served.r1, "failed")["exit_code"] == 143
+
+
+def test_a_script_may_wait_until_all_is_sent(served: Scripts) -> None:
+    """Where its end is that of every process beside it: in a container, say."""
+    served.box.env["OPENSWEEP_FINISH_WAIT_S"] = "30"
+    try:
+        served.run(rows=2000)
+    finally:
+        del served.box.env["OPENSWEEP_FINISH_WAIT_S"]
+    found = served.on_server(served.r1)
+    assert found is not None
+    assert (found["state"], found["steps"]) == ("finished", 2000)
+
+
 def test_the_server_is_killed_and_comes_back_while_a_run_is_followed(served: Scripts) -> None:
     script = served.start(WAIT)
     served.when_it_has(served.r1, 3)
