@@ -19,8 +19,11 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from agent.alerts import AlertErrand
+from agent.artifacts import ArtifactErrand
+from agent.asks import AskErrand
 from agent.listening import Backoff, Listener
 from agent.provenance import ProvenanceErrand
+from agent.uploads import FileErrand
 from logging_core.folder import RunFolder
 from logging_core.records import AlertRaised, ArtifactLogged, FileSaved, Record
 from sweeps.errors import (
@@ -56,8 +59,12 @@ def errands_for(
     client: Client, folder: RunFolder, run_id: str, writer: int, listener: Listener
 ) -> list[Errand]:
     """The errands of one attempt; they are given the records of all its processes."""
-    del listener
-    return [ProvenanceErrand(client, folder, run_id, writer)]
+    return [
+        ProvenanceErrand(client, folder, run_id, writer),
+        AskErrand(client, folder, run_id, writer, listener),
+        FileErrand(client, folder, run_id, writer, listener),
+        ArtifactErrand(client, folder, run_id, writer, listener),
+    ]
 
 
 def lane_errands_for(

@@ -35,6 +35,11 @@ def check_name(name: str, what: str = "an artifact's name") -> str:
     return name
 
 
+def fitting_name(text: str) -> str:
+    """`text` as a name may have it: at most 100 characters, '-' for those that may not be in it."""
+    return re.sub("[^A-Za-z0-9_.-]", "-", text)[-100:] or "-"
+
+
 def check_alias(alias: str) -> str:
     """`alias` itself. Raises UsageError."""
     if not isinstance(alias, str) or not alias or len(alias) > 256 or set(alias) & set("/:\0"):

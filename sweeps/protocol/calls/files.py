@@ -81,6 +81,13 @@ class FileCalls(Wire):
         """
         return self._object("POST", "/api/artifacts", body=given)
 
+    def link_artifact(
+        self, artifact_id: str, project: str, name: str, aliases: Sequence[str]
+    ) -> dict[str, Any]:
+        """Gives an artifact a second name; {artifact}. Safe to repeat."""
+        body = {"project": project, "name": name, "aliases": list(aliases)}
+        return self._object("POST", f"/api/artifacts/{part(artifact_id)}/links", body=body)
+
     def use_artifact(self, run: str, artifact_id: str) -> None:
         """Records that a run uses an artifact. Safe to repeat."""
         body = json.dumps({"artifact": artifact_id}).encode()
