@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from logging_core.active import login as login
     from logging_core.active import setup as setup
     from logging_core.active import teardown as teardown
+    from logging_core.api.client import Api as Api
     from logging_core.config import Config
+    from logging_core.errors import CommError as CommError
     from logging_core.errors import Error as Error
     from logging_core.errors import UsageError as UsageError
     from logging_core.media.audio import Audio as Audio
@@ -73,6 +75,8 @@ _FUNCTIONS = {
     "login": "active",
     "setup": "active",
     "teardown": "active",
+    "Api": "api.client",
+    "CommError": "errors",
     "Error": "errors",
     "UsageError": "errors",
     "Run": "run",
@@ -94,7 +98,7 @@ _FUNCTIONS = {
     "plot_table": "plot.chart",
     "visualize": "plot.chart",
 }
-_MODULES = ("data_types", "plot")
+_MODULES = ("data_types", "errors", "plot")
 _OF_THE_RUN = ("config", "run", "summary")
 
 __all__ = ["__version__", *_FUNCTIONS, *_OF_THE_RUN, *_MODULES]
@@ -131,7 +135,7 @@ def __dir__() -> list[str]:
 # Names of W&B's that a script may ask for.
 _NOT_YET = frozenset(
     [
-        *("AlertLevel", "Api", "Artifact"),
+        *("AlertLevel", "Artifact"),
         *("agent", "alert", "controller"),
         *("keras", "lightgbm", "link_artifact", "log_artifact", "log_code"),
         *("log_model", "mark_preempting", "restore", "save"),
