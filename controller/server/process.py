@@ -201,6 +201,7 @@ def make_http(found: Services, on_ready: Callable[[], None]) -> uvicorn.Server:
             log_config=None,
             log_level=logging.WARNING,
             server_header=False,
+            proxy_headers=False,
             timeout_keep_alive=75,  # agents speak every few seconds: keep their connections
             timeout_graceful_shutdown=_GRACE_S,
         )
