@@ -124,6 +124,13 @@ async def edit(request: Request) -> Response:
     return Response(status_code=204)
 
 
+async def remove(request: Request) -> Response:
+    """DELETE /api/runs/{id}: 204."""
+    found = services(request)
+    await found.call(found.store.delete_run, request.path_params["run_id"])
+    return Response(status_code=204)
+
+
 async def one(request: Request) -> Response:
     """GET /api/runs/{id}: all that is known of it but its history."""
     found = services(request)
@@ -200,15 +207,18 @@ async def samples(request: Request) -> Response:
         [key for key in keys if key not in ("_step", "_timestamp")] or None,
         samples=min(asked.whole("samples", 500, least=1), 100_000),
         kind=ChunkKind(kind),
+        exact=_wants_exact(request),
     )
 
 
-def _samples(store: Store, run_id: str, keys: list[str] | None, **given: Any) -> Response:
+def _samples(
+    store: Store, run_id: str, keys: list[str] | None, *, exact: bool, **given: Any
+) -> Response:
     rows = [
         {**row, "_step": step, "_timestamp": time}
         for step, time, row in store.sample(run_id, keys, **given).rows()
     ]
-    return json_response({"rows": rows})
+    return json_response({"rows": rows}, exact=exact)
 
 
 async def projects(request: Request) -> Response:
@@ -233,6 +243,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/api/runs", listing),
     ("GET", "/api/projects", projects),
     ("GET", "/api/runs/{run_id}", one),
+    ("DELETE", "/api/runs/{run_id}", remove),
     ("GET", "/api/runs/{run_id}/samples", samples),
     ("POST", "/api/runs/{run_id}/describe", describe),
     ("POST", "/api/runs/{run_id}/beat", beat),

@@ -51,7 +51,7 @@ async def rows(request: Request) -> Response:
     """GET /api/runs/{id}/rows?keys=&from=&to=&after=&limit=&kind=: {"rows": […], "next"}.
 
     As history, a page at a time; `from` and `to` are steps, both included. `next` is for `after`
-    of the page that follows; null: there is none.
+    of the page that follows; null: there is none. `exact=1`: NaN and infinity stay numbers.
     """
     found = services(request)
     query = Fields(request.query_params)
@@ -65,12 +65,15 @@ async def rows(request: Request) -> Response:
         after=query.optional_text("after", longest=1000),
         limit=min(query.whole("limit", 1000, least=1), MOST_ROWS),
         kind=_kind(query),
+        exact=query.text("exact", "", longest=5) == "1",
     )
 
 
-def _rows(found: Services, run_id: str, keys: list[str] | None, **how: Any) -> Response:
+def _rows(
+    found: Services, run_id: str, keys: list[str] | None, *, exact: bool, **how: Any
+) -> Response:
     page = found.store.rows(run_id, keys, **how)
-    return json_response({"rows": _json_rows(page.rows), "next": page.next})
+    return json_response({"rows": _json_rows(page.rows), "next": page.next}, exact=exact)
 
 
 def _json_rows(columns: Columns) -> list[dict[str, Any]]:

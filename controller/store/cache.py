@@ -34,6 +34,12 @@ class Cache:
             self._values.move_to_end(key)
             return found[0]
 
+    def clear(self) -> None:
+        """Forgets everything: something that should never change did."""
+        with self._lock:
+            self._values.clear()
+            self._bytes = 0
+
     def put(self, key: Hashable, value: Any, size: int) -> None:
         """Keeps a value of about `size` bytes, if it is worth the room."""
         size += 200  # the key, and the entry itself

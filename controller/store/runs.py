@@ -11,19 +11,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, case, func, select, update
+from sqlalchemy import Connection, RowMapping, case, delete, func, select, update
 
+from controller.store.cache import Cache
 from controller.store.engine import Database
 from controller.store.records import SILENT_S, NewRun, Registered, RunRecord, RunState
 from controller.store.run_index import NO_PROJECT, RunIndex, RunPage, RunQuery
-from controller.store.schema import runs, sweeps
-from sweeps.errors import Fenced, NotFoundError, RunExists
+from controller.store.schema import artifact_uses, metadata, runs, sweeps
+from sweeps.errors import Fenced, IllegalTransition, NotFoundError, RunExists
 from sweeps.trial import TrialState
 
 RESUMING = ("allow", "must", "auto")
 """What a run says that may go on where another folder's left off."""
 
 _PAGE = 500
+_RECORDED = [
+    table
+    for table in metadata.sorted_tables
+    if table is artifact_uses
+    or any(key.column is runs.c.id for key in table.foreign_keys if key.parent.name == "run_id")
+]
+"""The tables in which a run has rows of its own."""
 _RUN_FIELDS = tuple(RunRecord.__dataclass_fields__)
 _RUN = select(*(runs.c[name] for name in _RUN_FIELDS))
 
@@ -33,6 +41,7 @@ class RunStore:
 
     _db: Database
     _index: RunIndex
+    _cache: Cache
 
     def get_run(self, run_id: str) -> RunRecord:
         """Raises NotFoundError."""
@@ -210,6 +219,31 @@ class RunStore:
                 changes["summary"] = {k: v for k, v in kept.items() if k not in removed}
             self._change(connection, run_id, heard=False, **changes)
 
+    def delete_run(self, run_id: str) -> None:
+        """Removes a run without a sweep and all that it recorded; artifacts that it made stay.
+
+        Raises NotFoundError; IllegalTransition for a trial's run, for one that still runs, and for
+        one that others were forked from.
+        """
+        with self._db.write() as connection:
+            run = lock_run(connection, run_id)
+            state = run.state
+            if run.sweep_id is None:
+                state = shown_state(run.state, run.heard, self._db.read_clock(connection))
+            if run.sweep_id is not None or state is RunState.RUNNING:
+                why = "still runs" if run.sweep_id is None else f"is a trial of {run.sweep_id}"
+                raise IllegalTransition(f"run {run_id} {why}: it cannot be deleted")
+            fork = connection.scalar(select(runs.c.id).where(runs.c.parent_id == run_id).limit(1))
+            if fork is not None:
+                raise IllegalTransition(
+                    f"run {run_id} cannot be deleted: run {fork} was forked from it, and begins "
+                    "with its history"
+                )
+            for table in _RECORDED:
+                connection.execute(delete(table).where(table.c.run_id == run_id))
+            connection.execute(delete(runs).where(runs.c.id == run_id))
+        self._cache.clear()
+
     def projects(self) -> list[tuple[str, int, float, float]]:
         """(name, how many runs, when the first was made, when anything was last recorded)."""
         name = case((runs.c.project == "", NO_PROJECT), else_=runs.c.project)
@@ -235,11 +269,12 @@ def _check_not_a_trials(connection: Connection, run_id: str) -> None:
 
 
 def lock_run(connection: Connection, run_id: str, writer: int | None = None) -> Any:
-    """A run's id, sweep_id, writer, state and ended; nobody changes it until the transaction ends.
+    """A run's row without its documents; nobody changes it until the transaction ends.
 
     Raises NotFoundError; Fenced when `writer` is given and a newer one has started.
     """
-    query = select(runs.c.id, runs.c.sweep_id, runs.c.writer, runs.c.state, runs.c.ended)
+    names = ("id", "sweep_id", "writer", "state", "ended", "heard")
+    query = select(*(runs.c[name] for name in names))
     query = query.where(runs.c.id == run_id).with_for_update(key_share=True)
     run = connection.execute(query).one_or_none()
     if run is None:

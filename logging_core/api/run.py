@@ -243,9 +243,15 @@ class Run:
     def delete(self, delete_artifacts: bool = False) -> None:
         """Removes the run from the server for good; its folder stays where it is.
 
-        Raises UsageError for a trial's run, which belongs to its sweep.
+        Args:
+            delete_artifacts: those that it made as well.
+
+        Raises UsageError for a run that still runs, a trial's, and one that others were forked
+        from.
         """
-        self._server.json("DELETE", self._path, {"artifacts": "1" if delete_artifacts else None})
+        for artifact in self.logged_artifacts() if delete_artifacts else ():
+            artifact.delete(delete_aliases=True)
+        self._server.json("DELETE", self._path)
 
     def wait_until_finished(self) -> None:
         """Returns when it is over."""

@@ -13,7 +13,7 @@ from controller.store import AlertState, Chunk, ChunkKind, NewRun, NewTrial, Run
 from controller.store.alerts import STALE_S
 from controller.store.runs import SILENT_S
 from controller.store.schema import alerts, runs
-from sweeps.errors import Fenced, NotFoundError, RunExists
+from sweeps.errors import Fenced, IllegalTransition, NotFoundError, RunExists
 from sweeps.protocol.chunks import encode
 from sweeps.trial import AttemptState, Outcome, Reason, TrialState
 
@@ -398,3 +398,34 @@ class TestAlerts:
     def test_an_alert_of_no_run_is_refused(self, store):
         with pytest.raises(NotFoundError):
             self.add(store, run_id="x")
+
+
+class TestDeleting:
+    def test_a_run_goes_with_all_that_it_recorded(self, store):
+        register(store)
+        register(store, run_id="other")
+        for run_id in ("r", "other"):
+            store.add_chunk(rows(run_id, 1, 0, range(5)))
+            TestAlerts.add(store, run_id=run_id)
+            store.end_run(run_id, 1, 0)
+        store.delete_run("r")
+        with pytest.raises(NotFoundError):
+            store.get_run("r")
+        assert [alert.run_id for alert in store.alerts()] == ["other"]
+        assert len(store.history("other")) == 5
+        register(store, uid="b")
+        assert len(store.history("r")) == 0
+        assert store.get_run("r").steps == 0
+
+    def test_what_others_stand_on_is_not_deleted(self, store):
+        trial = start_trial(store)
+        register(store)
+        register(store, run_id="child", parent="r", fork_step=1)
+        for run_id, why in ((trial, "trial of aaaaaaaa"), ("child", "still runs")):
+            with pytest.raises(IllegalTransition, match=why):
+                store.delete_run(run_id)
+        store.end_run("r", 1, 0)
+        with pytest.raises(IllegalTransition, match="run child was forked from it"):
+            store.delete_run("r")
+        with pytest.raises(NotFoundError):
+            store.delete_run("x")

@@ -105,6 +105,10 @@ class RunCalls(Wire):
         body = {"writer": writer, "exit_code": exit_code, "state": state, "ended": ended}
         self._post(run_id, "end", body)
 
+    def delete_run(self, run_id: str) -> None:
+        """Removes a run without a sweep, for good. IllegalTransition: it may not be."""
+        self._call("DELETE", f"/api/runs/{part(run_id)}")
+
     def post_alert(self, run_id: str, writer: int, lane: str, alert: Mapping[str, Any]) -> str:
         """Delivers an alert, {number, time, level, wait_s, title, text}; safe to repeat.
 
