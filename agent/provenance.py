@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.launch import Launch, Program
-from logging_core import masking
+from logging_core import environment, masking
 from logging_core.commands import ask
 from logging_core.folder import RunFolder
 from logging_core.provenance import (
@@ -94,7 +94,10 @@ class Provenance:
             trial.written.set()
 
     def _capture(self, launch: Launch) -> Captured:
-        code = of_code(str(self._program.cwd), self._environ)
+        without = environment.read(self._environ).without
+        code = Captured({}, {})
+        if "git" not in without:
+            code = of_code(str(self._program.cwd), diff="code" not in without)
         said: dict[str, Any] = {**of_machine(self._environ), **code.said}
         files = dict(code.files)
         python = _interpreter(launch.argv)

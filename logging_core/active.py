@@ -9,10 +9,11 @@ Neighbours: environment.py reads the variables, start.py opens folders, run.py i
 from __future__ import annotations
 
 import os
-from typing import Any, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 from logging_core import environment, follower, start, terminal
 from logging_core.errors import UsageError
+from logging_core.helper import Duties
 from logging_core.place import Asked
 from logging_core.records import MetricDefined
 from logging_core.run import Run
@@ -24,8 +25,9 @@ _run_pid = 0  # a forked child inherits `_run`, but it is no run of its own
 class Settings:
     """W&B's settings, by keyword: those that have a meaning here are used (mode, console, silent,
     quiet, project, entity, root_dir, run_id, run_name, run_notes, run_tags, run_group,
-    run_job_type, resume, resume_from, fork_from, reinit, allow_val_change, x_label, x_primary,
-    x_update_finish_state); the others are taken and change nothing."""
+    run_job_type, resume, resume_from, fork_from, reinit, allow_val_change, save_code, x_label,
+    x_primary, x_update_finish_state, x_stats_sampling_interval, x_disable_stats, x_disable_meta,
+    disable_git, disable_code); the others are taken and change nothing."""
 
     def __init__(self, **settings: Any) -> None:
         self.__dict__.update(settings)
@@ -84,12 +86,13 @@ def init(
         resume_from: the same run, gone back to that step: its later rows count no more.
         allow_val_change: False: a config value that is set may not change any more.
         entity, project, name, notes, tags, group, job_type: recorded with the run.
-        force, anonymous, save_code, magic: W&B's; they change nothing here.
+        save_code: keep a copy of the main script with the run.
+        force, anonymous, magic: W&B's; they change nothing here.
 
     Raises UsageError for an argument that makes no sense, TypeError for one that does not exist.
     """
     global _run, _run_pid
-    del force, anonymous, save_code, magic
+    del force, anonymous, magic
     given = settings if isinstance(settings, Settings) else Settings(**(settings or {}))
     reinit = given.get("reinit") if reinit is None else reinit
     if _run is not None and _run_pid == os.getpid() and reinit != "create_new":
@@ -102,6 +105,7 @@ def init(
     ):
         if wanted:
             terminal.warn(f"init({argument}=…) has no effect: opensweep does not do this yet")
+    env = environment.read()
     run = start.open_run(
         Asked(
             entity=entity or given.get("entity"),
@@ -122,12 +126,13 @@ def init(
             ends_run=given.get("x_update_finish_state"),
             console=given.get("console"),
             silent=bool(given.get("silent") or given.get("quiet")),
+            duties=Duties.of(given.get, save_code, env),
             config=start.chosen(config, config_include_keys, config_exclude_keys),
             allow_val_change=(
                 given.get("allow_val_change") if allow_val_change is None else allow_val_change
             ),
         ),
-        environment.read(),
+        env,
     )
     run.start(on_finish=_forget)
     _runs.add(run)
@@ -166,6 +171,17 @@ def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = 
 def define_metric(name: str, *args: Any, **kwargs: Any) -> MetricDefined:
     """Run.define_metric of the active run."""
     return _needed("define_metric()").define_metric(name, *args, **kwargs)
+
+
+def method(name: str) -> Callable[..., Any]:
+    """The module-level function of that name: the same method of the active run."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return getattr(_needed(f"{name}()"), name)(*args, **kwargs)
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"Run.{name} of the active run."
+    return call
 
 
 def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:

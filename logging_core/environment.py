@@ -41,6 +41,9 @@ class Environment(NamedTuple):
     job_type: str
     tags: tuple[str, ...]
     silent: bool
+    save_code: bool
+    system_interval_s: float  # between two samples of the machine; 0: none
+    without: frozenset[str]  # of meta, git, code, stats: what shall not be recorded
     finish_wait_s: float  # how long finish() waits until the run is at the server
     rank: int
 
@@ -86,14 +89,24 @@ def read(environ: Mapping[str, str] | None = None) -> Environment:
         job_type=first("OPENSWEEP_JOB_TYPE", "WANDB_JOB_TYPE"),
         tags=several("OPENSWEEP_TAGS", "WANDB_TAGS"),
         silent=flag("OPENSWEEP_SILENT") or flag("WANDB_SILENT") or flag("WANDB_QUIET"),
-        finish_wait_s=_seconds(first("OPENSWEEP_FINISH_WAIT_S")),
+        save_code=flag("OPENSWEEP_SAVE_CODE", "WANDB_SAVE_CODE"),
+        system_interval_s=_seconds(first("OPENSWEEP_SYSTEM_INTERVAL"), 10.0),
+        without=frozenset(name for name, names in _WITHOUT.items() if any(map(flag, names))),
+        # The first process of a container takes every other with it.
+        finish_wait_s=_seconds(first("OPENSWEEP_FINISH_WAIT_S"), 30.0 if os.getpid() == 1 else 0.0),
         rank=_rank(found),
     )
 
 
-def _seconds(text: str) -> float:
-    # The first process of a container takes every other with it.
-    default = 30.0 if os.getpid() == 1 else 0.0
+_WITHOUT = {
+    "meta": ("WANDB_X_DISABLE_META", "WANDB__DISABLE_META"),
+    "git": ("WANDB_DISABLE_GIT",),
+    "code": ("WANDB_DISABLE_CODE",),
+    "stats": ("WANDB_X_DISABLE_STATS", "WANDB__DISABLE_STATS"),
+}
+
+
+def _seconds(text: str, default: float) -> float:
     try:
         return max(0.0, float(text)) if text else default
     except ValueError:

@@ -13,8 +13,9 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
+from logging_core.environment import Environment
 from logging_core.frames import Record
 
 if TYPE_CHECKING:
@@ -29,12 +30,40 @@ _PATIENCE_S = 1.0
 class Duties(NamedTuple):
     """What there is to do."""
 
-    provenance: bool = False  # code, command, packages, machine
+    provenance: bool = True  # command, packages, machine
+    git: bool = True  # commit, branch, remote
+    diff: bool = True  # what is not committed
     script: bool = False  # a copy of the main script
-    interval_s: float = 0.0  # between two samples of the machine; 0: none
+    interval_s: float = INTERVAL_S  # between two samples of the machine; 0: none
 
     def __bool__(self) -> bool:
         return self.provenance or self.script or self.interval_s > 0
+
+    @classmethod
+    def of(cls, setting: Callable[[str], Any], save_code: bool | None, env: Environment) -> Duties:
+        """As the script's settings (W&B's names) and the environment have it."""
+
+        def wanted(name: str) -> bool:
+            names = (f"x_disable_{name}", f"_disable_{name}", f"disable_{name}")
+            said = [setting(one) for one in names if setting(one) is not None]
+            return not (said[0] if said else name in env.without)
+
+        if save_code is None:
+            save_code = setting("save_code")
+        interval_s = setting("x_stats_sampling_interval") or setting("_stats_sampling_interval")
+        return cls(
+            provenance=wanted("meta"),
+            git=wanted("git"),
+            diff=wanted("code"),
+            script=env.save_code if save_code is None else bool(save_code),
+            interval_s=(0.0 if not wanted("stats") else float(interval_s or env.system_interval_s)),
+        )
+
+    def beside(self, *, agent: bool, first: bool) -> Duties:
+        """What is left where an agent does its part, or for another than a run's first process."""
+        if not first:
+            return Duties(False, False, False, False, 0.0)
+        return self._replace(provenance=False, interval_s=0.0) if agent else self
 
 
 class Helper:
@@ -70,9 +99,7 @@ class Helper:
         if duties.provenance or duties.script:
             with _importing:
                 from logging_core import provenance
-            provenance.capture(
-                self._files, self._record, whole=duties.provenance, script=duties.script
-            )
+            provenance.capture(duties, self._files, self._record)
         if duties.interval_s > 0 and not self._over.is_set():
             with _importing:
                 from logging_core import sampling

@@ -23,6 +23,7 @@ from logging_core.environment import Environment
 from logging_core.errors import Error, UsageError
 from logging_core.folder import RunFolder, WriterName, being_written
 from logging_core.given import read_file
+from logging_core.helper import Duties
 from logging_core.moment import Moment
 
 RESUMING = ("allow", "must", "auto")
@@ -54,6 +55,7 @@ class Asked(NamedTuple):
     ends_run: bool | None
     console: str | None
     silent: bool
+    duties: Duties  # of the helper, as far as the script has a say
     config: dict[str, Any]
     allow_val_change: bool | None
 

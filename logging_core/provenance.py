@@ -20,6 +20,7 @@ from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 from logging_core import git, machine, masking
 from logging_core.commands import ask
+from logging_core.helper import Duties
 from logging_core.records import FileSaved, MetadataUpdate, Record
 
 METADATA_FILE = "opensweep-metadata.json"
@@ -114,12 +115,9 @@ def of_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     return said
 
 
-def of_code(folder: str, environ: Mapping[str, str]) -> Captured:
-    """The repository that holds `folder`. $WANDB_DISABLE_GIT: nothing; $WANDB_DISABLE_CODE: the
-    commit alone."""
-    if _on(environ.get("WANDB_DISABLE_GIT")):
-        return Captured({}, {})
-    found = git.state(folder, diff=not _on(environ.get("WANDB_DISABLE_CODE")))
+def of_code(folder: str, *, diff: bool = True) -> Captured:
+    """The repository that holds `folder`; empty where there is none. `diff`: patches, too."""
+    found = git.state(folder, diff=diff)
     if found is None:
         return Captured({}, {})
     return Captured({"git": found.brief(), "root": found.root}, found.diffs)
@@ -164,13 +162,15 @@ def main_script() -> tuple[str, str]:
 _of_repository: dict[str, Captured] = {}  # a script that calls init() in a loop asks git once
 
 
-def of_this_process() -> Captured:
+def of_this_process(duties: Duties) -> Captured:
     """All of it, of the process that runs this."""
     program, file = main_script()
     folder = os.getcwd()
-    if folder not in _of_repository:
-        _of_repository[folder] = of_code(folder, os.environ)
-    code = _of_repository[folder]
+    code = Captured({}, {})
+    if duties.git:
+        if folder not in _of_repository:
+            _of_repository[folder] = of_code(folder, diff=duties.diff)
+        code = _of_repository[folder]
     said = {
         **of_machine(os.environ),
         "python": sys.version.split()[0],
@@ -199,30 +199,20 @@ def save_script(folder: Path) -> str | None:
     return name
 
 
-def capture(files: Path, record: Callable[[Record], None], *, whole: bool, script: bool) -> None:
-    """Captures into `files`. Never raises: it is about the run, no reason to disturb it.
-
-    Args:
-        files: the run's.
-        record: told what was captured and saved.
-        whole: everything; False under an agent, which has done it.
-        script: the main script too.
-    """
+def capture(duties: Duties, files: Path, record: Callable[[Record], None]) -> None:
+    """Captures into the run's `files`, and tells `record` what. Never raises: it is about the
+    run, no reason to disturb it."""
     with contextlib.suppress(Exception):
         saved: list[str] = []
-        if whole:
-            captured = of_this_process()
+        if duties.provenance:
+            captured = of_this_process(duties)
             saved += captured.write(files)
             record(MetadataUpdate(captured.brief()))
-        if script:
+        if duties.script:
             name = save_script(files)
             saved += [name] if name else []
         for name in saved:
             record(FileSaved(name, "now"))
-
-
-def _on(value: str | None) -> bool:
-    return (value or "").lower() in ("1", "true", "yes", "on")
 
 
 def _listed(folder: str) -> list[str]:

@@ -17,6 +17,7 @@ from logging_core.config import Config
 from logging_core.console import ConsoleCapture
 from logging_core.errors import UsageError
 from logging_core.folder import RunFolder
+from logging_core.helper import Helper
 from logging_core.journal import Journal
 from logging_core.reach import Reach
 from logging_core.records import ConfigUpdate, MetadataUpdate, MetricDefined, SummaryUpdate
@@ -56,6 +57,7 @@ class Run(Reach):
         folder: RunFolder | None,
         journal: Journal,
         console: ConsoleCapture | None = None,
+        helper: Helper | None = None,
         metric: str = "",
         silent: bool = False,
         hooks: bool = True,
@@ -67,6 +69,7 @@ class Run(Reach):
         self._config = config
         config.attach(self._config_changed, journal.warn_once)
         self._console = console
+        self._helper = helper
         self._metric = metric
         self._silent = silent
         self._hooks = hooks  # whether the end of the process is this run's business
@@ -272,6 +275,8 @@ class Run(Reach):
                 self._console.start()
             except OSError as error:
                 self._journal.warn_once(f"what is printed is not kept: {error}")
+        if self._helper is not None:
+            self._helper.start()
 
     def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
         """The run is over: complete the open step, record the exit code, show the summary.
@@ -283,6 +288,8 @@ class Run(Reach):
         self._finish(exit_code or 0)
 
     def _finish(self, exit_code: int) -> None:
+        if self._helper is not None:
+            self._helper.stop()  # what it captures is recorded before the end is
         if not self._journal.close(exit_code):
             return
         if self._ending is not None:
@@ -314,6 +321,8 @@ class Run(Reach):
     def forked(self) -> None:
         """Called in a forked child: the files are the parent's."""
         self._journal.abandon()
+        if self._helper is not None:
+            self._helper.forked()
         if self._ending is not None:
             self._ending.remove()
 

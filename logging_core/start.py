@@ -19,6 +19,7 @@ from logging_core.environment import Environment
 from logging_core.errors import UsageError
 from logging_core.folder import RunFolder, WriterName
 from logging_core.given import as_mapping, read_file
+from logging_core.helper import Helper
 from logging_core.home import known_server
 from logging_core.journal import Journal
 from logging_core.place import Asked, Place
@@ -102,18 +103,24 @@ def open_run(asked: Asked, env: Environment) -> Run:
             )
     console_setting = asked.console or env.console
     keeps_console = writer is not None and console_setting not in ("agent", "off")
+    journal = Journal(
+        writer,
+        fold=before.fold,
+        first_step=before.next_step,
+        resumed=found.resumed,
+        # A run that init() is told to go on with, and a second init() in one attempt, go on.
+        goes_on=not env.run_dir or bool(asked.resume) or begun,
+    )
+    helper = None
+    if writer is not None and folder is not None:
+        duties = asked.duties.beside(agent=env.run_dir != "", first=primary)
+        helper = Helper(duties, folder.files, folder.system(found.writer), journal.record)
     return Run(
         info,
         config=config,
         folder=folder,
-        journal=Journal(
-            writer,
-            fold=before.fold,
-            first_step=before.next_step,
-            resumed=found.resumed,
-            # A run that init() is told to go on with, and a second init() in one attempt, go on.
-            goes_on=not env.run_dir or bool(asked.resume) or begun,
-        ),
+        journal=journal,
+        helper=helper,
         console=ConsoleCapture(folder.console(found.writer)) if folder and keeps_console else None,
         metric=env.metric,
         silent=silent or writer is None,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from logging_core.active import login as login
     from logging_core.active import setup as setup
     from logging_core.active import teardown as teardown
+    from logging_core.alerts import AlertLevel as AlertLevel
     from logging_core.api.client import Api as Api
     from logging_core.config import Config
     from logging_core.errors import CommError as CommError
@@ -57,6 +58,23 @@ if TYPE_CHECKING:
     run: Run | None
     summary: Summary
 
+    _active = Run.__new__(Run)
+    alert = _active.alert
+    finish_artifact = _active.finish_artifact
+    link_artifact = _active.link_artifact
+    link_model = _active.link_model
+    log_artifact = _active.log_artifact
+    log_code = _active.log_code
+    log_model = _active.log_model
+    mark_preempting = _active.mark_preempting
+    restore = _active.restore
+    save = _active.save
+    unwatch = _active.unwatch
+    upsert_artifact = _active.upsert_artifact
+    use_artifact = _active.use_artifact
+    use_model = _active.use_model
+    watch = _active.watch
+
 __version__ = "0.1.0"
 
 # Installed, the packages behind this one lie in a private folder, so that their plain names are
@@ -75,6 +93,7 @@ _FUNCTIONS = {
     "login": "active",
     "setup": "active",
     "teardown": "active",
+    "AlertLevel": "alerts",
     "Api": "api.client",
     "CommError": "errors",
     "Error": "errors",
@@ -98,10 +117,16 @@ _FUNCTIONS = {
     "plot_table": "plot.chart",
     "visualize": "plot.chart",
 }
+# Functions that are methods of the active run.
+_METHODS = (
+    *("alert", "finish_artifact", "link_artifact", "link_model", "log_artifact", "log_code"),
+    *("log_model", "mark_preempting", "restore", "save", "unwatch", "upsert_artifact"),
+    *("use_artifact", "use_model", "watch"),
+)
 _MODULES = ("data_types", "errors", "plot")
 _OF_THE_RUN = ("config", "run", "summary")
 
-__all__ = ["__version__", *_FUNCTIONS, *_OF_THE_RUN, *_MODULES]
+__all__ = ["__version__", *_FUNCTIONS, *_METHODS, *_OF_THE_RUN, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
@@ -109,6 +134,10 @@ def __getattr__(name: str) -> Any:
 
     if name in _FUNCTIONS:
         value = getattr(importlib.import_module("logging_core." + _FUNCTIONS[name]), name)
+        globals()[name] = value
+        return value
+    if name in _METHODS:
+        value = importlib.import_module("logging_core.active").method(name)
         globals()[name] = value
         return value
     if name in _MODULES:
@@ -135,11 +164,7 @@ def __dir__() -> list[str]:
 # Names of W&B's that a script may ask for.
 _NOT_YET = frozenset(
     [
-        *("AlertLevel", "Artifact"),
-        *("agent", "alert", "controller"),
-        *("keras", "lightgbm", "link_artifact", "log_artifact", "log_code"),
-        *("log_model", "mark_preempting", "restore", "save"),
-        *("sklearn", "sweep", "tensorboard", "unwatch", "use_artifact", "use_model", "watch"),
-        *("xgboost",),
+        *("Artifact", "agent", "controller", "keras", "lightgbm", "sklearn", "sweep"),
+        *("tensorboard", "xgboost"),
     ]
 )
