@@ -31,19 +31,20 @@ class Afterwork:
     def __init__(self, give_up: threading.Event, listener: Listener) -> None:
         self._give_up, self._listener = give_up, listener
         self._jobs: deque[Job] = deque()
-        self._workers = 0
+        self._workers = self._left = 0
         self._changed = threading.Condition()
 
     @property
     def left(self) -> int:
         """Jobs that are not done."""
         with self._changed:
-            return self._workers + len(self._jobs)
+            return self._left
 
     def add(self, job: Job) -> None:
         """Does it some time; its exceptions are told to the listener."""
         with self._changed:
             self._jobs.append(job)
+            self._left += 1
             if self._workers < WORKERS:
                 self._workers += 1
                 threading.Thread(target=self._work, name="afterwork", daemon=True).start()
@@ -65,3 +66,5 @@ class Afterwork:
                 job(self._give_up)
             except Exception as error:  # the other jobs go on
                 self._listener.warn(f"work after a trial failed: {type(error).__name__}: {error}")
+            with self._changed:
+                self._left -= 1
