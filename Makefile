@@ -4,10 +4,10 @@ BIN := .venv/bin
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench clean
+.PHONY: help setup demo test test-frameworks lint format bench clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready ## a .venv with everything; .venv/bin/sweep works then
 
@@ -27,6 +27,12 @@ demo: setup ## a sweep over a real training script: progress, the best configura
 test: export OPENSWEEP_TEST_NO_POSTGRES ?= $(shell command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo 1)
 test: setup ## the whole suite, in parallel
 	$(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8 $(ARGS)
+
+# In an environment of their own: the frameworks are large, and none is needed for anything else.
+test-frameworks: ## callbacks and media against the real frameworks (7 GB in .venv-frameworks)
+	test -x .venv-frameworks/bin/python || $(PYTHON) -m venv .venv-frameworks
+	.venv-frameworks/bin/python -m pip install --quiet --disable-pip-version-check -r tests/integrations/requirements.txt
+	.venv-frameworks/bin/python -m pytest -c tests/integrations/pytest.ini tests/integrations $(ARGS)
 
 lint: setup ## ruff and mypy, as CI runs them
 	$(BIN)/ruff check .

@@ -57,11 +57,14 @@ def _files() -> dict[str, bytes]:
     for name in FRONT_DOOR:
         if (door / name).is_file():
             files[f"opensweep/{name}"] = (door / name).read_bytes()
-    core = _package("logging_core")
-    for path in core.rglob("*"):
-        relative = path.relative_to(core)
-        if path.is_file() and "__pycache__" not in relative.parts:
-            files[f"opensweep/_rooms/logging_core/{relative.as_posix()}"] = path.read_bytes()
+    for folder, target in (
+        (door / "integration", "opensweep/integration"),
+        (_package("logging_core"), "opensweep/_rooms/logging_core"),
+    ):
+        for path in folder.rglob("*"):
+            relative = path.relative_to(folder)
+            if path.is_file() and "__pycache__" not in relative.parts:
+                files[f"{target}/{relative.as_posix()}"] = path.read_bytes()
     return files
 
 
