@@ -255,6 +255,7 @@ class Run:
 
     def wait_until_finished(self) -> None:
         """Returns when it is over."""
+        self.load()
         while self.state in _OPEN:
             time.sleep(2)
             self.load()
