@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from logging_core.plot.chart import visualize as visualize
     from logging_core.run import Run as Run
     from logging_core.summary import Summary
+    from logging_core.sweeping import agent as agent
+    from logging_core.sweeping import sweep as sweep
 
     config: Config
     run: Run | None
@@ -99,6 +101,8 @@ _FUNCTIONS = {
     "Error": "errors",
     "UsageError": "errors",
     "Run": "run",
+    "agent": "sweeping",
+    "sweep": "sweeping",
     "Audio": "media.audio",
     "BoundingBoxes2D": "media.overlays",
     "Classes": "media.overlays",
@@ -164,7 +168,7 @@ def __dir__() -> list[str]:
 # Names of W&B's that a script may ask for.
 _NOT_YET = frozenset(
     [
-        *("Artifact", "agent", "controller", "keras", "lightgbm", "sklearn", "sweep"),
+        *("Artifact", "controller", "keras", "lightgbm", "sklearn"),
         *("tensorboard", "xgboost"),
     ]
 )
