@@ -7,13 +7,17 @@ is its only user; writer.py appends; summary.py folds; terminal.py samples.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from typing import Any, Mapping
 
 from logging_core import summary, terminal
 from logging_core.errors import UsageError
+from logging_core.folder import RunFolder
 from logging_core.records import (
+    ConfigUpdate,
+    FileSaved,
     Finished,
     MetadataUpdate,
     MetricDefined,
@@ -28,6 +32,7 @@ _now = time.time
 _RETRY_S = 5.0  # how long logging pauses after the disk refused
 _MAX_SHAPES = 200  # of rows, for the sparklines
 _MAX_WARNINGS = 50
+_SCALARS = frozenset([float, int, bool, str, type(None)])
 
 
 class Journal:
@@ -71,6 +76,8 @@ class Journal:
         self._samples: dict[tuple[str, ...], terminal.Samples] = {}
         self._sampled = terminal.Samples()
         self._shape: object = None  # the layout that `_sampled` belongs to
+        if writer is not None:
+            writer.settle = self._settle
 
     @property
     def records(self) -> bool:
@@ -186,6 +193,27 @@ class Journal:
     def _write(self, row: dict[str, Any], *, partial: bool = False) -> dict[str, Any]:
         assert self._writer is not None
         return self._writer.history(self.step, _now(), row, partial=partial, odd=self.warn_once)
+
+    def _settle(self, step: int, row: dict[str, Any]) -> dict[str, Any]:
+        """The row with W&B's JSON in place of media, their files stored. Raises OSError,
+        UsageError."""
+        for value in row.values():
+            if type(value) not in _SCALARS and getattr(value, "shape", None) != ():
+                break
+        else:
+            return row  # nothing but scalars, of whichever library
+        from logging_core.media import rows  # seldom needed, and large
+
+        assert self._writer is not None
+        files = RunFolder(os.path.dirname(self._writer.path)).files
+        desk = rows.Desk(
+            files,
+            step,
+            lambda path: self.record(FileSaved(path)),
+            lambda values: self.record(ConfigUpdate(values)),
+            self.warn_once,
+        )
+        return rows.settle(row, desk)
 
     def _count(self, row: dict[str, Any], layout: object = None) -> None:
         """A row is complete: fold it into the summary, and sample it for the sparklines.

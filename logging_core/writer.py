@@ -11,7 +11,7 @@ import fcntl
 import mmap
 import os
 import struct
-from typing import Any
+from typing import Any, Callable
 from zlib import crc32
 
 from logging_core import frames
@@ -60,6 +60,8 @@ class Writer:
     def __init__(self, path: str | os.PathLike[str], *, mapped: bool = True) -> None:
         self.path = os.fspath(path)
         self.layout: _Layout | None = None  # of the row last written; None: it went as JSON
+        self.settle: Callable[[int, dict[str, Any]], dict[str, Any]] | None = None
+        """Asked for each row that is more than plain scalars, with its step: media become JSON."""
         self._layouts: dict[tuple[tuple[str, ...], tuple[type, ...]], _Layout | None] = {}
         self._layout_keys = 0
         self._window: mmap.mmap | None = None
@@ -101,6 +103,8 @@ class Writer:
         if layout is None or keys != layout.keys or types != layout.types:
             layout = self._layout(keys, types)
             if layout is None:
+                if self.settle is not None:
+                    row = self.settle(step, row)
                 row = plain(row, odd)
                 layout = self._layout(tuple(row), tuple(map(type, row.values())))
             self.layout = layout
