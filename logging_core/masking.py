@@ -15,7 +15,7 @@ _NAME = re.compile(
     re.IGNORECASE,
 )
 _HARMLESS = frozenset({"PWD", "OLDPWD", "SSH_AUTH_SOCK"})
-_URL = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^/@\s]*@")
+_URL = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]{0,20}://)[^/@\s]{0,2000}@")
 _LOOK = re.compile(
     r"-----BEGIN|^eyJ[\w-]{10,}\.|\b(AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}|\bhf_\w{20,}"
     r"|\bsk-[\w-]{20,}|\bxox[abprs]-[\w-]{10,}|\bglpat-[\w-]{15,}|\bgithub_pat_\w{20,}"

@@ -225,12 +225,14 @@ def _said(info: RunInfo) -> dict[str, Any]:
 
 
 def _process() -> dict[str, Any]:
+    from logging_core import masking  # its patterns take a while to compile
+
     return {
         "started": time.time(),
         "host": os.uname().nodename,
         "pid": os.getpid(),
         "program": sys.argv[0] if sys.argv else "",
-        "args": sys.argv[1:],
+        "args": masking.arguments(sys.argv[1:]),
         "python": sys.version.split()[0],
     }
 
