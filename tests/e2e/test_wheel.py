@@ -6,6 +6,7 @@ code often has its own `agent`: neither may break us, nor we them.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -98,6 +99,12 @@ def test_a_sweep_runs_from_the_wheel_alone(wheel: Path, home: Path, tmp_path: Pa
     )
     env = environment(home)
     shown = run(home / "bin" / "sweep", "run", "sweep.yaml", cwd=work, env=env)
+    # A script of its own finds the server that runs by now, and a follower carries its run.
+    alone = "import opensweep; opensweep.init(id='alone').log({'a': 1})"
+    waiting = {**env, "OPENSWEEP_FINISH_WAIT_S": "60"}
+    run(home / "bin" / "python", "-c", alone, cwd=work, env=waiting)
+    sent = json.loads((work / "opensweep" / "alone" / "sync.json").read_text())
+    assert (list(sent["sent"]), sent["state"]) == (["1"], "finished")
     run(home / "bin" / "sweep", "server", "stop", cwd=work, env=env)
     assert "x: 1" in shown or "x=1" in shown, shown
 
