@@ -11,10 +11,10 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -140,6 +140,7 @@ def _server(settings: Settings) -> Iterator[Finding]:
         yield _broker(hands["redis_url"], hands["server_id"])
         count = len(client.sweeps())
         yield Finding("database", "ok", f"holds {_text.plural(count, 'sweep')}")
+        yield _alerts(client.alerts(limit=0)["delivery"])
         if settings.url is not None:
             yield _clock(client.url)
 
@@ -164,6 +165,17 @@ def _broker(url: str | None, server_id: str) -> Finding:
     except OpensweepError as error:
         return Finding("broker", "fail", str(error))
     return Finding("broker", "ok", f"answers at {redact(url)}")
+
+
+def _alerts(delivery: Mapping[str, Any]) -> Finding:
+    """Whether `run.alert()` reaches anybody, by the server's word."""
+    count, problem = delivery["addresses"], delivery["problem"]
+    if problem:
+        todo = "OPENSWEEP_ALERTS (or the file alerts in its home) is read when the server starts."
+        return Finding("alerts", "warn", problem, todo)
+    if not count:
+        return Finding("alerts", "ok", "are only listed: the server has no OPENSWEEP_ALERTS")
+    return Finding("alerts", "ok", f"go to {count} address{'es' if count > 1 else ''}")
 
 
 def _own_broker(settings: Settings) -> Finding:

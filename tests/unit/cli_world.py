@@ -57,6 +57,7 @@ class World:
         self.created: list[dict[str, Any]] = []
         self.orders: list[tuple[str, str]] = []
         self.requests: list[str] = []
+        self.delivery: dict[str, Any] = {"addresses": 0, "problem": ""}
         self.url = ""
 
     def add(self, sweep_id: str, trials: list[dict[str, Any]] | None = None, **fields: Any) -> None:
@@ -122,6 +123,8 @@ class World:
                 return 200, self._console(id_, int(query.get("after", 0)))
             case ["GET", "api", "runs", id_, "history"]:
                 return 200, {"rows": self._history(id_, query.get("keys"))}
+            case ["GET", "api", "alerts"]:
+                return 200, {"alerts": [], "delivery": self.delivery}
         sweep_id = parts[2]
         if sweep_id not in self.sweeps:
             return self._missing(f"no sweep {sweep_id!r}")

@@ -91,6 +91,15 @@ def test_doctor_finds_a_broker_that_is_away(world: World) -> None:
     assert found["server"]["status"] == "ok"
     assert found["clock"]["status"] == "ok"
     assert found["database"]["message"] == "holds 0 sweeps"
+    assert "only listed" in found["alerts"]["message"]
+
+
+def test_doctor_tells_whether_alerts_reach_anybody(world: World) -> None:
+    world.delivery = {"addresses": 2, "problem": ""}
+    assert findings(1)["alerts"]["message"] == "go to 2 addresses"
+    world.delivery = {"addresses": 1, "problem": "1 of 2 addresses are wrong"}
+    found = findings(1)["alerts"]
+    assert (found["status"], found["message"]) == ("warn", "1 of 2 addresses are wrong")
 
 
 def test_doctor_finds_wrong_settings(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
