@@ -337,5 +337,14 @@ class Run(Reach):
     ) -> None:
         self._finish(ending.exit_code_of(error))
 
+    def __deepcopy__(self, _memo: Any) -> Run:
+        return self  # a copy of whatever holds it is of the same run
+
+    def __reduce__(self) -> Any:
+        raise UsageError(
+            f"run {self.id} cannot be sent to another process: log in this one, or call "
+            f"init(id={self.id!r}, mode='shared') in each of them"
+        )
+
     def __repr__(self) -> str:
         return f"<Run {self.id} at step {self.step}>"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +22,7 @@ from logger_place import (
 import opensweep
 from logging_core import place
 from logging_core.folder import RunFolder, WriterName
-from logging_core.records import MetadataUpdate, SummaryUpdate
+from logging_core.records import History, MetadataUpdate, Reader, SummaryUpdate
 
 pytestmark = pytest.mark.usefixtures("clean_place")
 
@@ -327,8 +329,57 @@ def test_many_processes_that_start_at_the_same_moment(tmp_path: Path, mode: str)
     for folder in map(RunFolder, folders):
         assert json.loads(folder.run_json.read_text())["run_id"] == "same"
         for writer in folder.writers():
-            from logging_core.records import History, Reader
-
             records = Reader(folder.records(writer)).read()
             found += [r.row["who"] for r in records if isinstance(r, History)]
     assert sorted(found) == list(range(8))
+
+
+WORKERS = """
+import multiprocessing, sys, opensweep
+
+def by_name(number):
+    opensweep.log({"child": number})
+
+def with_a_run_of_its_own(number):
+    with opensweep.init(project="child") as run:
+        run.log({"child": number})
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context(sys.argv[1])
+    run = opensweep.init(id="parent")
+    for target in (by_name, with_a_run_of_its_own):
+        worker = context.Process(target=target, args=(1,))
+        worker.start()
+        worker.join()
+        print(worker.exitcode)
+    run.log({"parent": 1})
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_worker_processes_never_write_into_their_parents_run(tmp_path: Path, method: str) -> None:
+    (tmp_path / "train.py").write_text(WORKERS)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "train.py", method],
+        env={**os.environ, "PYTHONPATH": str(Path(opensweep.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    said = {"fork": "log() in a forked process is not recorded"}
+    assert said.get(method, "call opensweep.init() before opensweep.log()") in done.stderr
+    assert done.stdout.split() == (["0", "0"] if method == "fork" else ["1", "0"])
+    found = []
+    for path in sorted((tmp_path / "opensweep").iterdir()):
+        if path.is_dir():
+            records = Reader(RunFolder(path).records(1)).read()
+            found.append([r.row for r in records if isinstance(r, History)])
+    assert sorted(found, key=str) == [[{"child": 1}], [{"parent": 1}]]
+
+
+def test_a_run_is_not_copied() -> None:
+    run = opensweep.init(id="abc")
+    assert copy.deepcopy({"run": run})["run"] is run
+    with pytest.raises(opensweep.UsageError, match=r"init\(id='abc', mode='shared'\)"):
+        pickle.dumps(run)
