@@ -46,9 +46,10 @@ def ask(
     out_of_time.start()
     try:
         said = process.stdout.read(limit_bytes + 1)
-        if len(said) > limit_bytes:
+        too_much = len(said) > limit_bytes
+        if too_much:
             _kill(process)
-        return said if process.wait(limit_s) == 0 else None
+        return said if process.wait(limit_s) == 0 and not too_much else None
     except (OSError, subprocess.TimeoutExpired):
         return None
     finally:
