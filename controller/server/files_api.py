@@ -19,7 +19,14 @@ from starlette.responses import Response, StreamingResponse
 
 from controller.blobs import Blobs, Upload
 from controller.server.services import Services, services
-from controller.server.wire import Fields, TooLarge, json_response, read_body, read_json
+from controller.server.wire import (
+    Fields,
+    TooLarge,
+    error_response,
+    json_response,
+    read_body,
+    read_json,
+)
 from controller.store.files import FileRecord, NewFile
 from logging_core.artifacts import bundles
 from logging_core.artifacts.names import check_digest, check_path
@@ -295,7 +302,9 @@ async def send(request: Request, digest: str, size: int, media_type: str) -> Res
     }
     wanted = _asked_range(request, size)
     if wanted is not None and wanted[0] >= size:
-        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"})
+        refused = error_response(416, "UsageError", f"the range is behind the {size:,} bytes")
+        refused.headers["Content-Range"] = f"bytes */{size}"
+        return refused
     start, end = wanted or (0, size)
     headers["Content-Length"] = str(end - start)
     if wanted is not None:
