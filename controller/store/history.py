@@ -18,8 +18,8 @@ from sqlalchemy import select, tuple_
 
 from controller.store.engine import Database
 from controller.store.records import Chunk, ChunkKind, ObjectivePoints, RowPage
-from controller.store.schema import chunks, trials
-from controller.store.streams import Piece, Record, read_records
+from controller.store.schema import chunks, streams, trials
+from controller.store.streams import Piece, Record, StreamName, read_records
 from controller.store.stretches import Steps, read_piece
 from sweeps.errors import UsageError
 from sweeps.protocol.chunks import unpack_points
@@ -36,6 +36,16 @@ class HistoryStore:
     """The chunks of runs and their objective values. Each method is one transaction."""
 
     _db: Database
+
+    def streams(self, run_id: str) -> list[StreamName]:
+        """What there is of a run: its kinds, writers and lanes; [] for one that is not there."""
+        query = select(*(streams.c[name] for name in StreamName._fields))
+        query = query.where(streams.c.run_id == run_id)
+        with self._db.read() as connection:
+            found = connection.execute(
+                query.order_by(streams.c.kind, streams.c.writer, streams.c.lane)
+            )
+            return [StreamName(*row) for row in found]
 
     def chunks(
         self,
