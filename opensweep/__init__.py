@@ -128,6 +128,7 @@ _METHODS = (
     *("use_artifact", "use_model", "watch"),
 )
 _MODULES = ("data_types", "errors", "plot")
+_INTEGRATIONS = ("keras", "lightgbm", "sklearn", "xgboost")  # W&B has these at the front, too
 _OF_THE_RUN = ("config", "run", "summary")
 
 __all__ = ["__version__", *_FUNCTIONS, *_METHODS, *_OF_THE_RUN, *_MODULES]
@@ -146,6 +147,8 @@ def __getattr__(name: str) -> Any:
         return value
     if name in _MODULES:
         return importlib.import_module("opensweep." + name)
+    if name in _INTEGRATIONS:
+        return importlib.import_module("opensweep.integration." + name)
     if name in _OF_THE_RUN:
         # Looked up anew each time: they belong to whichever run is active.
         active = importlib.import_module("logging_core.active")
@@ -166,9 +169,4 @@ def __dir__() -> list[str]:
 
 
 # Names of W&B's that a script may ask for.
-_NOT_YET = frozenset(
-    [
-        *("Artifact", "controller", "keras", "lightgbm", "sklearn"),
-        *("tensorboard", "xgboost"),
-    ]
-)
+_NOT_YET = frozenset(["Artifact", "controller", "tensorboard"])
