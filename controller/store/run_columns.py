@@ -113,6 +113,16 @@ class Column:
         """The rows with this value, or with a list that has it; null is missing as well."""
         if value is None:
             return np.isin(self._all_kinds, (_MISSING, _NULL))
+        if isinstance(value, str):  # what is asked most, of states and names
+            mask = np.zeros(self._count, np.bool_)
+            mask[
+                [
+                    row
+                    for row, each in self._objects.items()
+                    if each == value or (type(each) is list and value in each)
+                ]
+            ] = True
+            return mask
         if isinstance(value, bool):
             mask = (self._all_kinds == _BOOL) & (self._all_numbers == float(value))
         elif isinstance(value, int | float):

@@ -175,7 +175,8 @@ runs = Table(
     Column("summary", Json, nullable=False),
     Column("config", Json, nullable=False),
     Index(None, "project", "created"),
-    Index(None, "updated"),
+    Index(None, "project", "updated"),
+    Index(None, "sweep_id", "updated"),
 )
 
 # One row for each file of a run folder that arrives in chunks: (kind, writer, lane), a lane being
