@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 
 from agent.digest import LaneDigest
-from agent.streams import ConsoleStream, Progress, RowStream, Stream
+from agent.streams import CHUNK_ROWS, ConsoleStream, Progress, RowStream, Stream
 from agent.tape import Tape
 from logging_core.folder import RunFolder, WriterName
 from logging_core.records import Record
@@ -83,7 +83,7 @@ class Lane:
     @property
     def behind(self) -> bool:
         """So many rows wait that the next chunk is due at once."""
-        return self.digest.rows - self._sent_rows >= EAGER_ROWS
+        return self.digest.rows - self._sent_rows >= CHUNK_ROWS
 
     def due(self, now: float, patience_s: float) -> list[Stream]:
         """The streams to look at now."""
