@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from logging_core.active import teardown as teardown
     from logging_core.alerts import AlertLevel as AlertLevel
     from logging_core.api.client import Api as Api
+    from logging_core.artifacts.artifact import Artifact as Artifact
     from logging_core.config import Config
     from logging_core.errors import CommError as CommError
     from logging_core.errors import Error as Error
@@ -97,6 +98,7 @@ _FUNCTIONS = {
     "teardown": "active",
     "AlertLevel": "alerts",
     "Api": "api.client",
+    "Artifact": "artifacts.artifact",
     "CommError": "errors",
     "Error": "errors",
     "UsageError": "errors",
@@ -169,4 +171,4 @@ def __dir__() -> list[str]:
 
 
 # Names of W&B's that a script may ask for.
-_NOT_YET = frozenset(["Artifact", "controller", "tensorboard"])
+_NOT_YET = frozenset(["controller", "tensorboard"])

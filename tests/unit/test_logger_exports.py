@@ -48,6 +48,7 @@ def test_the_exported_names() -> None:
     assert sorted(opensweep.__all__) == [
         "AlertLevel",
         "Api",
+        "Artifact",
         "Audio",
         "BoundingBoxes2D",
         "Classes",
