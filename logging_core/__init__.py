@@ -18,5 +18,8 @@ this folder into environments in which nothing is installed. `opensweep` is its 
     ending.py       SIGTERM, uncaught exceptions, exit: a clean end whenever one is possible
     console.py      stdout and stderr kept, where no agent does it
     terminal.py     what the user sees at the start and at the end
+    watching.py     histograms of a PyTorch model's gradients and parameters
+    media/          images, tables, histograms, …: values that are kept as files
+    plot/           custom charts: a table and the name of a specification
     errors.py       what is raised on wrong use
 """
