@@ -17,9 +17,9 @@ from logging_core.records import (
     Finished,
     History,
     MetadataUpdate,
-    Reader,
     RecordError,
 )
+from logging_core.skim import Skimmer, Stretch
 from logging_core.summary import SummaryFold
 
 ASK_S = 5.0
@@ -52,14 +52,21 @@ def read(folder: RunFolder, writers: Sequence[str], upto: int | None = None) -> 
     next_step, exit_code = 0, None
     for writer in writers:
         exit_code = None
-        reader = Reader(folder.records(writer))
+        reader = Skimmer(folder.records(writer), fold, upto)
         try:
             beyond = False
             while not beyond:
-                records = reader.read(10_000, final=True)
+                records: list[Any] = reader.read(10_000, final=True)
                 if not records:
                     break
                 for record in records:
+                    if isinstance(record, Stretch):
+                        next_step = record.last.step + 1
+                        for name, values in record.columns.items():
+                            fold.add_column(name, values)
+                        row = record.last.row
+                        fold.add_row({k: v for k, v in row.items() if k not in record.columns})
+                        continue
                     if isinstance(record, History):
                         if upto is not None and record.step > upto:
                             beyond, next_step = True, upto + 1
