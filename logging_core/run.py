@@ -14,7 +14,7 @@ from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 from logging_core import ending, terminal
 from logging_core.config import Config
-from logging_core.console import ConsoleCapture
+from logging_core.console import Capture
 from logging_core.errors import UsageError
 from logging_core.folder import RunFolder
 from logging_core.helper import Helper
@@ -56,7 +56,7 @@ class Run(Reach):
         config: Config,
         folder: RunFolder | None,
         journal: Journal,
-        console: ConsoleCapture | None = None,
+        console: Capture | None = None,
         helper: Helper | None = None,
         metric: str = "",
         silent: bool = False,

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Sequence
 
 from logging_core import earlier, follower, place, terminal
 from logging_core.config import Config
-from logging_core.console import ConsoleCapture
+from logging_core.console import capture
 from logging_core.environment import Environment
 from logging_core.errors import UsageError
 from logging_core.folder import RunFolder, WriterName
@@ -101,8 +101,7 @@ def open_run(asked: Asked, env: Environment) -> Run:
                 f"{sending.why_not}: the run is kept in its folder, and "
                 f"`sweep sync {folder.path}` sends it"
             )
-    console_setting = asked.console or env.console
-    keeps_console = writer is not None and console_setting not in ("agent", "off")
+    console = None
     journal = Journal(
         writer,
         fold=before.fold,
@@ -115,13 +114,14 @@ def open_run(asked: Asked, env: Environment) -> Run:
     if writer is not None and folder is not None:
         duties = asked.duties.beside(agent=env.run_dir != "", first=primary)
         helper = Helper(duties, folder.files, folder.system(found.writer), journal.record)
+        console = capture(folder.console(found.writer), asked.console or env.console)
     return Run(
         info,
         config=config,
         folder=folder,
         journal=journal,
         helper=helper,
-        console=ConsoleCapture(folder.console(found.writer)) if folder and keeps_console else None,
+        console=console,
         metric=env.metric,
         silent=silent or writer is None,
         hooks=mode != "disabled",
