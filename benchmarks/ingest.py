@@ -123,7 +123,8 @@ def server(home: Path, database: str | None) -> Iterator[tuple[Client, psutil.Pr
     try:
         told = json.loads((home / "server" / "server.json").read_text())
         key = (home / "server" / "api_key").read_text().strip()
-        yield Client(told["url"], key), psutil.Process(int(told["pid"]))
+        with Client(told["url"], key) as client:
+            yield client, psutil.Process(int(told["pid"]))
     finally:
         subprocess.run([sweep, "server", "stop"], env=env, check=False, stdout=subprocess.DEVNULL)
 
@@ -165,6 +166,7 @@ def carry(client: Client, pid: psutil.Process, scripts: Sequence[Script]) -> dic
         assert script.process.stdout is not None
         calls, took, cpu = script.process.stdout.readline().split()
         script.calls, script.took, script.cpu = int(calls), float(took), float(cpu)
+        script.process.communicate()
     logged = time.time()
     for shipper in shippers:
         shipper.stop()
@@ -252,7 +254,8 @@ def sustain(metrics: int, args: argparse.Namespace) -> bool:
             median, worst = freshness([script])
             read_back(client, script)
             values = script.calls * metrics
-            settle(home, args.database)
+            if args.seconds >= 5:  # else the figure means nothing anyway
+                settle(home, args.database)
             stored = (stored_bytes(home, args.database) - before) / values
             records = script.folder.records(1)
             raw = records.stat().st_size / values
@@ -286,7 +289,7 @@ def fresh(args: argparse.Namespace) -> bool:
     return worst < AIM_FRESH_S
 
 
-def main() -> int:
+def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--shapes", default="1,10,100")
@@ -294,7 +297,11 @@ def main() -> int:
     parser.add_argument("--database")
     parser.add_argument("--doubles", action="store_true")
     parser.add_argument("--fresh", action="store_true", help="only the freshness of ordinary runs")
-    args = parser.parse_args()
+    return parser.parse_args(argv)
+
+
+def main() -> int:
+    args = arguments()
     good = fresh(args)
     if not args.fresh:
         print(

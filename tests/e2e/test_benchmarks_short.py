@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import controller, turnaround
+from benchmarks import controller, ingest, turnaround
 
 
 def test_the_controller_records_each_point_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert controller.main(points=200) > 0
     assert "each recorded once" in capsys.readouterr().out
+
+
+def test_all_that_is_logged_is_read_back_from_the_api(capsys: pytest.CaptureFixture[str]) -> None:
+    ingest.sustain(10, ingest.arguments(["--seconds", "1", "--rate", "100000"]))
+    assert capsys.readouterr().out.split()[0] == "10"
 
 
 def test_the_turnaround_is_measured() -> None:
