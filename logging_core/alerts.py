@@ -67,4 +67,5 @@ def mark_preempting(run: Run) -> None:
         run._folder.preempting.touch()
     except OSError as error:
         terminal.warn(f"{run._folder.preempting} cannot be written: {error.strerror}")
-    run._journal.record(MetadataUpdate({"preempting": True}))
+    if run.sweep_id is None:  # of a trial, the agent says it with the outcome
+        run._journal.record(MetadataUpdate({"preempting": True}))
