@@ -76,6 +76,8 @@ def _grid(rows: Sequence[tuple[str, str]]) -> Iterable[str]:
 
 def _shown(value: Any) -> str:
     if isinstance(value, dict):
+        if "_type" in value:
+            return ""  # media: there is nothing to see of it here
         parts = {kind: _shown(part) for kind, part in value.items()}
         return ", ".join(f"{kind} {part}" for kind, part in parts.items() if part)
     if isinstance(value, str):

@@ -21,7 +21,7 @@ from logging_core.media.place import Place
 _FORMATS = ("png", "jpg", "jpeg", "bmp")
 _HEAD = 1 << 20  # bytes in which a picture says its size; a JPEG may have a thumbnail before it
 _WITHOUT_ALPHA = {"RGBA": "RGB", "LA": "L", "PA": "RGB", "P": "RGB"}
-_OF_PNG = ("1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16")
+_OF_PNG = ("1", "L", "LA", "P", "RGB", "RGBA")
 
 
 class Image(BatchableMedia):
@@ -121,7 +121,7 @@ class Image(BatchableMedia):
             wanted = _WITHOUT_ALPHA.get(image.mode, image.mode)
             image = image if wanted == image.mode else image.convert(wanted)
         elif image.mode not in _OF_PNG:
-            image = image.convert("RGB")
+            image = image.convert("L" if image.mode[0] in "IF" else "RGB")
         self._save(image.save, {"jpg": "jpeg"}.get(self.format, self.format))
 
     def _take_figure(self, figure: Any) -> None:
