@@ -6,11 +6,14 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, make_url
+from sqlalchemy import create_engine, inspect, make_url, text
 
-from controller.store import open_store
+from controller.store import Chunk, open_store
+from controller.store.drawing import SeriesQuery
 from controller.store.migrate import HEAD, SCRIPTS, VERSION_TABLE, current_revision, migrate
+from controller.store.packer import Due
 from controller.store.schema import metadata
+from sweeps.protocol.chunks import encode, pack_points
 
 
 def revisions():
@@ -88,3 +91,107 @@ def test_opening_again_changes_nothing(url, engine):
     before = layout(engine)
     open_store(url).close()
     assert layout(engine) == before
+
+
+OLD_RUN = {
+    "id": "aaaaaaaa-1",
+    "sweep_id": "aaaaaaaa",
+    "project": "p",
+    "name": "aaaaaaaa-1",
+    "state": "finished",
+    "writer": 2,
+    "history_writer": 2,
+    "steps": 7,
+    "created": 1.0,
+    "updated": 2.0,
+    "metadata": "{}",
+    "summary": '{"loss":NaN}',
+    "config": '{"lr":0.1}',
+}
+OLD_SWEEP = {
+    "id": "aaaaaaaa",
+    "name": "n",
+    "project": "p",
+    "state": "running",
+    "reason": "",
+    "seed": "1",
+    "created": 1.0,
+    "generation": 1,
+    "next_number": 2,
+    "ended_seq": 1,
+    "feed": 2,
+    "origin": "{}",
+    "spec": "{}",
+    "yaml": "",
+}
+OLD_TRIAL = {
+    "id": "aaaaaaaa-1",
+    "sweep_id": "aaaaaaaa",
+    "number": 1,
+    "state": "finished",
+    "token": 2,
+    "attempts": 2,
+    "detail": "",
+    "created": 1.0,
+    "config": '{"lr":0.1}',
+}
+
+
+def insert(connection, table, **values):
+    names = ", ".join(values)
+    places = ", ".join(f":{name}" for name in values)
+    connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({places})"), values)
+
+
+def old_chunk(connection, writer, seq, steps, feed=None, kind="history"):
+    rows = [(step, 1e9 + step, {"loss": 10.0 * writer + step}) for step in steps]
+    insert(
+        connection,
+        "chunks",
+        run_id="aaaaaaaa-1",
+        kind=kind,
+        writer=writer,
+        seq=seq,
+        sweep_id="aaaaaaaa",
+        feed=feed,
+        first=min(steps),
+        last=max(steps),
+        rows=len(rows),
+        created=5.0,
+        objective=pack_points([(step, 0.5) for step in steps]) if feed else None,
+        data=encode(rows) if kind == "history" else b"hello",
+    )
+
+
+def test_what_an_older_database_holds_reads_the_same_after_the_upgrade(url, engine):
+    with engine.begin() as connection:
+        migrate(connection, "it", target="0001")
+        insert(connection, "sweeps", **OLD_SWEEP)
+        insert(connection, "trials", **OLD_TRIAL)
+        insert(connection, "runs", **OLD_RUN)
+        old_chunk(connection, 1, 0, range(5), feed=1)
+        old_chunk(connection, 1, 1, range(5, 9))
+        old_chunk(connection, 2, 0, range(3, 7), feed=2)
+        old_chunk(connection, 2, 0, [0], kind="console")
+    expected = [*(10.0 + step for step in range(3)), *(20.0 + step for step in range(3, 7))]
+    with open_store(url) as store:
+        run = store.get_run("aaaaaaaa-1")
+        assert (run.config, run.steps, run.entity, run.metrics) == ({"lr": 0.1}, 7, "", {})
+        assert store.get_trial("aaaaaaaa-1").summary["loss"] != 0
+        feed = store.objective_feed("aaaaaaaa", 0)
+        assert [(p.feed, p.token) for p in feed] == [(1, 1), (2, 2)]
+        assert [s for s, _ in store.objective_curve("aaaaaaaa-1")] == [0, 1, 2, 3, 4, 5, 6]
+        assert [chunk.data for chunk in store.chunks("aaaaaaaa-1", "console")] == [b"hello"]
+        for packed in (False, True):
+            rows = list(store.history("aaaaaaaa-1").rows())
+            assert [row["loss"] for _, _, row in rows] == expected
+            (series,) = store.series(["aaaaaaaa-1"], SeriesQuery(("loss",)))
+            assert series.y.tolist() == expected
+            for name in () if packed else store.streams("aaaaaaaa-1"):
+                assert name.kind == "console" or store.pack_stream(Due(name, over=True))
+        repeat = Chunk("aaaaaaaa-1", 2, "history", 0, 3, 6, 4, b"")
+        assert not store.add_chunk(repeat)
+        more = encode([(7, 1.0, {"loss": 27.0})])
+        assert store.add_chunk(Chunk("aaaaaaaa-1", 2, "history", 1, 7, 7, 1, more))
+        assert store.get_run("aaaaaaaa-1").steps == 8
+        assert len(store.history("aaaaaaaa-1")) == 8
