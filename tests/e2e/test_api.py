@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import math
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -404,3 +406,87 @@ def test_what_a_resuming_run_asks(
     with pytest.raises(CommError):
         run_before("r3", within_s=1)
     assert time.monotonic() - begin < 5
+
+
+SCRIPT = """
+import pathlib, opensweep
+with opensweep.init(project="whole", config={"lr": 0.1}, tags=["first"]) as run:
+    for step in range(300):
+        run.log({"loss": 1 / (step + 1), "nested": {"x": step}})
+    pathlib.Path(run.dir, "note.txt").write_text("kept")
+    run.save("note.txt")
+    artifact = opensweep.Artifact("model", type="model")
+    artifact.add_file(run.dir + "/note.txt")
+    run.log_artifact(artifact)
+    run.alert("done", "it went well", level="INFO")
+print(run.id)
+"""
+
+
+def test_the_whole_way_from_a_script_to_the_api(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No agent: the run's follower sends it. The alert arrives at a web hook."""
+    got: list[dict[str, Any]] = []
+
+    class Hook(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    hook = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+    thread = threading.Thread(target=hook.serve_forever, args=(0.02,))
+    thread.start()
+    home = tmp_path / "home"
+    home.mkdir()
+    port = hook.server_port
+    (home / "alerts").write_text(f"# the team\njson://user:pa55word@127.0.0.1:{port}\n")
+    monkeypatch.setenv("OPENSWEEP_HOME", str(home))
+    for name in ("OPENSWEEP_URL", "OPENSWEEP_API_KEY", "OPENSWEEP_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    settings = Settings(home=home)
+    try:
+        with ensure_server(settings, say=lambda line: None) as client:
+            done = subprocess.run(
+                [sys.executable, "-c", SCRIPT],
+                env={**os.environ, "PYTHONPATH": str(ROOT), "OPENSWEEP_SILENT": "1"},
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            run_id = done.stdout.split()[-1]
+            api = opensweep.Api()
+            until(lambda: [run.state for run in api.runs("whole")] == ["finished"])
+            run = api.run(f"whole/{run_id}")
+            assert (run.config["lr"], run.tags) == (0.1, ["first"])
+            assert run.summary["nested.x"] == run.summary["nested"]["x"] == 299
+            assert len(list(run.scan_history(keys=["loss", "nested.x"]))) == 300
+            assert run.history(samples=10)["_step"].tolist()[-1] == 299
+            until(lambda: "note.txt" in [file.name for file in run.files()])
+            until(lambda: [each.name for each in run.logged_artifacts()] == ["model:v0"])
+            folder = api.artifact("whole/model:latest").download(str(tmp_path / "model"))
+            assert (Path(folder) / "note.txt").read_text() == "kept"
+            until(lambda: got)
+            assert (got[0]["title"], got[0]["type"]) == ("INFO: done", "info")
+            (alert,) = client.alerts(run=run_id)["alerts"]
+            until(lambda: client.alerts(run=run_id)["alerts"][0]["state"] == "delivered")
+            assert alert["text"] == "it went well"
+        assert "pa55word" not in (home / "server.log").read_text()
+    finally:
+        stop_server(settings)
+        hook.shutdown()
+        hook.server_close()
+        thread.join()
+
+
+def until(condition: Callable[[], object], within_s: float = 30.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass in time"
+        time.sleep(0.05)
