@@ -4,11 +4,16 @@ Standard library only, Python 3.8 and later, and nothing of ours is imported her
 this folder into environments in which nothing is installed. `opensweep` is its front door.
 
     active.py       the run of this process: init, log, config, summary, finish, …
-    start.py        opens a run: its folder, its config, what an earlier attempt left
-    environment.py  what the environment tells init()
+    start.py        opens a run: its config, its writer, where it is sent
+    place.py        where a run records: a new folder, an agent's, or that of a run that goes on
+    earlier.py      what a run comes to before this process begins (skim.py reads it quickly)
+    moment.py       a moment of a run, as fork_from and resume_from name it
+    environment.py  what the environment tells init();  home.py: which server is known
+    follower.py     starts the process that carries the run to the server, where no agent does
+    sweeping.py     sweep() and agent(function) from Python
     run.py          Run: what the script holds; puts the parts together
     journal.py      steps and commits; trouble with the disk
-    config.py       the run's configuration, sweep values locked
+    config.py       the run's configuration, sweep values locked;  given.py: what a script gives
     summary.py      history folded to one value (or min, max, mean, …) a metric
     values.py       any scalar that a script logs, as a plain value
     frames.py       the record file: its layout, and what a record says
