@@ -86,24 +86,20 @@ class Errands:
 
     def __init__(self, name: str, listener: Listener, on_fenced: Callable[[], None]) -> None:
         self._name, self._listener, self._on_fenced = name, listener, on_fenced
-        self._of_all: list[Errand] = []
-        self._of_lane: dict[str, list[Errand]] = {}
+        # Each of these is replaced whole by one thread only, so that none waits for another.
+        self._errands: tuple[tuple[str | None, Errand], ...] = ()
+        self._dropped: frozenset[int] = frozenset()
         self._records: deque[tuple[str, Record]] = deque()
         self._refused: dict[int, int] = {}
-        self._working = threading.Lock()
         self._pause = threading.Event()
         self._thread: threading.Thread | None = None
-        self._fenced = False
+        self._fenced = self._away = False
         self.wanted = False
         """A record has passed by that wants something done while the run lives."""
 
     def add(self, errands: Sequence[Errand], lane: str | None = None) -> None:
         """Errands for all records, or those of one lane; before any record is taken."""
-        with self._working:
-            if lane is None:
-                self._of_all += errands
-            else:
-                self._of_lane.setdefault(lane, []).extend(errands)
+        self._errands += tuple((lane, errand) for errand in errands)
 
     def take(self, lane: str, record: Record) -> None:
         """A record that is no row. Returns at once."""
@@ -128,7 +124,7 @@ class Errands:
             self._thread.join()
         backoff = Backoff()
         while not self._fenced:
-            before = len(self._all())
+            before = self._dropped
             met_trouble, left = self._round(final=True)
             if not left:
                 return True
@@ -137,7 +133,7 @@ class Errands:
             if met_trouble:
                 if give_up.wait(backoff.seconds()):
                     return False
-            elif len(self._all()) == before:
+            elif self._dropped == before:
                 give_up.wait(0.01)
         return True
 
@@ -151,39 +147,46 @@ class Errands:
                 backoff.reset()
                 pause = TURN_S
 
-    def _all(self) -> list[Errand]:
-        return [*self._of_all, *(one for errands in self._of_lane.values() for one in errands)]
+    def _all(self) -> list[tuple[str | None, Errand]]:
+        return [one for one in self._errands if id(one[1]) not in self._dropped]
 
     def _round(self, *, final: bool) -> tuple[bool, bool]:
         """Works each errand once. Returns (one could not do its work, one has something left)."""
-        with self._working:
-            self._hand_out()
-            trouble = left = False
-            for errand in self._all():
-                if self._fenced or (self._pause.is_set() and not final):
-                    return trouble, True
-                try:
-                    left = not errand.work(final=final) or left
-                except Fenced:
-                    self._fenced = True
-                    self._on_fenced()
-                except (ServerUnreachable, StoreUnavailable, ConfigurationError) as error:
-                    self._listener.server_away(error)
-                    trouble = left = True
-                except OpensweepError as error:
-                    trouble = True
-                    left = self._refuse(errand, error, final=final) or left
-                except Exception as error:  # a fault of ours: the other errands go on
-                    self._drop(errand, f"{type(error).__name__}: {error}")
-                else:
-                    self._refused.pop(id(errand), None)
-            return trouble, left
+        self._hand_out()
+        trouble = left = False
+        for _, errand in self._all():
+            if self._fenced or (self._pause.is_set() and not final):
+                return trouble, True
+            try:
+                left = not errand.work(final=final) or left
+            except Fenced:
+                self._fenced = True
+                self._on_fenced()
+            except (ServerUnreachable, StoreUnavailable, ConfigurationError) as error:
+                self._listener.server_away(error)
+                trouble = left = self._away = True
+            except OpensweepError as error:
+                trouble = True
+                left = self._refuse(errand, error, final=final) or left
+            except Exception as error:  # a fault of ours: the other errands go on
+                self._drop(errand, f"{type(error).__name__}: {error}")
+            else:
+                self._refused.pop(id(errand), None)
+        if self._away and not trouble:
+            self._away = False
+            self._listener.server_back()
+        return trouble, left
 
     def _hand_out(self) -> None:
         while self._records:
             lane, record = self._records.popleft()
-            for errand in [*self._of_all, *self._of_lane.get(lane, [])]:
-                errand.take(record)
+            for of_lane, errand in self._all():
+                if of_lane not in (None, lane):
+                    continue
+                try:
+                    errand.take(record)
+                except Exception as error:  # a fault of ours: the other errands go on
+                    self._drop(errand, f"{type(error).__name__}: {error}")
 
     def _refuse(self, errand: Errand, error: OpensweepError, *, final: bool) -> bool:
         """The server does not want it. True: it may be tried again."""
@@ -195,6 +198,4 @@ class Errands:
 
     def _drop(self, errand: Errand, why: str) -> None:
         self._listener.warn(f"{self._name}: {type(errand).__name__} is given up: {why}")
-        for errands in (self._of_all, *self._of_lane.values()):
-            if errand in errands:
-                errands.remove(errand)
+        self._dropped |= {id(errand)}
