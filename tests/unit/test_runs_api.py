@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
-from test_server_api import World, running
+from test_server_api import KEY, World, running
 
+import opensweep
 from sweeps import errors
+from sweeps.trial import AttemptState, Outcome, Reason
 
 
 @pytest.fixture(scope="class")
@@ -177,3 +179,32 @@ class TestAlerts:
             assert next(iter(change)) in refused(world, "POST", "/api/runs/r2/alerts", 400, body)
         with pytest.raises(errors.NotFoundError):
             world.client.post_alert("x", 1, "", ALERT)
+
+
+def test_the_best_run_of_a_sweep_is_that_of_its_best_trial(
+    world: World,
+) -> None:
+    sweep_id = world.sweep_with_trials(3)
+    finished = Outcome(AttemptState.FINISHED, Reason.OK, exit_code=0)
+    for number, loss in ((1, 0.5), (2, 0.1), (3, 0.3)):
+        trial = f"{sweep_id}-{number}"
+        world.client.start(trial, 1, "agent", "box", "CPU")
+        summary = {"loss": loss, "acc": -loss}
+        world.client.finish(trial, 1, finished, summary, config={"more": number})
+    api = opensweep.Api({"base_url": world.url}, api_key=KEY)
+    sweep = api.sweep(sweep_id)
+    best = sweep.best_run()
+    assert best is not None
+    assert (best.id, best.state, best.summary["loss"]) == (f"{sweep_id}-2", "finished", 0.1)
+    assert best.config == {"lr": 0.02, "more": 2}
+    assert best.sweep is not None
+    assert (best.sweep.id, best.sweep_name) == (sweep_id, sweep_id)
+    worst = sweep.best_run(order="+summary_metrics.acc")
+    assert worst is not None
+    assert worst.id == f"{sweep_id}-1"
+    assert [run.id for run in sweep.runs] == [f"{sweep_id}-{n}" for n in (1, 2, 3)]
+    assert [run.id for run in api.runs("uncategorized", {"sweep": sweep_id})] == [
+        run.id for run in sweep.runs
+    ]
+    with pytest.raises(opensweep.UsageError, match="is a trial of"):
+        best.delete()
