@@ -32,6 +32,9 @@ class Tensor:
         self.array = array
         self.shape, self.dtype, self.is_sparse = array.shape, f"torch.{array.dtype}", False
 
+    def __repr__(self) -> str:
+        return f"tensor {self.array}"  # parallel workers must agree on the names of tests
+
     def detach(self) -> Tensor:
         return self
 
@@ -318,7 +321,7 @@ def test_arrays_become_histograms() -> None:
 )
 def test_a_histogram_is_numpys(values: list[float]) -> None:
     counts, edges = np.histogram(values, bins=64)
-    for given in (values, np.array(values), iter(values)):
+    for given in (values, np.array(values), iter(values), [*map(np.float64, values)]):
         found = opensweep.Histogram(given)
         assert found.histogram == counts.tolist()
         assert np.allclose(found.bins, edges, atol=0, rtol=1e-12)
