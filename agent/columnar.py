@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.checksums import first_damaged
 from logging_core import frames
 from logging_core.frames import FrameSource
 from logging_core.records import History, Reader, Record
@@ -229,7 +229,7 @@ class ColumnReader(Reader):
         """How many rows are whole, and the place behind them; the shapes are cut to those."""
         good = count
         for shape in shapes:
-            wrong = _first_damaged(shape.raw, shape.length)
+            wrong = first_damaged(shape.raw, shape.length)
             if wrong is not None and shape.where[wrong] < good:
                 good, behind = int(shape.where[wrong]), int(shape.at[wrong])
         for shape in shapes:
@@ -351,46 +351,3 @@ def _run(data: bytes, at: int, length: int, head: bytes, most: int) -> int:
             return run + int(same.argmin())
         run, step = run + rows, step * 8
     return run
-
-
-# -- checksums --------------------------------------------------------------------------------
-
-_BY_TABLE = 96  # longer frames: zlib, one by one, is faster
-_BLOCK = 4096  # rows; what is worked on stays in the processor's cache
-
-
-def _first_damaged(raw: bytes, length: int) -> int | None:
-    """The first frame whose checksum does not fit; None: all do. All have the same length."""
-    count, cut = len(raw) // length, length - frames.CRC.size
-    told = np.ndarray((count,), "<u4", raw, cut, (length,))
-    if cut > _BY_TABLE:
-        crc32, view = zlib.crc32, memoryview(raw)
-        found = np.array([crc32(view[at : at + cut]) for at in range(0, len(raw), length)], "<u4")
-        wrong = np.flatnonzero(found != told)
-        return int(wrong[0]) if len(wrong) else None
-    grid = np.frombuffer(raw, np.uint8).reshape(count, length)
-    # A CRC is linear: that of a frame is the sum (XOR) of what each byte gives by its place.
-    head = np.uint32(zlib.crc32(raw[: _HEAD.size] + bytes(cut - _HEAD.size)))
-    for begin in range(0, count, _BLOCK):
-        places = np.ascontiguousarray(grid[begin : begin + _BLOCK, _HEAD.size : cut].T)
-        found = np.full(places.shape[1], head, np.uint32)
-        for place, column in enumerate(places):
-            found ^= _TABLES[cut - _HEAD.size - 1 - place].take(column)
-        wrong = np.flatnonzero(found != told[begin : begin + _BLOCK])
-        if len(wrong):
-            return begin + int(wrong[0])
-    return None
-
-
-def _tables(places: int) -> NDArray[np.uint32]:
-    """[n, b]: what byte b gives to a CRC-32 when n bytes come behind it."""
-    tables = np.empty((places, 256), np.uint32)
-    nothing = zlib.crc32(b"\0")
-    tables[0] = [zlib.crc32(bytes([byte])) ^ nothing for byte in range(256)]
-    for place in range(1, places):
-        before = tables[place - 1]
-        tables[place] = tables[0][before & 0xFF] ^ (before >> 8)
-    return tables
-
-
-_TABLES = _tables(_BY_TABLE)
