@@ -36,6 +36,7 @@ class Environment(NamedTuple):
     name: str
     project: str
     entity: str
+    username: str  # whose account it is
     notes: str
     group: str
     job_type: str
@@ -84,6 +85,7 @@ def read(environ: Mapping[str, str] | None = None) -> Environment:
         name=first("OPENSWEEP_NAME", "WANDB_NAME", "WANDB_RUN_NAME"),
         project=first("OPENSWEEP_PROJECT", "WANDB_PROJECT"),
         entity=first("OPENSWEEP_ENTITY", "WANDB_ENTITY"),
+        username=first("WANDB_USERNAME", "USER", "LOGNAME"),
         notes=first("OPENSWEEP_NOTES", "WANDB_NOTES"),
         group=first("OPENSWEEP_RUN_GROUP", "WANDB_RUN_GROUP"),
         job_type=first("OPENSWEEP_JOB_TYPE", "WANDB_JOB_TYPE"),

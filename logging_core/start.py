@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Sequence
 from logging_core import earlier, follower, place, terminal
 from logging_core.config import Config
 from logging_core.console import capture
-from logging_core.environment import Environment
+from logging_core.environment import Environment, read
 from logging_core.errors import UsageError
 from logging_core.folder import RunFolder, WriterName
 from logging_core.given import as_mapping, read_file
@@ -230,6 +230,7 @@ def _process() -> dict[str, Any]:
     return {
         "started": time.time(),
         "host": os.uname().nodename,
+        "username": read().username,
         "pid": os.getpid(),
         "program": sys.argv[0] if sys.argv else "",
         "args": masking.arguments(sys.argv[1:]),
