@@ -194,7 +194,18 @@ class Journal:
         assert self._writer is not None
         return self._writer.history(self.step, _now(), row, partial=partial, odd=self.warn_once)
 
-    def _settle(self, step: int, row: dict[str, Any]) -> dict[str, Any]:
+    def made_plain(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Values for the summary: media stored and as W&B's JSON, all else plain. Raises
+        UsageError."""
+        with self._lock:
+            if self._writer is not None:
+                try:
+                    values = self._settle("summary", values)
+                except OSError as error:
+                    self._pause(error)
+            return dict(plain(values, self.warn_once))
+
+    def _settle(self, step: int | str, row: dict[str, Any]) -> dict[str, Any]:
         """The row with W&B's JSON in place of media, their files stored. Raises OSError,
         UsageError."""
         for value in row.values():

@@ -65,7 +65,7 @@ class Run(Reach):
         self._info = info
         self._folder = folder
         self._journal = journal
-        self._summary = Summary(journal.fold.summary, self._set_summary)
+        self._summary = Summary(journal.fold.summary, self._set_summary, journal.made_plain)
         self._config = config
         config.attach(self._config_changed, journal.warn_once)
         self._console = console

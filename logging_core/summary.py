@@ -226,13 +226,18 @@ class Summary(MutableMapping[str, Any]):
     again. Keys are dotted names; `summary.best_loss` is `summary["best_loss"]`."""
 
     def __init__(
-        self, values: dict[str, Any], record: Callable[[dict[str, Any], Sequence[str]], None]
+        self,
+        values: dict[str, Any],
+        record: Callable[[dict[str, Any], Sequence[str]], None],
+        made_plain: Callable[[dict[str, Any]], dict[str, Any]] = plain,
     ) -> None:
         object.__setattr__(self, "_values", values)
         object.__setattr__(self, "_record", record)
+        object.__setattr__(self, "_made_plain", made_plain)
 
     _values: dict[str, Any]
     _record: Callable[[dict[str, Any], Sequence[str]], None]
+    _made_plain: Callable[[dict[str, Any]], dict[str, Any]]
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name]
@@ -265,6 +270,6 @@ class Summary(MutableMapping[str, Any]):
 
     def update(self, *values: Any, **more: Any) -> None:
         """Set several values at once: one record."""
-        given = {str(name): plain(value) for name, value in dict(*values, **more).items()}
+        given = {str(name): value for name, value in dict(*values, **more).items()}
         if given:
-            self._record(given, ())
+            self._record(self._made_plain(given), ())

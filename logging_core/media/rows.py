@@ -26,7 +26,7 @@ class Desk(NamedTuple):
     """Where the media of one row go: see Place for `saved` and `config`."""
 
     files: Path
-    step: int
+    step: int | str  # "summary": of what a script puts into the summary itself
     saved: Callable[[str], None]
     config: Callable[[dict[str, Any]], None]
     odd: Odd = ignore

@@ -73,6 +73,15 @@ def test_a_chart_goes_into_history_and_config(run: opensweep.Run) -> None:
     assert "_wandb" not in run.config
 
 
+def test_media_in_the_summary(run: opensweep.Run) -> None:
+    run.summary["last"] = opensweep.Image(PIXELS)
+    run.summary.update({"n": np.float32(0.5), "table": opensweep.Table(columns=["a"], data=[[1]])})
+    run.finish()
+    assert run.summary["last"]["path"].startswith("media/images/last_summary_")
+    assert np.array_equal(unpng(stored(run, run.summary["last"])), PIXELS)
+    assert (run.summary["n"], run.summary["table"]["nrows"]) == (0.5, 1)
+
+
 def test_arrays_and_scalars(run: opensweep.Run) -> None:
     run.log({"few": np.arange(3), "many": np.arange(100.0), "one": np.float32(0.5), "t": (1, 2)})
     run.finish()
