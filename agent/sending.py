@@ -54,7 +54,7 @@ def send_steps(
     """
     lost: set[str] = set()
     large: dict[str, Origin] = {}
-    bundle = bytearray()
+    bundle, bundled = bytearray(), 0
     digests = list(wanted)
     for start in range(0, len(digests), _QUESTION):
         for digest in client.missing_blobs(digests[start : start + _QUESTION]):
@@ -68,9 +68,10 @@ def send_steps(
             else:
                 bundle += bundles.head(digest, len(data))
                 bundle += data
-            if len(bundle) >= bundles.BUNDLE:
+                bundled += 1
+            if len(bundle) >= bundles.BUNDLE or bundled >= bundles.MANY:
                 client.send_bundle(bytes(bundle))
-                bundle.clear()
+                bundle, bundled = bytearray(), 0
                 yield
         yield
     if bundle:

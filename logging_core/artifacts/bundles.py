@@ -17,7 +17,9 @@ HEAD_SIZE = _HEAD.size
 SMALL = 1 << 20
 """A blob of so many bytes at most may travel in a bundle."""
 BUNDLE = 8 << 20
-"""A bundle is closed when it has reached so many bytes."""
+"""A bundle is closed when it has reached so many bytes, …"""
+MANY = 1000
+"""… or holds so many blobs."""
 
 
 class BundleError(ValueError):

@@ -20,7 +20,6 @@ from logging_core.errors import CommError, UsageError
 _TRIES = 5
 _THREADS = 4
 _READ = 1 << 20
-_DIGESTS = 1000  # in one bundle
 
 
 class Source:
@@ -158,7 +157,7 @@ def _pages(digests: Sequence[str], sizes: Mapping[str, int]) -> Iterator[list[st
     for digest in digests:
         page.append(digest)
         total += sizes[digest] + bundles.HEAD_SIZE
-        if total >= bundles.BUNDLE or len(page) == _DIGESTS:
+        if total >= bundles.BUNDLE or len(page) == bundles.MANY:
             yield page
             page, total = [], 0
     if page:

@@ -59,7 +59,8 @@ class FileCalls(Wire):
 
     def send_bundle(self, bundle: bytes) -> None:
         """Sends small blobs, as logging_core/artifacts/bundles.py packs them. DigestMismatch."""
-        self._call("POST", "/api/blobs/bundle", body=bundle)
+        timeout = urllib3.Timeout(connect=CONNECT_S, read=STORING_S)
+        self._call("POST", "/api/blobs/bundle", body=bundle, timeout=timeout)
 
     def save_files(self, run: str, writer: int, files: Mapping[str, str]) -> list[str]:
         """Records files of a run, path -> digest (at most 10,000). Safe to repeat.
