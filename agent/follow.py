@@ -6,26 +6,26 @@ outage left is taken up where it was, and what is there already is not sent agai
 time carries a folder (`claim.py`). Never writes what a script writes; never decides whose run
 an id is: the server does, and its RunExists comes out.
 
-Neighbours: `shipper.py`; `delivery.py` (results of trials, which have an outbox of their own);
-opensweep/following.py and opensweep/commands/sync.py, who call.
+Neighbours: `parcel.py` (the folder), `shipper.py`; `delivery.py` (results of trials, which have an
+outbox of their own); opensweep/following.py and opensweep/commands/sync.py, who call.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from agent import parcel
 from agent.claim import Claim
 from agent.listening import Backoff, Listener
+from agent.parcel import OF_THE_FOLDER, Note, Who, read_who
 from agent.shipper import Shipper
-from logging_core.folder import RunFolder, WriterName, being_written
+from logging_core.folder import RunFolder
 from sweeps.errors import (
     ConfigurationError,
     Fenced,
@@ -136,21 +136,23 @@ class Courier:
         run_id = run_id or (note.run_id if note.server_id == self._server_id else "") or who.run_id
         if (note.server_id, note.run_id) != (self._server_id, run_id):
             if note.server_id:
-                _forget(folder)
+                parcel.forget(folder)
             note = Note(self._server_id, run_id)
         elif note.sent:
             known = self._call(self._knows, run_id)
             if known is None:
                 return Carried(run_id, note.state, complete=False)
             if not known:  # somebody deleted it there: all of it again
-                _forget(folder)
+                parcel.forget(folder)
                 note = Note(self._server_id, run_id)
         sent, rows, state = False, 0, note.state
         fenced: list[int] = []
         done: set[int] = set()
-        while token := next((one for one in _tokens(folder) if one not in done), 0):
+        while token := next((one for one in parcel.tokens(folder) if one not in done), 0):
             done.add(token)
-            if note.sent.get(token) == _stamp(folder, token) and not _alive(folder, token):
+            if note.sent.get(token) == parcel.stamp(folder, token) and not parcel.alive(
+                folder, token
+            ):
                 continue
             sent = True
             shipped = self._ship(folder, who, run_id, token, live=live)
@@ -159,7 +161,7 @@ class Courier:
             rows, state = rows + shipped.rows, shipped.state
             if shipped.fenced:
                 fenced.append(token)
-            note = note.with_sent(token, _stamp(folder, token), state)
+            note = note.with_sent(token, parcel.stamp(folder, token), state)
             note.write(folder)
         return Carried(run_id, state, sent=sent, fenced=tuple(fenced), rows=rows)
 
@@ -167,7 +169,7 @@ class Courier:
         self, folder: RunFolder, who: Who, run_id: str, token: int, *, live: bool
     ) -> _Shipped | None:
         """One attempt, to its end. None: given up."""
-        if _alive(folder, token) and not live:
+        if parcel.alive(folder, token) and not live:
             raise FolderBusy(
                 f"a script is still writing {folder.path}: wait for its end, or use --follow"
             )
@@ -190,14 +192,14 @@ class Courier:
             raise UsageError(f"what was sent of {folder.path} is not known: {error}") from error
         self._wait_for_script(shipper, folder, run_id, token, writer)
         shipper.stop()
-        if _alive(folder, token) and not shipper.fenced.is_set():
+        if parcel.alive(folder, token) and not shipper.fenced.is_set():
             return None  # told to leave it
         if not shipper.drain(self._give_up) or not shipper.finish_errands(self._give_up):
             return None
         state, code, ended = how_it_ended(shipper)
         fenced = shipper.fenced.is_set()
         if not fenced:
-            if token == max(_tokens(folder)):
+            if token == max(parcel.tokens(folder)):
                 try:
                     if self._call(self._end, run_id, writer, state, code, ended) is None:
                         return None
@@ -210,11 +212,11 @@ class Courier:
         self, shipper: Shipper, folder: RunFolder, run_id: str, token: int, writer: int
     ) -> None:
         """Ships while the script writes; returns when it does no more (or all is given up)."""
-        if not _alive(folder, token):
+        if not parcel.alive(folder, token):
             return
         shipper.start()
         beat_at = time.monotonic() + self._beat_s
-        while _alive(folder, token) and not shipper.fenced.is_set():
+        while parcel.alive(folder, token) and not shipper.fenced.is_set():
             if self._give_up.wait(LOOK_S):
                 return
             if time.monotonic() >= beat_at:
@@ -236,7 +238,7 @@ class Courier:
             entity=str(said.get("entity") or ""),
             name=str(said.get("name") or run_id),
             config=who.config,
-            metadata={k: v for k, v in said.items() if k not in _OF_THE_FOLDER},
+            metadata={k: v for k, v in said.items() if k not in OF_THE_FOLDER},
             parent=said.get("parent"),
             fork_step=said.get("fork_step"),
             started=said.get("started"),
@@ -269,8 +271,8 @@ class Courier:
     def _carry_trial(self, folder: RunFolder, who: Who) -> Carried:
         """What an agent left of a trial: its rows, console and files. Its result is in an outbox,
         and its state is the sweep's business."""
-        tokens = _tokens(folder)
-        if any(_alive(folder, token) for token in tokens):
+        tokens = parcel.tokens(folder)
+        if any(parcel.alive(folder, token) for token in tokens):
             raise FolderBusy(
                 f"the trial {who.run_id} is still running: its agent sends {folder.path}"
             )
@@ -279,7 +281,7 @@ class Courier:
         if trial is None or sweep is None:
             return Carried(who.run_id, "", complete=False)
         metric = (sweep["metric"] or {}).get("name")
-        state, before, rows = str(trial["state"]), _shipped_so_far(folder), 0
+        state, before, rows = str(trial["state"]), parcel.shipped_so_far(folder), 0
         fenced: list[int] = []
         for token in tokens:
             shipper = Shipper(
@@ -291,7 +293,7 @@ class Courier:
             rows += shipper.digest.rows
             if shipper.fenced.is_set():
                 fenced.append(token)
-        sent = before != _shipped_so_far(folder)
+        sent = before != parcel.shipped_so_far(folder)
         return Carried(who.run_id, state, sent=sent, fenced=tuple(fenced), rows=rows)
 
     # -- the server ---------------------------------------------------------------------------
@@ -309,78 +311,6 @@ class Courier:
             else:
                 self._listener.server_back()
                 return answer
-
-
-@dataclass(frozen=True)
-class Who:
-    """Whose folder it is, by its run.json.
-
-    Attributes:
-        uid: tells this folder from any other.
-        trial: an agent made it, for a trial of a sweep.
-    """
-
-    run_id: str
-    uid: str
-    trial: bool
-    config: Mapping[str, Any]
-    metadata: Mapping[str, Any]
-
-
-_OF_THE_FOLDER = ("run_id", "uid", "locked", "parent", "fork_step", "resume", "resumed", "id")
-
-
-def read_who(folder: RunFolder) -> Who:
-    """Raises UsageError, saying what is wrong with the folder."""
-    try:
-        metadata, config = folder.read_metadata(), folder.read_config()
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{folder.path} cannot be read: {error}") from error
-    run_id = metadata.get("run_id")
-    if not isinstance(run_id, str) or not run_id:
-        raise UsageError(
-            f"{folder.path} is not a run folder (it has no run.json): give the folder of a run, "
-            "or one that has run folders in it, such as ./opensweep"
-        )
-    given = metadata.get("uid")
-    # Folders of earlier versions have none: what they were made with tells them apart.
-    made = f"{run_id} {metadata.get('started')} {metadata.get('host')} {metadata.get('pid')}"
-    uid = given if isinstance(given, str) else hashlib.sha256(made.encode()).hexdigest()[:16]
-    trial = bool(metadata.get("sweep_id")) and "attempt" in metadata
-    return Who(run_id, uid, trial, config, metadata)
-
-
-@dataclass(frozen=True)
-class Note:
-    """sync.json: where a folder has gone.
-
-    Attributes:
-        sent: of each attempt that the server has whole: how large its files were.
-        state: how the run ended.
-        error: why it is not sent any further.
-    """
-
-    server_id: str = ""
-    run_id: str = ""
-    sent: Mapping[int, list[int]] = field(default_factory=dict)
-    state: str = ""
-    error: str = ""
-
-    @classmethod
-    def read(cls, folder: RunFolder) -> Note:
-        value = folder.read_sync()
-        try:
-            sent = {int(token): [int(n) for n in sizes] for token, sizes in value["sent"].items()}
-            return cls(str(value["server_id"]), str(value["run_id"]), sent, str(value["state"]))
-        except (KeyError, TypeError, ValueError, AttributeError):
-            return cls()
-
-    def with_sent(self, token: int, stamp: list[int], state: str) -> Note:
-        return replace(self, sent={**self.sent, token: stamp}, state=state, error="")
-
-    def write(self, folder: RunFolder) -> None:
-        with suppress(OSError):  # it will be looked at once more than is needed
-            folder.write_sync(vars(self))
 
 
 @dataclass(frozen=True)
@@ -405,47 +335,3 @@ def how_it_ended(shipper: Shipper) -> tuple[str, int | None, float | None]:
         return "crashed", None, None
     code = next((end.exit_code for end in ends if end and end.exit_code), 0)
     return ("failed" if code else "finished"), code, max(end.time for end in ends if end)
-
-
-def _tokens(folder: RunFolder) -> list[int]:
-    names = filter(None, map(WriterName.parse, folder.writers()))
-    return sorted({name.token for name in names})
-
-
-def _alive(folder: RunFolder, token: int) -> bool:
-    names = filter(None, map(WriterName.parse, folder.writers()))
-    return any(being_written(folder.records(name)) for name in names if name.token == token)
-
-
-def _stamp(folder: RunFolder, token: int) -> list[int]:
-    """The sizes of what an attempt wrote: if they are the same, nothing has come since."""
-    sizes = []
-    for name in filter(None, map(WriterName.parse, folder.writers())):
-        if name.token == token:
-            for path in (folder.records(name), folder.console(name), folder.system(name)):
-                sizes.append(_size(path))
-    return sizes
-
-
-def _size(path: Path) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return -1
-
-
-def _shipped_so_far(folder: RunFolder) -> list[str]:
-    found = []
-    for writer in folder.writers():
-        with suppress(OSError):
-            found.append(folder.shipped(writer).read_text("utf-8"))
-    return found
-
-
-def _forget(folder: RunFolder) -> None:
-    """What was sent counts no more: another server, or another id."""
-    from agent.compact import unpack
-
-    for writer in folder.writers():
-        unpack(folder, writer)
-        folder.shipped(writer).unlink(missing_ok=True)

@@ -6,6 +6,7 @@ this folder into environments in which nothing is installed. `opensweep` is its 
     active.py       the run of this process: init, log, config, summary, finish, …
     start.py        opens a run: its config, its writer, where it is sent
     place.py        where a run records: a new folder, an agent's, or that of a run that goes on
+    sharing.py      several processes that record one run
     earlier.py      what a run comes to before this process begins (skim.py reads it quickly)
     moment.py       a moment of a run, as fork_from and resume_from name it
     environment.py  what the environment tells init();  home.py: which server is known

@@ -9,15 +9,13 @@ reads what came before, folder.py has the names.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import os
 import re
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from logging_core import earlier, terminal
+from logging_core import earlier, sharing, terminal
 from logging_core.earlier import Earlier
 from logging_core.environment import Environment
 from logging_core.errors import Error, UsageError
@@ -30,7 +28,6 @@ RESUMING = ("allow", "must", "auto")
 _RESUME = {"true": "auto", "false": "", "never": "never", **{one: one for one in RESUMING}}
 _AUTO = "resume.json"  # in the folder of runs: the last one that was begun with resume="auto"
 _ID = re.compile(r"[^/\\#?%:;,'\x00-\x20\x7f]{1,128}")
-_JOIN_S = 5.0
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -315,7 +312,7 @@ def _read_metadata(folder: RunFolder) -> dict[str, Any]:
         return {}
 
 
-# -- several processes, one run ---------------------------------------------------------------
+# -- new folders ------------------------------------------------------------------------------
 
 
 def _shared(base: Path, place: Place, wish: Wish) -> Place:
@@ -323,44 +320,12 @@ def _shared(base: Path, place: Place, wish: Wish) -> Place:
     folder = RunFolder(base / place.run_id)
     try:
         _make_base(base)
-        try:
-            folder.path.mkdir()
-        except FileExistsError:
-            _await(folder)
+        token, goes_on = sharing.join(folder, bool(wish.resume))
     except OSError as error:
         terminal.warn(f"{base} cannot be written ({error.strerror}): nothing is recorded")
         return place
-    token = max(folder.last_token(), 1)
-    names = [name for name in map(WriterName.parse, folder.writers()) if name]
-    live = any(being_written(folder.records(name)) for name in names if name.token == token)
-    if not names or live or not wish.resume:
-        return place._replace(folder=folder, writer=WriterName(token))
-    before = earlier.read(folder, folder.writers())
-    return place._replace(folder=folder, writer=WriterName(token + 1), resumed=True, before=before)
-
-
-def _await(folder: RunFolder) -> None:
-    """Until the process that made the folder has said whose it is; it is just doing so."""
-    patience = time.monotonic() + _JOIN_S
-    while not folder.run_json.exists() and time.monotonic() < patience:
-        time.sleep(0.005)
-
-
-def take_lane(folder: RunFolder, token: int, *wanted: str) -> WriterName:
-    """A record file of this process alone: the first of these lanes that nobody has, else the last
-    one with a number. Raises OSError."""
-    lanes = [re.sub(r"[^A-Za-z0-9_]", "_", name)[:32] for name in wanted]
-    for lane in itertools.chain(lanes, (f"{lanes[-1]}_{n}" for n in itertools.count(2))):
-        writer = WriterName(token, lane)
-        try:
-            os.close(os.open(folder.records(writer), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
-        except FileExistsError:
-            continue
-        return writer
-    raise AssertionError  # the chain has no end
-
-
-# -- new folders ------------------------------------------------------------------------------
+    before = earlier.read(folder, folder.writers()) if goes_on else None
+    return place._replace(folder=folder, writer=WriterName(token), resumed=goes_on, before=before)
 
 
 def base_folder(asked: Asked, env: Environment) -> Path:

@@ -12,7 +12,7 @@ import sys
 import time
 from typing import Any, NamedTuple, Sequence
 
-from logging_core import earlier, follower, place, terminal
+from logging_core import earlier, follower, place, sharing, terminal
 from logging_core.config import Config
 from logging_core.console import capture
 from logging_core.environment import Environment, read
@@ -160,7 +160,7 @@ def _with_a_lane(
     lane = asked.label or env.label or (f"rank{env.rank}" if env.rank else f"p{os.getpid()}")
     wanted = ("", lane) if primary else (lane,)
     try:
-        return found._replace(writer=place.take_lane(folder, found.writer.token, *wanted))
+        return found._replace(writer=sharing.take_lane(folder, found.writer.token, *wanted))
     except OSError as error:
         terminal.warn(f"{folder.path} cannot be written ({error.strerror}): nothing is recorded")
         return found._replace(folder=None)

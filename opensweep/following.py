@@ -67,7 +67,7 @@ class Following:
                 self._give_up.set()
 
     def _follow(self, path: str) -> None:
-        from agent.follow import Note
+        from agent.parcel import Note
         from logging_core.folder import RunFolder
         from sweeps.errors import OpensweepError
 

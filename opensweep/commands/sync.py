@@ -232,7 +232,7 @@ def _sent_of(run: Path) -> tuple[int, int]:
 
 
 def _is_trial(run: Path) -> bool:
-    from agent.follow import read_who
+    from agent.parcel import read_who
 
     with suppress(UsageError):
         return read_who(RunFolder(run)).trial

@@ -20,7 +20,7 @@ from logger_place import (
 )
 
 import opensweep
-from logging_core import place
+from logging_core import sharing
 from logging_core.folder import RunFolder, WriterName
 from logging_core.records import History, MetadataUpdate, Reader, SummaryUpdate
 
@@ -287,7 +287,7 @@ def test_ranks_of_a_trial_may_share_it(monkeypatch: pytest.MonkeyPatch, tmp_path
 def test_lanes_are_never_taken_twice(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     wanted = [("", "p1"), ("", "p1"), ("", "p1"), ("p1",), ("rank/1",), ("rank/1",)]
-    taken = [str(place.take_lane(folder, 1, *names)) for names in wanted]
+    taken = [str(sharing.take_lane(folder, 1, *names)) for names in wanted]
     assert taken == ["1", "1-p1", "1-p1_2", "1-p1_3", "1-rank_1", "1-rank_1_2"]
     assert all(WriterName.parse(name) for name in taken)
 
