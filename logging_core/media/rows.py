@@ -15,7 +15,7 @@ from logging_core import terminal
 from logging_core.media.base import BatchableMedia, Value
 from logging_core.media.libraries import comes_from
 from logging_core.media.place import Place
-from logging_core.values import Odd, ignore
+from logging_core.values import MAX_DEPTH, Odd, ignore
 
 MAX_LISTED = 32  # elements of an array that are kept as they are; of a larger one, a histogram
 _HISTOGRAM_BINS = 32
@@ -63,6 +63,9 @@ def _mapping(
         if hasattr(value, "_opensweep_chart_"):
             charts.append((key, value))
         elif isinstance(value, Mapping):
+            if prefix.count(".") > MAX_DEPTH:  # it may hold itself; `plain` sees to it
+                settled[name] = value
+                continue
             settled[name] = _mapping(value, key + ".", desk, charts)
         else:
             settled[name] = settle_value(value, _place(desk, key), arrays=True, odd=desk.odd)

@@ -110,25 +110,18 @@ class OpensweepLogger(_Logger):
 
     log_text = log_table
 
+    # Lists of pictures, sounds or films; each keyword (caption=…) is a list of as many.
+
     @rank_zero_only
-    def log_image(
-        self, key: str, images: Sequence[Any], step: int | None = None, **kwargs: Sequence[Any]
-    ) -> None:
-        """A list of pictures; each keyword (caption=…, masks=…) is a list of as many."""
+    def log_image(self, key: str, images: Any, step: int | None = None, **kwargs: Any) -> None:
         self.log_metrics({key: _each(opensweep.Image, images, kwargs)}, step)
 
     @rank_zero_only
-    def log_audio(
-        self, key: str, audios: Sequence[Any], step: int | None = None, **kwargs: Sequence[Any]
-    ) -> None:
-        """A list of sounds; each keyword is a list of as many."""
+    def log_audio(self, key: str, audios: Any, step: int | None = None, **kwargs: Any) -> None:
         self.log_metrics({key: _each(opensweep.Audio, audios, kwargs)}, step)
 
     @rank_zero_only
-    def log_video(
-        self, key: str, videos: Sequence[Any], step: int | None = None, **kwargs: Sequence[Any]
-    ) -> None:
-        """A list of films; each keyword is a list of as many."""
+    def log_video(self, key: str, videos: Any, step: int | None = None, **kwargs: Any) -> None:
         self.log_metrics({key: _each(opensweep.Video, videos, kwargs)}, step)
 
     @property
