@@ -148,9 +148,9 @@ async def listing(request: Request) -> Response:
     found = services(request)
     asked = Fields(request.query_params)
     names = _names(asked.optional_text("columns"))
-    sweep = asked.optional_text("sweep", longest=200)
+    project, sweep = asked.text("project", "", longest=300), asked.text("sweep", "", longest=200)
     query = RunQuery(
-        scope=Scope(asked.optional_text("project", longest=300), sweep),
+        scope=Scope(project or None, sweep or None),
         filter=parse_filters(asked.text("filters", "")),
         search=asked.text("search", "", longest=1000),
         orders=parse_order(asked.text("order", "", longest=10_000)),
