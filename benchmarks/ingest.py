@@ -1,7 +1,7 @@
 """From log() to the API: a script that logs at a steady pace, the agent's shipper, a real server.
 
     python -m benchmarks.ingest [--seconds 60] [--shapes 1,10,100] [--rate 1000000]
-                                [--database postgresql://…] [--fresh]
+                                [--database postgresql://…] [--fresh | --outage]
 
 Every process is real: the logger in a script of its own, the shipper in this one, the server with
 its store. For each shape (metrics a call) the script logs `--rate` metrics a second for `--seconds`
@@ -10,6 +10,7 @@ with noise, rounded to single precision as training frameworks give them; `--dou
 bits. Freshness is the time from each log() to the moment when the API first counts its row, looked
 at 20 times a second. At the end everything is read back and compared. `--fresh`: 10 runs with 10
 calls of 3 metrics a second each, without an objective: the freshness of an ordinary day.
+`--outage`: the script logs as fast as it can, and only then is its run sent.
 
 Bytes a value: the raw record file, the same once packed, and what the database grew by.
 """
@@ -62,7 +63,7 @@ run = opensweep.init(mode="offline", settings={"silent": True, "console": "off"}
 print(run.dir, flush=True)
 sys.stdin.readline()
 log, clock = run.log, time.perf_counter
-burst = max(1, int(rate / metrics / 500))
+burst = max(1, min(2000, int(rate / metrics / 500)))
 began, calls, at, room = clock(), 0, 0, (1 << 20) - burst * (metrics + 1) - metrics
 while True:
     if metrics == 1:
@@ -289,6 +290,36 @@ def fresh(args: argparse.Namespace) -> bool:
     return worst < AIM_FRESH_S
 
 
+def catch_up(metrics: int, args: argparse.Namespace) -> None:
+    """How fast a run is sent that was logged while the server was away."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        with server(home, args.database) as (client, pid):
+            script = start_script(home, metrics, 1e9, args.seconds, doubles=args.doubles)
+            assert script.process.stdin is not None
+            assert script.process.stdout is not None
+            script.process.stdin.write("\n")
+            script.process.stdin.flush()
+            script.calls = int(script.process.stdout.readline().split()[0])
+            values = script.calls * metrics
+            script.process.communicate()
+            client.register_run(script.run_id, script.run_id, name="bench")
+            shipper = Shipper(client, script.folder, script.run_id, 1, None, Quiet())
+            before_server, before_agent = sum(pid.cpu_times()[:2]), time.process_time()
+            began = time.perf_counter()
+            shipper.stop()
+            shipper.drain(threading.Event())
+            took = time.perf_counter() - began
+            assert client.run(script.run_id)["steps"] == script.calls
+            agent, used = time.process_time() - before_agent, sum(pid.cpu_times()[:2])
+    print(
+        f"{metrics:>7} metrics a call: {values / 1e6:.1f} M values caught up with at"
+        f" {values / took / 1e6:.1f} M/s; CPU s: agent {agent:.1f}, server"
+        f" {used - before_server:.1f}",
+        flush=True,
+    )
+
+
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=60.0)
@@ -297,11 +328,16 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--database")
     parser.add_argument("--doubles", action="store_true")
     parser.add_argument("--fresh", action="store_true", help="only the freshness of ordinary runs")
+    parser.add_argument("--outage", action="store_true", help="only: ship after the script's end")
     return parser.parse_args(argv)
 
 
 def main() -> int:
     args = arguments()
+    if args.outage:
+        for metrics in map(int, args.shapes.split(",")):
+            catch_up(metrics, args)
+        return 0
     good = fresh(args)
     if not args.fresh:
         print(
