@@ -19,6 +19,7 @@ from logging_core.errors import UsageError
 from logging_core.folder import RunFolder
 from logging_core.helper import Helper
 from logging_core.journal import Journal
+from logging_core.like_wandb import AsInWandb
 from logging_core.reach import Reach
 from logging_core.records import ConfigUpdate, MetadataUpdate, MetricDefined, SummaryUpdate
 from logging_core.summary import KINDS, Summary
@@ -42,7 +43,7 @@ class RunInfo(NamedTuple):
     url: str = ""
 
 
-class Run(Reach):
+class Run(Reach, AsInWandb):
     """One tracked run. Made by `opensweep.init()`; a context manager; thread-safe.
 
     A run without a writer (mode "disabled", a rank other than 0, a forked child) has the config
