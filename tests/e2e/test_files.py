@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from files_world import FilesWorld, files_world, sha
 
-from agent.sending import Origin, send_steps
+from agent.sending import PIECE, Origin, send_steps
 from agent.uploads import FileErrand
 from controller import garbage
 from controller.blobs import LocalPlace
+from logging_core.api.http import Server
 from logging_core.artifacts import bundles
 from logging_core.errors import NotFoundError, UsageError
 from logging_core.folder import RunFolder
 from logging_core.records import FileSaved
+from opensweep.local import Settings, server_status, start_server, stop_server
 from sweeps import errors
+from sweeps.protocol.client import Client
 
 
 @pytest.fixture
@@ -85,26 +90,34 @@ def test_a_wrong_digest_is_refused_and_what_was_sent_is_thrown_away(world: Files
     assert list((world.blobs_folder / "incoming").iterdir()) == []
 
 
-def test_an_upload_goes_on_where_a_restarted_server_left_off(tmp_path: Path) -> None:
+def test_an_upload_goes_on_after_the_server_was_killed(tmp_path: Path) -> None:
     data = random_bytes(200_000_000)
     (tmp_path / "big").write_bytes(data)
-    wanted = {sha(data): Origin(str(tmp_path / "big"), len(data))}
-    with files_world(tmp_path) as world, world.client() as client:
-        steps = send_steps(client, wanted)
-        for _ in range(12):
-            next(steps)
-    with files_world(tmp_path) as world, world.client() as client:  # nothing of it in memory
-        before = client.send_piece(sha(data), len(data), 0, b"").have
-        assert 0 < before < len(data)
-        sent = []
-        real = client.send_piece
-        client.send_piece = lambda d, s, o, b: (sent.append(len(b)), real(d, s, o, b))[1]  # type: ignore[method-assign]
-        for _ in send_steps(client, wanted):
-            pass
-        assert sum(sent) == len(data) - before
-        assert world.store.blob_size(sha(data)) == len(data)
-        with world.server().open("GET", f"/api/blobs/{sha(data)}") as answer:
-            assert sha(answer.read()) == sha(data)
+    digest, wanted = sha(data), {sha(data): Origin(str(tmp_path / "big"), len(data))}
+    settings = Settings(home=tmp_path / "home")
+    try:
+        url = start_server(settings)
+        key = (settings.home / "api_key").read_text().strip()
+        with Client(url, key) as client:
+            steps = send_steps(client, wanted)
+            for _ in range(9):
+                next(steps)
+            told = server_status(settings)
+            assert told is not None
+            os.kill(told["pid"], signal.SIGKILL)
+            with pytest.raises(errors.ServerUnreachable):
+                list(steps)
+        with Client(start_server(settings), key) as client:
+            have = client.send_piece(digest, len(data), 0, b"").have
+            assert 0 < have < len(data)
+            left = len(list(send_steps(client, wanted)))
+            assert left <= (len(data) - have) // PIECE + 3
+            assert client.missing_blobs([digest]) == []
+            path = f"/api/blobs/{digest}"
+            with closing(Server(client.url, key)) as server, server.open("GET", path) as answer:
+                assert sha(answer.read()) == digest
+    finally:
+        stop_server(settings)
 
 
 def test_two_that_send_the_same_blob_help_each_other(world: FilesWorld, tmp_path: Path) -> None:
