@@ -113,22 +113,19 @@ def begin(name: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list
     def get(wanted: str) -> Any:
         if wanted.startswith("__"):
             raise AttributeError(f"module {name!r} has no attribute {wanted!r}")
-        import opensweep
-
         if wanted in _TOP:
             return _found(_TOP[wanted].replace("wandb.", name + "."))
         if wanted in _MODULES:
             return importlib.import_module(f"{name}.{wanted}")
         try:
-            return getattr(opensweep, wanted)
+            return getattr(importlib.import_module("opensweep"), wanted)
         except AttributeError:
             raise AttributeError(_not_there(f"{name}.{wanted}")) from None
 
     def listed() -> list[str]:
-        import opensweep
-
+        door = importlib.import_module("opensweep")
         top = [one for one in _MODULES if "." not in one]
-        return sorted({*vars(sys.modules[name]), *opensweep.__all__, *_TOP, *top})
+        return sorted({*vars(sys.modules[name]), *door.__all__, *_TOP, *top})
 
     return get, listed
 

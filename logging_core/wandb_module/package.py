@@ -5,11 +5,12 @@ Its names are opensweep's; see logging_core/wandb_module.
 
 from __future__ import annotations
 
-import opensweep as _opensweep  # it also puts logging_core on the path
-from logging_core.wandb_module import VERSION as _VERSION
-from logging_core.wandb_module import modules as _modules
+from importlib import import_module as _import_module
 
-__version__ = _VERSION
-__opensweep__ = _opensweep.__version__
+_opensweep = _import_module("opensweep")  # it also puts logging_core on the path
+_modules = _import_module("logging_core.wandb_module.modules")
+
+__version__: str = _modules.VERSION
+__opensweep__: str = _opensweep.__version__
 """Tells the stand-in from W&B's own module."""
 __getattr__, __dir__ = _modules.begin(__name__, __file__)
