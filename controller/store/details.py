@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import BindParameter, Connection, and_, bindparam, select
 
 from controller.store.cache import Cache
 from controller.store.levels import Level, unpack_level
 from controller.store.packing import AXIS, LONG, is_sparse, places, unpack
 from controller.store.schema import chunks, segments
 from controller.store.streams import Stream, StreamName
-from controller.store.stretches import of_stream
 from sweeps.protocol.chunks import decode
 from sweeps.protocol.columns import Columns
 
@@ -61,6 +60,47 @@ class Parts:
     bundled: set[int]
 
 
+# Built once: making a statement costs more than running it.
+_RUNS: BindParameter[Any] = bindparam("run_ids", expanding=True)
+_KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
+_PARTS = (
+    select(
+        segments.c.run_id,
+        segments.c.writer,
+        segments.c.lane,
+        segments.c.key,
+        segments.c.coarse.is_not(None),
+        segments.c.fine.is_not(None),
+        *(segments.c[name] for name in Part._fields),
+    )
+    .where(segments.c.run_id.in_(_RUNS), segments.c.kind == bindparam("kind"))
+    .where(segments.c.key.in_(_KEYS))
+    .order_by(segments.c.part)
+)
+_OF_STREAM = {
+    table: and_(*(table.c[name] == bindparam(name) for name in StreamName._fields))
+    for table in (segments, chunks)
+}
+_DATA = select(segments.c.key, segments.c.data).where(
+    _OF_STREAM[segments], segments.c.part == bindparam("part"), segments.c.key.in_(_KEYS)
+)
+_LEVELS = {
+    name: select(segments.c.part, segments.c[name]).where(
+        _OF_STREAM[segments],
+        segments.c.key == bindparam("key"),
+        segments.c.part.between(bindparam("first"), bindparam("last")),
+    )
+    for name in ("coarse", "fine")
+}
+_WAITING = select(chunks.c.seq).where(_OF_STREAM[chunks], chunks.c.seq > bindparam("packed"))
+_WAITING = _WAITING.order_by(chunks.c.seq)
+_CHUNKS = select(chunks.c.seq, chunks.c.data).where(
+    _OF_STREAM[chunks], chunks.c.seq.between(bindparam("first"), bindparam("last"))
+)
+_CHUNKS = _CHUNKS.execution_options(yield_per=16)
+_FIRST = select(chunks.c.data).where(_OF_STREAM[chunks]).order_by(chunks.c.seq).limit(1)
+
+
 def read_parts(
     connection: Connection, streams: Sequence[Stream], keys: Iterable[str]
 ) -> dict[StreamName, Parts]:
@@ -69,24 +109,14 @@ def read_parts(
     packed = [stream.name for stream in streams if stream.packed >= 0]
     if not packed:
         return found
-    wanted = set(keys)
-    query = (
-        select(
-            segments.c.run_id,
-            segments.c.writer,
-            segments.c.lane,
-            segments.c.key,
-            segments.c.coarse.is_not(None),
-            segments.c.fine.is_not(None),
-            *(segments.c[name] for name in Part._fields),
-        )
-        .where(segments.c.run_id.in_({name.run_id for name in packed}))
-        .where(segments.c.kind == packed[0].kind)
-        .where(segments.c.key.in_([AXIS, *places(wanted)]))
-        .order_by(segments.c.part)
-    )
-    for run_id, writer, lane, key, coarse, fine, *rest in connection.execute(query):
-        mine = found.get(StreamName(run_id, packed[0].kind, writer, lane))
+    wanted, kind = set(keys), packed[0].kind
+    values = {
+        "run_ids": list({name.run_id for name in packed}),
+        "kind": kind,
+        "keys": [AXIS, *places(wanted)],
+    }
+    for run_id, writer, lane, key, coarse, fine, *rest in connection.execute(_PARTS, values):
+        mine = found.get(StreamName(run_id, kind, writer, lane))
         if mine is None:
             continue
         part = Part(*rest)
@@ -117,13 +147,9 @@ class Details:
         found = {part: self._cache.get(_id(mine, part, key, name)) for part in wanted}
         missing = {part.part: part for part, level in found.items() if level is None}
         if missing:
-            query = select(segments.c.part, segments.c[name]).where(
-                of_stream(segments, mine.stream.name),
-                segments.c.key == key,
-                segments.c.part >= min(missing),
-                segments.c.part <= max(missing),
-            )
-            for number, data in self._connection.execute(query):
+            values = {"key": key, "first": min(missing), "last": max(missing)}
+            values |= mine.stream.name._asdict()
+            for number, data in self._connection.execute(_LEVELS[name], values):
                 if number in missing:
                     part, level = missing[number], unpack_level(data)
                     self._cache.put(_id(mine, part, key, name), level, level.nbytes)
@@ -146,12 +172,9 @@ class Details:
 
     def _read(self, mine: Parts, part: Part, key: str) -> Level:
         axis: Columns | None = self._cache.get(_id(mine, part, AXIS, "data"))
-        query = select(segments.c.key, segments.c.data).where(
-            of_stream(segments, mine.stream.name),
-            segments.c.part == part.part,
-            segments.c.key.in_([*places([key]), *([] if axis else [AXIS])]),
-        )
-        found = [(name, data) for name, data in self._connection.execute(query)]
+        keys = [*places([key]), *([] if axis else [AXIS])]
+        values = {**mine.stream.name._asdict(), "part": part.part, "keys": keys}
+        found = [(name, data) for name, data in self._connection.execute(_DATA, values)]
         columns = unpack(found, [key], axis=axis)
         if axis is None and part.rows >= LONG:  # a short one has other columns aboard
             axis = Columns(columns.steps, columns.times, {})
@@ -168,18 +191,13 @@ class Details:
     def _read_waiting(self, stream: Stream) -> list[tuple[int, Mapping[str, Level]]]:
         if stream.seq == stream.packed:
             return []
-        mine = (of_stream(chunks, stream.name), chunks.c.seq > stream.packed)
-        query = select(chunks.c.seq).where(*mine).order_by(chunks.c.seq)
-        numbers = list(self._connection.scalars(query))
+        name = stream.name._asdict()
+        numbers = list(self._connection.scalars(_WAITING, {**name, "packed": stream.packed}))
         unpacked = {number: self._cached_chunk(stream, number) for number in numbers}
         missing = [number for number, found in unpacked.items() if found is None]
         if missing:
-            query = (
-                select(chunks.c.seq, chunks.c.data)
-                .where(*mine, chunks.c.seq >= missing[0], chunks.c.seq <= missing[-1])
-                .execution_options(yield_per=16)
-            )
-            with self._connection.execute(query) as found:
+            values = {**name, "first": missing[0], "last": missing[-1]}
+            with self._connection.execute(_CHUNKS, values) as found:
                 for number, data in found:
                     if unpacked[number] is None:
                         unpacked[number] = self._unpack_chunk(stream, number, data)
@@ -212,8 +230,7 @@ class Details:
         """The time of a stream's first row; 0.0 when it has none that is known."""
         if mine.parts:
             return mine.parts[0].since if np.isfinite(mine.parts[0].since) else 0.0
-        query = select(chunks.c.data).where(of_stream(chunks, mine.stream.name))
-        data = self._connection.scalar(query.order_by(chunks.c.seq).limit(1))
+        data = self._connection.scalar(_FIRST, mine.stream.name._asdict())
         times = decode(data, ()).times if data else np.empty(0)
         return float(times[0]) if len(times) and np.isfinite(times[0]) else 0.0
 

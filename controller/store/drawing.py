@@ -9,7 +9,7 @@ chunks that are not packed yet, metrics over other metrics) is read exactly. Nei
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from controller.store.cache import Cache
-from controller.store.details import Details, Part, Parts, Stored, read_parts
+from controller.store.details import Details, Part, Parts, Stored
 from controller.store.levels import COARSE, FINE, Level, Points, bin_size, join, thin
 from controller.store.packing import is_sparse
 from controller.store.records import ChunkKind
-from controller.store.streams import Piece, Record, Stream
+from controller.store.streams import Piece, Record, Stream, StreamName
 from controller.store.stretches import Steps, read_piece
 from sweeps.protocol.columns import concatenate
 
@@ -73,28 +73,41 @@ class Drawn:
         return sum(piece.nbytes for piece in self.pieces)
 
 
+def over_metric(query: SeriesQuery) -> bool:
+    """Whether x is a metric."""
+    return query.x not in (STEP, TIMESTAMP, RUNTIME)
+
+
+def wanted_keys(query: SeriesQuery) -> list[str]:
+    """The metrics that must be read."""
+    return [*query.keys, query.x] if over_metric(query) else list(query.keys)
+
+
 class Artist:
-    """Draws series of one run, within one snapshot."""
+    """Draws series of one run, within one snapshot.
+
+    Args:
+        parts: of all its streams, for `wanted_keys`.
+    """
 
     def __init__(
         self,
         connection: Connection,
         record: Record,
         query: SeriesQuery,
-        keys: Sequence[str],
+        parts: Mapping[StreamName, Parts],
         cache: Cache,
     ) -> None:
         self._connection = connection
         self._record = record
         self._query = query
-        self._over_metric = query.x not in (STEP, TIMESTAMP, RUNTIME)
-        wanted = [*keys, query.x] if self._over_metric else list(keys)
-        streams = [stream for piece in record.pieces for stream in piece.streams]
-        self._parts = read_parts(connection, streams, wanted)
-        self.details = Details(connection, wanted, cache)
+        self._over_metric = over_metric(query)
+        self._parts = parts
+        self.details = Details(connection, wanted_keys(query), cache)
         self._origin = 0.0
-        if query.x == RUNTIME and streams:
-            self._origin = self.details.begin(self._parts[streams[0].name])
+        if query.x == RUNTIME and record.pieces:
+            first = record.pieces[0].streams[0]
+            self._origin = self.details.begin(parts[first.name])
 
     def draw(self, key: str) -> Drawn:
         query, pieces = self._query, self._record.pieces

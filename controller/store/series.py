@@ -18,7 +18,8 @@ import numpy as np
 from sqlalchemy import Connection
 
 from controller.store.cache import Cache
-from controller.store.drawing import Artist, Drawn, SeriesQuery
+from controller.store.details import read_parts
+from controller.store.drawing import Artist, Drawn, SeriesQuery, wanted_keys
 from controller.store.engine import Database
 from controller.store.levels import join
 from controller.store.streams import Record, read_records
@@ -47,10 +48,12 @@ class SeriesStore:
         cursors = cursors or {}
         found: list[Series] = []
         with self._db.snapshot() as connection:
-            for record in read_records(connection, run_ids, query.kind).values():
-                for key, drawn in self._draw(connection, record, query).items():
-                    cursor = cursors.get((record.run_id, key), "")
-                    found.append(_answer(record.run_id, key, drawn, cursor, query))
+            records = read_records(connection, run_ids, query.kind)
+            drawn = self._draw(connection, list(records.values()), query)
+        for run_id in records:
+            for key in query.keys:
+                cursor = cursors.get((run_id, key), "")
+                found.append(_answer(run_id, key, drawn[run_id, key], cursor, query))
         return found
 
     def series_version(self, run_ids: Sequence[str], query: SeriesQuery) -> str:
@@ -62,17 +65,36 @@ class SeriesStore:
             records = read_records(connection, run_ids, query.kind)
         return _digest([record.version for record in records.values()], query)
 
-    def _draw(self, connection: Connection, record: Record, query: SeriesQuery) -> dict[str, Drawn]:
-        """The series of each key; from the cache, where nothing has come since."""
+    def _draw(
+        self, connection: Connection, records: Sequence[Record], query: SeriesQuery
+    ) -> dict[tuple[str, str], Drawn]:
+        """By (run, key); from the cache, where nothing has come since."""
         look = (query.x, query.low, query.high, query.points, query.kind)
-        names = {key: (record.run_id, record.version, key, look) for key in query.keys}
-        found: dict[str, Drawn] = {key: self._cache.get(name) for key, name in names.items()}
-        missing = [key for key, drawn in found.items() if drawn is None]
-        if missing:
-            artist = Artist(connection, record, query, missing, self._cache)
-            for key in missing:
-                drawn = found[key] = artist.draw(key)
-                self._cache.put(names[key], drawn, drawn.nbytes)
+        found: dict[tuple[str, str], Drawn] = {}
+        missing: list[tuple[Record, str]] = []
+        for record in records:
+            for key in query.keys:
+                kept = self._cache.get((record.run_id, record.version, key, look))
+                if kept is None:
+                    missing.append((record, key))
+                else:
+                    found[record.run_id, key] = kept
+        lacking = {record.run_id: record for record, _ in missing}
+        streams = [
+            stream
+            for record in lacking.values()
+            for piece in record.pieces
+            for stream in piece.streams
+        ]
+        parts = read_parts(connection, streams, wanted_keys(query))
+        artists = {
+            run_id: Artist(connection, record, query, parts, self._cache)
+            for run_id, record in lacking.items()
+        }
+        for record, key in missing:
+            drawn = found[record.run_id, key] = artists[record.run_id].draw(key)
+            name = (record.run_id, record.version, key, look)
+            self._cache.put(name, drawn, drawn.nbytes)
         return found
 
 
