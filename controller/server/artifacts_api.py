@@ -16,6 +16,7 @@ from controller.server.files_api import asked_path, blobs_of, digest_of, guess_t
 from controller.server.services import Services, services
 from controller.server.wire import Fields, json_response, read_json
 from controller.store.artifact_records import ArtifactRecord, CollectionRecord, NewArtifact
+from controller.store.run_index import NO_PROJECT
 from logging_core.artifacts import names
 from logging_core.artifacts.manifest import Manifest
 from logging_core.errors import UsageError as NamesError
@@ -89,7 +90,7 @@ async def find(request: Request) -> Response:
         asked = names.parse(query.text("name", longest=1000))
     except NamesError as error:
         raise UsageError(str(error)) from None
-    project = asked.project or query.text("project", "uncategorized", longest=200)
+    project = asked.project or query.text("project", NO_PROJECT, longest=200)
     artifact = await found.call(found.store.find_artifact, project, asked.name, asked.alias)
     return json_response({"artifact": artifact_json(artifact)})
 

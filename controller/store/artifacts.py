@@ -29,6 +29,7 @@ from controller.store.artifact_rows import (
     versions_of,
 )
 from controller.store.files import batches, hold_blobs
+from controller.store.run_index import NO_PROJECT
 from controller.store.schema import (
     artifact_aliases,
     artifact_blobs,
@@ -332,11 +333,11 @@ class ArtifactStore(ArtifactLists):
 def _project(connection: Connection, new: NewArtifact) -> str:
     """The project that a new artifact belongs to: that of its run, unless it names another."""
     if new.run_id is None:
-        return new.project or "uncategorized"
+        return new.project or NO_PROJECT
     row = connection.execute(select(runs.c.project).where(runs.c.id == new.run_id)).one_or_none()
     if row is None:
         raise NotFoundError(f"there is no run {new.run_id!r}")
-    return new.project or str(row.project)
+    return new.project or str(row.project) or NO_PROJECT
 
 
 def _raise_version(connection: Connection, project: str, name: str, version: int) -> None:

@@ -230,6 +230,8 @@ def test_two_that_log_one_name_at_once_get_versions_without_gaps(store):
 def test_which_run_made_it_and_which_used_it(store):
     for run_id in ("run1", "run2"):
         new_run(store, run_id, project="theirs")
+    new_run(store, "run0", project="")
+    assert log(store, "0", run_id="run0", project=None).project == "uncategorized"
     made = log(store, "a", run_id="run1", project=None)
     assert (made.project, made.run_id) == ("theirs", "run1")
     store.use_artifact("run2", made.id)
