@@ -5,9 +5,11 @@ Their figures are judged by `make bench` on a quiet machine, never here.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from benchmarks import controller, ingest, turnaround
+from benchmarks import controller, history, ingest, turnaround
 
 
 def test_the_controller_records_each_point_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -24,3 +26,11 @@ def test_the_turnaround_is_measured() -> None:
     figures = turnaround.main(trials=4)
     assert figures.keys() == turnaround.AIMS_S.keys()
     assert all(0 < seconds < 60 for seconds in figures.values())
+
+
+def test_a_chart_costs_what_is_asked_for_not_what_is_stored(tmp_path: Path) -> None:
+    figures = history.main(f"sqlite:///{tmp_path}/bench.db", points=300_000, requests=400)
+    assert figures["long whole cold ms"] < 3 * max(figures["short whole cold ms"], 2.0)
+    assert figures["long whole warm ms"] < figures["long whole cold ms"]
+    assert figures["bytes a value"] < history.AIMS["bytes a value"] * -1
+    assert figures["http small chunks/s"] > 0
