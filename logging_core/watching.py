@@ -72,6 +72,14 @@ def unwatch(run: Run, models: Any = None) -> None:
         watcher.remove(models if one else [models])
 
 
+class _Frozen:
+    """The parameters of a model that get no gradient, and how often they were logged."""
+
+    def __init__(self, parameters: Sequence[tuple[str, Any]]) -> None:
+        self.parameters = parameters
+        self.rounds = 0
+
+
 class _Watcher:
     """The hooks of one run; they go when it finishes."""
 
@@ -91,15 +99,22 @@ class _Watcher:
         return self._numbers.setdefault(id(model), len(self._numbers))
 
     def add(self, model: Any, prefix: str, log: str | None, log_freq: int) -> None:
+        """Parameters are looked at when their gradient comes: a hook on the forward pass would be
+        compiled with the model. Frozen ones go with the first gradient of a round."""
+        if log is None:
+            return
         handles = self._hooks.setdefault(id(model), [])
-        if log in ("gradients", "all"):
-            for name, parameter in model.named_parameters():
-                if parameter.requires_grad:
-                    came = self._gradient_hook(f"gradients/{prefix}{name}", log_freq)
-                    handles.append(parameter.register_hook(came))
-        if log in ("parameters", "all"):
-            passed = self._parameters_hook(f"parameters/{prefix}", log_freq)
-            handles.append(model.register_forward_hook(passed))
+        gradients, parameters = log != "parameters", log != "gradients"
+        found = [(prefix + name, each) for name, each in model.named_parameters()]
+        frozen = _Frozen([pair for pair in found if parameters and not pair[1].requires_grad])
+        for name, parameter in found:
+            if parameter.requires_grad:
+                own = parameter if parameters else None
+                hook = self._hook(name, gradients, own, frozen, log_freq)
+                handles.append(parameter.register_hook(hook))
+        if not handles and frozen.parameters:
+            hook = self._hook("", False, None, frozen, log_freq)
+            handles.append(model.register_forward_hook(lambda *_passed: hook(None)))
 
     def remove(self, models: Sequence[Any] | None) -> None:
         found = list(self._hooks) if models is None else [id(model) for model in models]
@@ -124,30 +139,28 @@ class _Watcher:
         self._hooks.setdefault(id(model), []).extend(handles)
         return graph
 
-    def _gradient_hook(self, name: str, log_freq: int) -> Callable[[Any], None]:
-        left = log_freq
+    def _hook(
+        self, name: str, gradients: bool, parameter: Any, frozen: _Frozen, log_freq: int
+    ) -> Callable[[Any], None]:
+        left, rounds = log_freq, 0
 
         def gradient_came(gradient: Any) -> None:
-            nonlocal left
+            nonlocal left, rounds
             left -= 1
-            if not left:
-                left = log_freq
-                self._log(name, _histogram, gradient)
+            if left:
+                return
+            left = log_freq
+            rounds += 1
+            if gradients:
+                self._log(f"gradients/{name}", _histogram, gradient)
+            if parameter is not None:
+                self._log(f"parameters/{name}", _histogram, parameter)
+            if rounds > frozen.rounds:
+                frozen.rounds = rounds
+                for each, still in frozen.parameters:
+                    self._log(f"parameters/{each}", _histogram, still)
 
         return gradient_came
-
-    def _parameters_hook(self, prefix: str, log_freq: int) -> Callable[[Any, Any, Any], None]:
-        left = log_freq
-
-        def passed_forward(model: Any, _inputs: Any, _output: Any) -> None:
-            nonlocal left
-            left -= 1
-            if not left:
-                left = log_freq
-                for name, parameter in model.named_parameters():
-                    self._log(prefix + name, _histogram, parameter)
-
-        return passed_forward
 
     def _log(self, name: str, make: Callable[[Any], Any], of: Any) -> None:
         run = self._run

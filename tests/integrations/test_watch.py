@@ -123,11 +123,11 @@ def test_unwatch_and_finish_take_the_hooks_away(run: opensweep.Run) -> None:
 
     one, two = model(), model()
     run.watch((one, two), log="all", log_freq=1)
-    assert (hooks(one), hooks(two)) == (5, 5)
+    assert (hooks(one), hooks(two)) == (4, 4)
     run.watch(one, log="gradients")  # again: instead of what was there
     assert hooks(one) == 4
     run.unwatch(one)
-    assert (hooks(one), hooks(two)) == (0, 5)
+    assert (hooks(one), hooks(two)) == (0, 4)
     run.unwatch(one)
     run.finish()
     assert hooks(two) == 0
@@ -163,7 +163,27 @@ def test_wrong_use(run: opensweep.Run) -> None:
             run.watch(**wrong)
 
 
-def test_data_parallel_and_compiled_models(run: opensweep.Run) -> None:
+def test_a_model_that_learns_nothing(run: opensweep.Run) -> None:
+    net = model().requires_grad_(False)
+    run.watch(net, log="all", log_freq=2)
+    for step in range(4):
+        net(torch.ones(1, 4))
+        run.log({"step": step})
+    run.finish()
+    assert len(values_of(run, "parameters/0.weight")) == 2
+
+
+def test_a_compiled_model(run: opensweep.Run, capfd: pytest.CaptureFixture[str]) -> None:
+    net = model()
+    run.watch(net, log="all", log_freq=1)
+    train(torch.compile(net, backend="eager", fullgraph=True), 2, run)
+    run.finish()
+    assert len(values_of(run, "parameters/0.weight")) == 2
+    assert len(values_of(run, "gradients/0.weight")) == 2
+    assert "graph break" not in capfd.readouterr().err.lower()
+
+
+def test_data_parallel(run: opensweep.Run) -> None:
     net = torch.nn.DataParallel(model())
     run.watch(net, log="all", log_freq=1)
     train(net, 2, run)
