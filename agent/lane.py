@@ -23,7 +23,10 @@ LEAST_PATIENCE_S = 0.25
 SYSTEM_S = 10.0
 """Seconds between two looks at the machine's metrics."""
 EAGER_ROWS = 10_000
+EAGER_ROW_BYTES = 1 << 20
+"""So much of a record file, or so many rows, wait no longer than to the next look."""
 EAGER_BYTES = 64 * 1024
+"""The same of a console."""
 POINT_BYTES = 16
 
 _FILES = re.compile(r"^(?:records|console|system)\.([0-9A-Za-z_-]+)\.(?:bin|log)$")
@@ -91,6 +94,7 @@ class Lane:
         rows = self.digest.rows - self._sent_rows
         if rows > 0 and (
             rows >= EAGER_ROWS
+            or self.digest.read_to - self.history.acknowledged >= EAGER_ROW_BYTES
             or self.digest.points > self._sent_points
             or now - self._looked[self.history] >= patience_s
         ):

@@ -107,6 +107,11 @@ class Stream:
         self._seq, self._start, self._end = chunk.seq + 1, chunk.end, chunk.end
         self._pending = None
 
+    @property
+    def acknowledged(self) -> int:
+        """The byte behind all that the server has."""
+        return self._start
+
     def settle(self) -> None:
         """Writes down that all is acknowledged."""
         if self._start:
