@@ -39,6 +39,7 @@ from controller.store import Chunk, ChunkKind, NewRun, Store, open_store
 from controller.store.cache import Cache
 from controller.store.drawing import STEP, SeriesQuery
 from controller.store.packer import Due
+from controller.store.packing import AXIS
 from controller.store.schema import segments
 from controller.store.store import CACHE_BYTES
 from controller.store.streams import StreamName
@@ -106,9 +107,10 @@ def main(url: str, points: int = POINTS, requests: int = 20_000) -> dict[str, fl
     return figures
 
 
-def missed(figures: dict[str, float]) -> list[str]:
-    """The figures that are short of what was aimed at."""
-    return [n for n, aim in AIMS.items() if (figures[n] > -aim if aim < 0 else figures[n] < aim)]
+def missed(figures: dict[str, float], url: str) -> list[str]:
+    """The figures that are short of what was aimed at; requests a second are SQLite's alone."""
+    aims = {n: a for n, a in AIMS.items() if url.startswith("sqlite") or not n.startswith("http")}
+    return [n for n, aim in aims.items() if (figures[n] > -aim if aim < 0 else figures[n] < aim)]
 
 
 # -- in ---------------------------------------------------------------------------------------
@@ -248,10 +250,9 @@ def _pack(store: Store, points: int) -> dict[str, float]:
         for name in ("data", "fine", "coarse")
     )
     with store._db.read() as connection:
-        count = connection.scalar(
-            select(func.sum(segments.c.rows)).where(mine, segments.c.key != "")
-        )
-        held = connection.scalar(select(size).where(mine))
+        values = select(func.sum(segments.c.rows)).where(mine, segments.c.key != AXIS)
+        count = int(connection.scalar(values) or 0)
+        held = int(connection.scalar(select(size).where(mine)) or 0)
     if count != points * METRICS:
         raise RuntimeError(f"{count} values are packed, not {points * METRICS}")
     return {"packed values/s": count / took, "bytes a value": held / count}
@@ -306,9 +307,7 @@ def _milliseconds(call: Callable[[], object], cold: Store | None = None, times: 
 
 if __name__ == "__main__":
     size = int(os.environ.get("POINTS", str(POINTS)))
-    if len(sys.argv) > 1:
-        found = main(sys.argv[1], size)
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            found = main(f"sqlite:///{folder}/bench.db", size)
-    raise SystemExit(f"short of the aim: {', '.join(missed(found))}" if missed(found) else 0)
+    with tempfile.TemporaryDirectory() as folder:
+        where = sys.argv[1] if len(sys.argv) > 1 else f"sqlite:///{folder}/bench.db"
+        short = missed(main(where, size), where)
+    raise SystemExit(f"short of what was aimed at: {', '.join(short)}" if short else 0)
