@@ -201,21 +201,24 @@ class Contents:
         return self._draft.blobs
 
     def _move_into(self, artifacts: str) -> drafts.Draft:
-        """The draft, in the folder of artifacts of the run that logs it. Raises OSError."""
-        old = self._draft
-        if old is not None and os.path.dirname(old.folder) == artifacts:
-            draft = old
-        else:
-            draft = drafts.Draft(os.path.join(artifacts, drafts.new_name()))
-            os.makedirs(draft.blobs, exist_ok=True)
-            for entry in self._manifest.entries.values():
-                if entry.local_path is not None and os.path.exists(entry.local_path):
-                    _hand_over(entry.local_path, draft.blob(entry.digest))
-                    entry.local_path = draft.blob(entry.digest)
-        if self._cleanup is not None:
-            self._cleanup.detach()
-            if old is not None and old is not draft:
+        """The draft, in the folder of artifacts of the run that logs it, behind those that were
+        logged before. Raises OSError."""
+        old, draft = self._draft, drafts.Draft(os.path.join(artifacts, drafts.new_name()))
+        os.makedirs(artifacts, exist_ok=True)
+        if old is not None:
+            try:
+                os.rename(old.folder, draft.folder)
+            except OSError:  # another file system, perhaps
+                shutil.copytree(old.folder, draft.folder)
                 shutil.rmtree(old.folder, ignore_errors=True)
+            self._cleanup.detach()
+        for entry in self._manifest.entries.values():
+            if entry.ref is None and entry.local_path is not None:
+                own = draft.blob(entry.digest)
+                if not os.path.exists(own) and os.path.exists(entry.local_path):
+                    os.makedirs(draft.blobs, exist_ok=True)
+                    staging.clone(entry.local_path, own)  # of the artifact that it is a copy of
+                entry.local_path = own
         self._draft, self._cleanup = draft, None
         return draft
 
@@ -228,14 +231,6 @@ def _spelled(name: str) -> str:
     """A path as it may stand in a manifest: bytes that are no text as \\xff."""
     text = os.fsencode(name).decode("utf-8", "backslashreplace")
     return os.path.normpath(text).replace(os.sep, "/")
-
-
-def _hand_over(path: str, target: str) -> None:
-    if not os.path.exists(target):
-        try:
-            os.link(path, target)
-        except OSError:
-            staging.clone(path, target)
 
 
 def _discard(folder: str, pid: int) -> None:
