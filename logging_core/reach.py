@@ -8,7 +8,8 @@ is a Reach.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Callable, Sequence
+
+from logging_core.hints import TYPE_CHECKING, Any, Callable, Sequence
 
 if TYPE_CHECKING:
     from logging_core.run import Run
@@ -28,15 +29,19 @@ class Reach:
         glob_str: str | os.PathLike[str],
         base_path: str | os.PathLike[str] | None = None,
         policy: str = "live",
+        glob: bool = True,
     ) -> list[str]:
-        """Keep files with the run: those that the glob names, by a path relative to `base_path`.
+        """Keep files with the run: those that the glob names (relative to the working directory),
+        by their path relative to `base_path`.
 
         `policy`: "live" sends each again when it changes, "now" once, "end" when the run ends.
-        Returns the paths in the run folder. Raises UsageError.
+        `glob`: False takes "*", "?" and "[" as they are. Without a `base_path` that is the working
+        directory, or, of an absolute path, the folder above its own. Returns the paths in the run
+        folder. Raises UsageError.
         """
         from logging_core import saving
 
-        return saving.save(self._run, glob_str, base_path, policy)
+        return saving.save(self._run, glob_str, base_path, policy, glob)
 
     def restore(
         self,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import glob
 import os
-from typing import IO, Any, Callable, Iterator
 
 from logging_core import artifact_calls, terminal
 from logging_core.artifacts import staging
@@ -17,6 +16,7 @@ from logging_core.artifacts.artifact import Artifact
 from logging_core.artifacts.names import check_path, fitting_name
 from logging_core.artifacts.source import source_for
 from logging_core.errors import NotFoundError, UsageError
+from logging_core.hints import IO, Any, Callable, Iterator
 from logging_core.records import FileSaved
 
 POLICIES = ("live", "now", "end")
@@ -30,22 +30,26 @@ def save(
     glob_str: str | os.PathLike[str],
     base_path: str | os.PathLike[str] | None = None,
     policy: str = "live",
+    expand: bool = True,
 ) -> list[str]:
-    """See Run.save."""
+    """See Run.save; `expand`: its `glob`."""
     if policy not in POLICIES:
         raise UsageError(f"save(policy={policy!r}): expected one of {', '.join(POLICIES)}")
     wanted = os.fsdecode(glob_str)
     if "://" in wanted:
         terminal.warn(f"save({wanted!r}): only files of this machine; an artifact can refer to it")
         return []
-    if base_path is None:
-        # As W&B has it: of an absolute path the name alone is kept.
-        base = os.path.dirname(wanted) if os.path.isabs(wanted) else os.getcwd()
-    else:
+    pattern = os.path.abspath(wanted)
+    if base_path is not None:
         base = os.path.abspath(os.fsdecode(base_path))
-    pattern = os.path.join(base, wanted)
-    found = sorted(_files(pattern))
-    if os.pardir in os.path.relpath(os.path.normpath(pattern), base).split(os.sep):
+    elif pattern.startswith(os.path.join(run.dir, "")):
+        base = run.dir
+    elif os.path.isabs(wanted):  # as W&B has it: the last folder is kept
+        base = os.path.dirname(os.path.dirname(pattern))
+    else:
+        base = os.getcwd()
+    found = sorted(_files(pattern if expand else glob.escape(pattern)))
+    if os.pardir in os.path.relpath(pattern, base).split(os.sep):
         raise UsageError(f"save({wanted!r}): it leads out of {base}; give another base_path")
     if not found:
         terminal.warn(f"save({wanted!r}): there is no such file")

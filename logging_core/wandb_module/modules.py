@@ -11,7 +11,7 @@ import importlib.machinery
 import os
 import sys
 import types
-from typing import Any, Callable, Sequence
+from typing import Any, Sequence
 
 from logging_core import terminal
 from logging_core.wandb_module import VERSION
@@ -105,29 +105,35 @@ for _name in ("keras", "lightgbm", "sb3", "sklearn", "xgboost"):
     _MODULES[_name] = _MODULES[f"integration.{_name}"]
 
 
-def begin(name: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Makes the sub-modules of the module `name` importable; its `__getattr__` and `__dir__`."""
+def begin(name: str, file: str) -> None:
+    """Gives the module `name` its names, and makes its sub-modules importable."""
+    sys.modules[name].__class__ = _Top
     sys.meta_path.append(_Finder(name))
     _say_who_is_hidden(os.path.dirname(os.path.dirname(os.path.abspath(file))))
 
-    def get(wanted: str) -> Any:
+
+class _Top(types.ModuleType):
+    """The module itself. A class, since a module's own `__getattr__` is gone before the last
+    `__del__` of a script asks for `wandb.run`."""
+
+    def __getattr__(self, wanted: str) -> Any:
+        if sys is None or sys.is_finalizing():
+            return None
         if wanted.startswith("__"):
-            raise AttributeError(f"module {name!r} has no attribute {wanted!r}")
+            raise AttributeError(f"module {self.__name__!r} has no attribute {wanted!r}")
         if wanted in _TOP:
-            return _found(_TOP[wanted].replace("wandb.", name + "."))
+            return _found(_TOP[wanted].replace("wandb.", self.__name__ + "."))
         if wanted in _MODULES:
-            return importlib.import_module(f"{name}.{wanted}")
+            return importlib.import_module(f"{self.__name__}.{wanted}")
         try:
             return getattr(importlib.import_module("opensweep"), wanted)
         except AttributeError:
-            raise AttributeError(_not_there(f"{name}.{wanted}")) from None
+            raise AttributeError(_not_there(f"{self.__name__}.{wanted}")) from None
 
-    def listed() -> list[str]:
-        door = importlib.import_module("opensweep")
+    def __dir__(self) -> list[str]:
         top = [one for one in _MODULES if "." not in one]
-        return sorted({*vars(sys.modules[name]), *door.__all__, *_TOP, *top})
-
-    return get, listed
+        door = importlib.import_module("opensweep").__all__
+        return sorted({*vars(self), *door, *_TOP, *top})
 
 
 def _say_who_is_hidden(own: str) -> None:

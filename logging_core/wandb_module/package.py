@@ -13,4 +13,4 @@ _modules = _import_module("logging_core.wandb_module.modules")
 __version__: str = _modules.VERSION
 __opensweep__: str = _opensweep.__version__
 """Tells the stand-in from W&B's own module."""
-__getattr__, __dir__ = _modules.begin(__name__, __file__)
+_modules.begin(__name__, __file__)

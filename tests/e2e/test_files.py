@@ -259,7 +259,7 @@ pathlib.Path('out/sub/model.pt').write_bytes(b'm' * 100)
 pathlib.Path('out/end.txt').write_text('before')
 pathlib.Path('out/now.txt').write_text('before')
 print(*run.save('out/sub/*.pt'), *run.save(os.path.abspath('out/end.txt'), policy='end'))
-run.save('now.txt', base_path='out', policy='now')
+run.save('out/now.txt', base_path='out', policy='now')
 pathlib.Path('out/end.txt').write_text('after')
 pathlib.Path('out/now.txt').write_text('after')
 for wrong in ({{'policy': 'never'}}, {{'base_path': 'out', 'glob_str': '../x'}}):
@@ -273,7 +273,7 @@ assert run.save('no-such-file') == []
         "r1",
     )
     run_dir = world.folder / "runs" / "r1" / "files"
-    assert printed.split() == [str(run_dir / "out/sub/model.pt"), str(run_dir / "end.txt")]
+    assert printed.split() == [str(run_dir / "out/sub/model.pt"), str(run_dir / "out/end.txt")]
     kept = world.files("r1")
     wanted = {
         ODD: 3,
@@ -281,7 +281,7 @@ assert run.save('no-such-file') == []
         "not-text-\\xff": 5,
         "empty": 0,
         "out/sub/model.pt": 100,
-        "end.txt": 5,
+        "out/end.txt": 5,
         "now.txt": 6,
     }
     assert wanted.items() <= kept.items()
@@ -290,9 +290,10 @@ assert run.save('no-such-file') == []
 
     assert world.fetch("/api/runs/r1/files/" + quote(ODD)) == (200, b"odd")
     assert world.fetch("/api/runs/r1/file?path=" + quote("line\nbreak")) == (200, b"broken")
-    assert world.fetch("/api/runs/r1/files/end.txt") == (200, b"after")
+    assert world.fetch("/api/runs/r1/files/out/end.txt") == (200, b"after")
     listed = world.server().json("GET", "/api/runs/r1/files", {"prefix": "out/"})["files"]
-    assert [(one["path"], one["size"]) for one in listed] == [("out/sub/model.pt", 100)]
+    sizes = [(one["path"], one["size"]) for one in listed]
+    assert sizes == [("out/end.txt", 5), ("out/sub/model.pt", 100)]
     world.server().json("DELETE", "/api/runs/r1/files/empty")
     assert "empty" not in world.files("r1")
 
