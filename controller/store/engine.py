@@ -41,6 +41,7 @@ from sweeps.errors import ConfigurationError, StoreError, StoreUnavailable
 LOCK_TIMEOUT_S = 10.0
 """How long a transaction waits for another one before it gives up."""
 
+_LOG_BYTES = 32 << 20
 _OLDEST_SQLITE = (3, 35)  # the first with RETURNING
 
 
@@ -184,6 +185,8 @@ class Database:
             # FULL: a commit that was answered survives a power cut; it costs a few percent.
             raw.execute("PRAGMA synchronous = FULL").close()
             raw.execute("PRAGMA foreign_keys = ON").close()
+            # After a burst the log goes back to this size.
+            raw.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}").close()
         except BaseException:
             raw.close()
             raise

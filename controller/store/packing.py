@@ -32,7 +32,7 @@ from sweeps.protocol.columns import Column, Columns, Values
 
 ROWS = 65_536
 """Rows in a stretch at most."""
-CELLS = 4_000_000
+CELLS = 2_000_000
 """And values in it at most: what is in memory while it is packed."""
 
 AXIS = ""
