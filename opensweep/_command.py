@@ -50,6 +50,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "trials": ("trials", "List the trials of a sweep."),
         "best": ("trials", "Show the best trial and its configuration."),
         "logs": ("trials", "Show what a trial printed."),
+        "artifact": ("artifact", "Put files into artifacts, get them back, list them."),
         "export": ("export", "Write the trials as CSV, JSON, Parquet or an Optuna study."),
     },
     "Steer": {
