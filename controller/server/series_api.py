@@ -11,11 +11,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
 from controller.server.services import Services, services
-from controller.server.wire import Fields, json_response, read_json
+from controller.server.wire import Fields, json_response, numbers_response, read_json, spell_out
 from controller.store.drawing import STEP, TIMESTAMP, SeriesQuery
 from controller.store.records import ChunkKind
 from sweeps.errors import UsageError
@@ -141,14 +143,21 @@ def _series(
         return Response(status_code=304, headers=headers)
     series = found.store.series(runs, query, cursors)
     if plain:
-        answer = json_response({"series": [_json_series(each) for each in series]})
+        answer = numbers_response({"series": [_json_series(each) for each in series]})
         answer.headers.update(headers)
         return answer
     return Response(pack_series(series), media_type="application/octet-stream", headers=headers)
 
 
 def _json_series(series: Series) -> dict[str, Any]:
-    return {**vars(series), "x": series.x.tolist(), "y": series.y.tolist()}
+    return {**vars(series), "x": _spelled(series.x), "y": _spelled(series.y)}
+
+
+def _spelled(values: NDArray[np.float64]) -> list[Any]:
+    plain = values.tolist()
+    for odd in np.flatnonzero(~np.isfinite(values)):
+        plain[odd] = spell_out(plain[odd])
+    return plain
 
 
 # -- what is asked for --------------------------------------------------------------------------

@@ -19,20 +19,9 @@ from controller.store.levels import Level, unpack_level
 from controller.store.packing import AXIS, LONG, is_sparse, places, unpack
 from controller.store.schema import chunks, segments
 from controller.store.streams import Stream, StreamName
+from controller.store.stretches import Part
 from sweeps.protocol.chunks import decode
 from sweeps.protocol.columns import Columns
-
-
-class Part(NamedTuple):
-    """A packed stretch; see `packing.Stretch`."""
-
-    part: int
-    start: int
-    rows: int
-    first: int
-    last: int
-    since: float
-    until: float
 
 
 class Stored(NamedTuple):

@@ -11,13 +11,14 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select, tuple_
 
 from controller.store.engine import Database
-from controller.store.records import Chunk, ChunkKind, ObjectivePoints, RowPage
+from controller.store.records import Chunk, ChunkKind, ObjectivePoints
 from controller.store.schema import chunks, streams, trials
 from controller.store.streams import Piece, Record, StreamName, read_records
 from controller.store.stretches import Steps, read_piece
@@ -30,6 +31,19 @@ _LEAST = -(2**63)
 _LOOKED_AT = 500_000  # rows that one page of `rows` may look through
 
 _CHUNK = select(*(chunks.c[name] for name in Chunk.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
+class RowPage:
+    """Some of a run's rows.
+
+    Attributes:
+        rows: they.
+        next: where the page after this one begins; None: these were the last.
+    """
+
+    rows: Columns
+    next: str | None
 
 
 class HistoryStore:

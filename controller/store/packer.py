@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import (
     Connection,
@@ -29,9 +28,10 @@ from sqlalchemy import (
 )
 
 from controller.store.engine import Database
-from controller.store.packing import AXIS, CELLS, ROWS, Stretch, count_cells, pack, unpack
+from controller.store.packing import AXIS, CELLS, ROWS, Stretch, count_cells, pack
 from controller.store.schema import chunks, runs, segments, streams
 from controller.store.streams import StreamName
+from controller.store.stretches import of_stream, read_part
 from sweeps.protocol.chunks import decode
 from sweeps.protocol.columns import Columns, concatenate
 
@@ -121,26 +121,17 @@ class PackingStore:
             return _write_piece(connection, due.name, piece, stretches)
 
 
-def _of(table: Any, name: StreamName) -> Any:
-    return and_(
-        table.c.run_id == name.run_id,
-        table.c.kind == name.kind,
-        table.c.writer == name.writer,
-        table.c.lane == name.lane,
-    )
-
-
 def _read_piece(connection: Connection, due: Due) -> _Piece | None:
     name = due.name
     packed, packed_rows = connection.execute(
-        select(streams.c.packed, streams.c.packed_rows).where(_of(streams, name))
+        select(streams.c.packed, streams.c.packed_rows).where(of_stream(streams, name))
     ).one()
     parts: list[Columns] = []
     rows = size = 0
     seq = packed
     waiting = (
         select(chunks.c.seq, chunks.c.data)
-        .where(_of(chunks, name), chunks.c.seq > packed)
+        .where(of_stream(chunks, name), chunks.c.seq > packed)
         .order_by(chunks.c.seq)
         .limit(_PIECE_CHUNKS)
         .execution_options(yield_per=16)
@@ -166,7 +157,7 @@ def _joined(
 ) -> tuple[int, int, list[Columns]]:
     """The small stretches at the end that the new rows join: number and first row of the first of
     them (or of a new one), and their rows."""
-    mine = _of(segments, due.name)
+    mine = of_stream(segments, due.name)
     newest = connection.scalar(select(func.max(segments.c.part)).where(mine))
     if newest is None:
         return 0, packed_rows, []
@@ -193,23 +184,19 @@ def _joined(
     return (
         part,
         start,
-        [unpack(_segments(connection, due.name, number)) for number in range(part, newest + 1)],
+        [read_part(connection, due.name, number, None) for number in range(part, newest + 1)],
     )
-
-
-def _segments(connection: Connection, name: StreamName, part: int) -> Sequence[tuple[str, bytes]]:
-    query = select(segments.c.key, segments.c.data)
-    found = connection.execute(query.where(_of(segments, name), segments.c.part == part))
-    return [(key, data) for key, data in found]
 
 
 def _write_piece(
     connection: Connection, name: StreamName, piece: _Piece, stretches: Sequence[Stretch]
 ) -> bool:
-    query = select(streams.c.packed).where(_of(streams, name)).with_for_update()
+    query = select(streams.c.packed).where(of_stream(streams, name)).with_for_update()
     if connection.scalar(query) != piece.packed:
         return False
-    connection.execute(delete(segments).where(_of(segments, name), segments.c.part >= piece.part))
+    connection.execute(
+        delete(segments).where(of_stream(segments, name), segments.c.part >= piece.part)
+    )
     rows = [
         {
             **name._asdict(),
@@ -227,13 +214,13 @@ def _write_piece(
     if rows:
         connection.execute(insert(segments), rows)
     # The loop reads the objective's values from the chunks that have some: those rows stay.
-    mine = and_(_of(chunks, name), chunks.c.seq > piece.packed, chunks.c.seq <= piece.seq)
+    mine = and_(of_stream(chunks, name), chunks.c.seq > piece.packed, chunks.c.seq <= piece.seq)
     bare = chunks.c.objective.is_(None)
     connection.execute(delete(chunks).where(mine, bare))
     connection.execute(update(chunks).where(mine).values(data=b""))
     connection.execute(
         update(streams)
-        .where(_of(streams, name))
+        .where(of_stream(streams, name))
         .values(
             packed=piece.seq,
             packed_rows=piece.start + len(piece.columns),

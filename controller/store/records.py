@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sweeps.protocol.columns import Columns
 from sweeps.trial import AttemptState, Outcome, Reason, SweepState, TrialState
 
 
@@ -307,19 +306,6 @@ class Chunk:
     data: bytes
     objective: bytes | None = None
     lane: str = ""
-
-
-@dataclass(frozen=True)
-class RowPage:
-    """Some of a run's rows.
-
-    Attributes:
-        rows: they.
-        next: where the page after this one begins; None: these were the last.
-    """
-
-    rows: Columns
-    next: str | None
 
 
 @dataclass(frozen=True)

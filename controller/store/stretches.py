@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, select
 
 from controller.store.packing import AXIS, places, unpack
 from controller.store.schema import chunks, segments
@@ -47,6 +47,8 @@ class Part(NamedTuple):
     rows: int
     first: int
     last: int
+    since: float
+    until: float
 
 
 class Block(NamedTuple):
@@ -62,15 +64,9 @@ class Block(NamedTuple):
     rows: Columns
 
 
-def of_stream(table: object, name: StreamName) -> ColumnElement[bool]:
-    """The condition that picks a stream's rows of `chunks` or `segments`."""
-    columns = table.c  # type: ignore[attr-defined]
-    return and_(
-        columns.run_id == name.run_id,
-        columns.kind == name.kind,
-        columns.writer == name.writer,
-        columns.lane == name.lane,
-    )
+def of_stream(table: Table, name: StreamName) -> ColumnElement[bool]:
+    """The condition that picks a stream's rows of `streams`, `chunks` or `segments`."""
+    return and_(*(table.c[column] == value for column, value in name._asdict().items()))
 
 
 def read_piece(
