@@ -214,9 +214,14 @@ class Artifact(Contents, Bringing):
         return self._use_as
 
     @property
+    def created(self) -> float:
+        """Seconds since 1970, UTC."""
+        return float(self._committed()["created"])
+
+    @property
     def created_at(self) -> str:
         """ISO 8601, UTC."""
-        return _iso(self._committed()["created"])
+        return _iso(self.created)
 
     @property
     def updated_at(self) -> str:
