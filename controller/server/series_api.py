@@ -154,7 +154,7 @@ def _json_series(series: Series) -> dict[str, Any]:
 
 
 def _spelled(values: NDArray[np.float64]) -> list[Any]:
-    plain = values.tolist()
+    plain: list[Any] = values.tolist()
     for odd in np.flatnonzero(~np.isfinite(values)):
         plain[odd] = spell_out(plain[odd])
     return plain
