@@ -9,11 +9,11 @@ Neighbours: environment.py reads the variables, start.py opens folders, run.py i
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Mapping, Sequence
 
 from logging_core import environment, follower, start, terminal
 from logging_core.errors import UsageError
 from logging_core.helper import Duties
+from logging_core.hints import Any, Callable, Mapping, Sequence
 from logging_core.place import Asked
 from logging_core.records import MetricDefined
 from logging_core.run import Run

@@ -7,10 +7,9 @@ gives, run.py records what changes).
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping
-
 from logging_core.errors import UsageError
 from logging_core.given import as_mapping, tidy
+from logging_core.hints import Any, Callable, Mapping
 from logging_core.values import plain
 
 Changed = Callable[[str], None]  # told the top-level key that has a new value

@@ -16,7 +16,8 @@ import os
 import signal
 import sys
 import time
-from typing import Any, Callable, Protocol, TextIO
+
+from logging_core.hints import Any, Callable, Protocol, TextIO
 
 _NOTHING_KEPT = ("agent", "off")
 _PATIENCE_S = 1.0

@@ -7,10 +7,9 @@ else the server is asked, once, with a short time limit. Neighbours: place.py as
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Sequence
-
 from logging_core import terminal
 from logging_core.folder import RunFolder
+from logging_core.hints import Any, NamedTuple, Sequence
 from logging_core.records import (
     Compacted,
     ConfigUpdate,

@@ -14,7 +14,8 @@ import signal
 import sys
 import threading
 from types import FrameType, TracebackType
-from typing import Any, Callable, NoReturn
+
+from logging_core.hints import Any, Callable, NoReturn
 
 TERMINATED = 128 + signal.SIGTERM
 INTERRUPTED = 128 + signal.SIGINT

@@ -7,7 +7,8 @@ children are no part of the run unless they inherit what the agent set.
 from __future__ import annotations
 
 import os
-from typing import Mapping, NamedTuple
+
+from logging_core.hints import Mapping, NamedTuple
 
 # The first one that is set says which process of a distributed job this is. LOCAL_RANK comes
 # last: launchers that set it alone (Lightning's own) run on one machine.

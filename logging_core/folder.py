@@ -25,8 +25,8 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any, Mapping, NamedTuple
 
+from logging_core.hints import Any, Mapping, NamedTuple
 from logging_core.values import dumps
 
 _RECORDS = re.compile(r"^records\.([A-Za-z0-9_-]+)\.bin$")

@@ -15,10 +15,10 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Mapping
 
 from logging_core import terminal
 from logging_core.folder import RunFolder
+from logging_core.hints import Mapping
 from logging_core.home import home_folder
 
 _CODE = "import sys; sys.path.append(sys.argv[1]); from opensweep.following import main; main()"

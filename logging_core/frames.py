@@ -19,8 +19,9 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import Any, NamedTuple, Sequence, Union
 from zlib import crc32
+
+from logging_core.hints import Any, NamedTuple, Sequence, Union
 
 MAGIC = b"OSWREC\x01\n"
 MAX_FRAME = 1 << 28  # a longer one is damage

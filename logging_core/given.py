@@ -11,9 +11,9 @@ import json
 import os
 import sys
 from types import ModuleType, SimpleNamespace
-from typing import Any, Mapping
 
 from logging_core.errors import UsageError
+from logging_core.hints import Any, Mapping
 
 
 def as_mapping(config: Any) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from logging_core.environment import Environment
 from logging_core.frames import Record
+from logging_core.hints import TYPE_CHECKING, Any, Callable, NamedTuple
 
 if TYPE_CHECKING:
     from logging_core.sampling import SystemSampler

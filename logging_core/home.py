@@ -11,7 +11,8 @@ import fcntl
 import json
 import os
 from pathlib import Path
-from typing import Mapping, NamedTuple
+
+from logging_core.hints import Mapping, NamedTuple
 
 
 class Known(NamedTuple):

@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from typing import Any, Mapping
 
 from logging_core import summary, terminal
 from logging_core.errors import UsageError
 from logging_core.folder import RunFolder
+from logging_core.hints import Any, Mapping
 from logging_core.records import (
     ConfigUpdate,
     FileSaved,

@@ -5,7 +5,7 @@ Neighbour: run.py, whose Run is an AsInWandb. What is not there, is said so by n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from logging_core.hints import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from logging_core.run import Run

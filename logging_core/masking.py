@@ -6,7 +6,8 @@ Recognised by the name that they go under, or by their own look. Better too much
 from __future__ import annotations
 
 import re
-from typing import Mapping, Sequence
+
+from logging_core.hints import Mapping, Sequence
 
 MASK = "***"
 _NAME = re.compile(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from logging_core.errors import UsageError
+from logging_core.hints import NamedTuple
 
 _MOMENT = re.compile(r"^([^?#/;]+)\?_step=([0-9]{1,18})(?:\.0*)?$")
 

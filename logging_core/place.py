@@ -13,7 +13,6 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from logging_core import earlier, sharing, terminal
 from logging_core.earlier import Earlier
@@ -22,6 +21,7 @@ from logging_core.errors import Error, UsageError
 from logging_core.folder import RunFolder, WriterName, being_written
 from logging_core.given import read_file
 from logging_core.helper import Duties
+from logging_core.hints import Any, NamedTuple
 from logging_core.moment import Moment
 
 RESUMING = ("allow", "must", "auto")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import struct
-from typing import Any, Mapping
 
 from logging_core import frames
 from logging_core.frames import (
@@ -28,6 +27,7 @@ from logging_core.frames import (
     RecordTooLarge,
     SummaryUpdate,
 )
+from logging_core.hints import Any, Mapping
 from logging_core.writer import Writer, WriterBusy
 
 __all__ = [
@@ -152,7 +152,7 @@ class Reader:
                 return None
             keys, packer = layout
             values = packer.unpack_from(frame)
-            return kind, History(values[3], values[4], dict(zip(keys, values[5:])))  # noqa: B905 - 3.8
+            return kind, History(values[3], values[4], dict(zip(keys, values[5:])))
         if kind in (frames.ODD_ROW, frames.ODD_ROW_PART):
             step, time = frames.STAMP.unpack_from(frame, frames.HEAD.size)
             return kind, History(step, time, _loads(frame, frames.HEAD.size + frames.STAMP.size))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import atexit
 import time
 from types import TracebackType
-from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 from logging_core import ending, terminal
 from logging_core.config import Config
@@ -18,6 +17,7 @@ from logging_core.console import Capture
 from logging_core.errors import UsageError
 from logging_core.folder import RunFolder
 from logging_core.helper import Helper
+from logging_core.hints import Any, Callable, Mapping, NamedTuple, Sequence
 from logging_core.journal import Journal
 from logging_core.like_wandb import AsInWandb
 from logging_core.reach import Reach

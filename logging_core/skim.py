@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import Any, NamedTuple
 
 from logging_core import frames
 from logging_core.frames import FrameSource, History, MetricDefined, Record
+from logging_core.hints import Any, NamedTuple
 from logging_core.records import Reader
 from logging_core.summary import SummaryFold
 

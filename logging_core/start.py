@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import Any, NamedTuple, Sequence
 
 from logging_core import earlier, follower, place, sharing, terminal
 from logging_core.config import Config
@@ -20,6 +19,7 @@ from logging_core.errors import UsageError
 from logging_core.folder import RunFolder, WriterName
 from logging_core.given import as_mapping, read_file
 from logging_core.helper import Helper
+from logging_core.hints import Any, NamedTuple, Sequence
 from logging_core.home import known_server
 from logging_core.journal import Journal
 from logging_core.place import Asked, Place

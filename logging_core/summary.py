@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, Callable, Iterator, Mapping, MutableMapping, Sequence
 
+from logging_core.hints import Any, Callable, Iterator, Mapping, MutableMapping, Sequence
 from logging_core.records import Compacted, History, MetricDefined, Record, SummaryUpdate
 from logging_core.values import flatten, plain
 

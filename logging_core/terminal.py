@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import Any, Iterable, Mapping, Sequence
+
+from logging_core.hints import Any, Iterable, Mapping, Sequence
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 40  # points in a sparkline

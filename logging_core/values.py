@@ -10,7 +10,8 @@ import contextlib
 import enum
 import json
 import math
-from typing import Any, Callable, Iterator, Mapping
+
+from logging_core.hints import Any, Callable, Iterator, Mapping
 
 # Beyond this many bits an int is recorded as an infinity: Python (>= 3.11) refuses to print more
 # than 4,300 digits, and nobody could read the number.

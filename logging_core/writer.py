@@ -11,11 +11,11 @@ import fcntl
 import mmap
 import os
 import struct
-from typing import Any, Callable
 from zlib import crc32
 
 from logging_core import frames
 from logging_core.frames import FrameSource, History, Record
+from logging_core.hints import Any, Callable
 from logging_core.values import Odd, dumps, ignore, plain
 
 _CODES = {float: "d", int: "q", bool: "?"}
