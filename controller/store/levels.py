@@ -118,8 +118,8 @@ def bin_size(count: int, most: int) -> int:
 def thin(pieces: Sequence[Points], most: int, size: int) -> tuple[int, list[Points]]:
     """The pieces of a series, thinned to at most `most` points: the bins' size, and what is left.
 
-    Bins begin at `size` rows and double until the points fit. (A series of more pieces than
-    `most` / 2 comes to more points, two a piece.)
+    Bins begin at `size` rows and double until the points fit. What cannot be made smaller may be
+    more: a piece keeps its first and last point, its extremes, and one of each odd value.
     """
     while True:
         pieces = [piece.pick(kept(piece.rows, piece.y, size)) for piece in pieces]

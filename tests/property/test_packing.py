@@ -137,7 +137,7 @@ class TestThinning:
         level = levels(values)
         points = Points(level.rows, level.times, level.values)
         size, (left,) = thin([points], most, bin_size(len(points), most))
-        assert len(left) <= max(most, 5)
+        assert len(left) <= max(most, 7)
         assert set(left.rows.tolist()) <= set(range(len(values)))
         assert left.rows[0] == 0
         assert left.rows[-1] == len(values) - 1
