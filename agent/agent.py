@@ -33,7 +33,7 @@ from agent.beat import Heart
 from agent.delivery import deliver_abandoned
 from agent.devices import Slot, find_devices
 from agent.events import Ended, Event, Finishing, Started, Summary
-from agent.inject import inject_folder
+from agent.inject import inject_folder, wandb_folder
 from agent.launch import check_program
 from agent.outbox import Outbox
 from agent.policy import FailurePolicy
@@ -74,6 +74,7 @@ class Agent:
         slots, gpus, gpus_per_trial: see agent.devices.find_devices.
         workdir: where the program is looked for first; None: the current folder.
         forward_signals: pass SIGINT and SIGTERM on to the trials at once.
+        provide_wandb: trials get a module `wandb` that is ours, whatever the sweep file says.
         max_consecutive_failed_runs: end after so many failures in a row.
         reconnect: called when the server does not answer for some seconds; returns a client of
             it as it is now (started anew, perhaps under another address), or raises.
@@ -93,6 +94,7 @@ class Agent:
         gpus_per_trial: int = 1,
         workdir: str | Path | None = None,
         forward_signals: bool = False,
+        provide_wandb: bool = False,
         max_consecutive_failed_runs: int | None = None,
         reconnect: Callable[[], Client] | None = None,
         home: str | Path | None = None,
@@ -118,6 +120,7 @@ class Agent:
         )
         self._grace_s = kill_delay(self._environ)
         self._forward_signals = forward_signals
+        self._provide_wandb = provide_wandb
         self.seeker = Seeker(client, reconnect, self.voice)
         self.gate = Gate(count)
         self.ending, self._abandon = threading.Event(), threading.Event()
@@ -167,7 +170,9 @@ class Agent:
         )
         with suppress(OSError):  # inject_folder says what is wrong
             self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        inject = inject_folder(self._home)
+        inject = [inject_folder(self._home)]
+        if self._provide_wandb or spec.provide_wandb:
+            inject.insert(0, wandb_folder(self._home))
         try:
             self._outbox = Outbox(self._home, self.agent_id)
         except OSError as error:
@@ -192,7 +197,7 @@ class Agent:
             sampler=self._sampler,
             provenance=self._provenance,
             program=program,
-            inject=inject,
+            inject=tuple(inject),
             runs=self._home / "runs",
             sweep_id=self.sweep_id,
             project=spec.project,

@@ -21,6 +21,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from logging_core import wandb_module
 from sweeps.errors import ConfigurationError
 
 FRONT_DOOR = ("__init__.py", "__init__.pyi", "data_types.py", "errors.py", "plot.py", "py.typed")
@@ -32,11 +33,19 @@ def inject_folder(home: Path) -> Path:
 
     Safe with several agents at once. Raises ConfigurationError when it cannot be written.
     """
-    files = _files()
+    return _folder(home, _files(), "")
+
+
+def wandb_folder(home: Path) -> Path:
+    """One more, to be put before it: a module `wandb` that is ours. As inject_folder."""
+    return _folder(home, wandb_module.files(), "-wandb")
+
+
+def _folder(home: Path, files: Mapping[str, bytes], suffix: str) -> Path:
     digest = hashlib.sha256()
     for name, data in sorted(files.items()):
         digest.update(f"{name}\0{len(data)}\0".encode() + data)
-    folder = home / "inject" / digest.hexdigest()[:16]
+    folder = home / "inject" / (digest.hexdigest()[:16] + suffix)
     if _complete(folder, files):
         return folder
     try:

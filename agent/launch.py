@@ -161,7 +161,7 @@ def prepare(
     resumed: bool,
     metric: str | None,
     slot_env: Mapping[str, str],
-    inject: Path,
+    inject: Sequence[Path],
     project: str | None = None,
     entity: str | None = None,
     environ: Mapping[str, str] | None = None,
@@ -195,7 +195,7 @@ def prepare(
     env = {
         **{k: v for k, v in environ.items() if k not in SECRETS and k not in _OF_ANOTHER_RUN},
         "PYTHONUNBUFFERED": "1",  # what was printed before a kill is in the console log
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(inject), environ.get("PYTHONPATH")])),
+        "PYTHONPATH": os.pathsep.join(filter(None, [*map(str, inject), environ.get("PYTHONPATH")])),
         **ours,
         **slot_env,
     }

@@ -31,7 +31,7 @@ class Site:
         client, supervisor, outbox, afterwork, listener: where things go.
         sampler, provenance: told which trials run.
         program: how the sweep's command runs here.
-        inject: the folder that puts the logger into the training environment.
+        inject: the folders that put the logger into the training environment.
         runs: where run folders are made.
         sweep_id, project, entity: of the sweep.
         metric: name of its objective, None for none.
@@ -51,7 +51,7 @@ class Site:
     sampler: Sampler
     provenance: Provenance
     program: Program
-    inject: Path
+    inject: tuple[Path, ...]
     runs: Path
     sweep_id: str
     project: str | None

@@ -101,6 +101,7 @@ class SweepSpec:
         seed: of the search; None: whoever records the sweep draws one.
         enqueue: configs to try first, full or partial (the search fills in the rest).
         retry: when a trial is queued again.
+        provide_wandb: trials get a module `wandb` that is ours (`provide_wandb: true`).
         warnings: what is accepted but not quite right, for the user to read.
         source: the file's mapping, plain JSON; `spec_from_mapping(spec.source) == spec`.
     """
@@ -119,6 +120,7 @@ class SweepSpec:
     seed: int | None
     enqueue: tuple[Mapping[str, Any], ...]
     retry: Retry
+    provide_wandb: bool
     warnings: tuple[str, ...]
     source: Mapping[str, Any]
 
@@ -126,7 +128,7 @@ class SweepSpec:
 _KEYS = (
     "apiVersion", "command", "controller", "description", "early_terminate", "enqueue", "entity",
     "image_uri", "job", "kind", "method", "metric", "metrics", "name", "parameters", "program",
-    "project", "retry", "run_cap", "scheduler", "seed",
+    "project", "provide_wandb", "retry", "run_cap", "scheduler", "seed",
 )  # fmt: skip
 
 
@@ -250,6 +252,7 @@ def spec_from_mapping(
         seed=_read_seed(root),
         enqueue=_read_enqueue(root, space, grid),
         retry=_read_retry(root.section("retry")) if "retry" in root else Retry(),
+        provide_wandb="provide_wandb" in root and root.flag("provide_wandb"),
         warnings=(*warnings, *deprecated),
         source=source,
     )

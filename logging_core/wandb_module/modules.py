@@ -155,10 +155,13 @@ class _Module(types.ModuleType):
     """A sub-module whose names lead elsewhere."""
 
     def __getattr__(self, wanted: str) -> Any:
-        if wanted.startswith("__"):
-            raise AttributeError(f"module {self.__name__!r} has no attribute {wanted!r}")
         root, _, below = self.__name__.partition(".")
         names = _MODULES[below]
+        if wanted == "__all__":  # of `from … import *`
+            own = names if isinstance(names, dict) else vars(importlib.import_module(names))
+            return list(own.get("__all__") or [one for one in own if not one.startswith("_")])
+        if wanted.startswith("__"):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {wanted!r}")
         value = None
         if f"{below}.{wanted}" in _MODULES:
             return importlib.import_module(f"{self.__name__}.{wanted}")
@@ -172,9 +175,7 @@ class _Module(types.ModuleType):
         return value
 
     def __dir__(self) -> list[str]:
-        names = _MODULES[self.__name__.partition(".")[2]]
-        theirs = dir(importlib.import_module(names)) if isinstance(names, str) else list(names)
-        return sorted({*vars(self), *theirs})
+        return sorted({*vars(self), *self.__all__})
 
 
 class _Finder:
@@ -198,10 +199,7 @@ class _Finder:
         return _Module(spec.name)
 
     def exec_module(self, module: types.ModuleType) -> None:
-        """Its names come when they are asked for; `from … import *` asks for all at once."""
-        names = _MODULES[module.__name__.partition(".")[2]]
-        if not isinstance(names, str):
-            module.__dict__["__all__"] = list(names)
+        """Its names come when they are asked for."""
 
 
 def _found(place: str) -> Any:

@@ -175,6 +175,12 @@ def agent_options(command: Function) -> Function:
             help="Pass SIGINT and SIGTERM on to the trials at once.",
         ),
         click.option(
+            "--provide-wandb",
+            is_flag=True,
+            help="Give trials a `wandb` module that is opensweep's, for scripts that import it "
+            "where it is not installed. Also: `provide_wandb: true` in the sweep file.",
+        ),
+        click.option(
             "--max-consecutive-failed-runs",
             type=Whole(),
             metavar="N",

@@ -150,6 +150,7 @@ def test_options_reach_the_agent(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = "--count 3 --slots 2 --gpus 0,1 --gpus-per-trial 2 --forward-signals"
+    options += " --provide-wandb"
     more = ["--max-consecutive-failed-runs", "5", "--workdir", str(tmp_path)]
     monkeypatch.setattr("agent.devices.find_devices", lambda **asked: None)
     for command in (["agent", "new00001"], ["run", "sweep.yaml"]):
@@ -163,6 +164,7 @@ def test_options_reach_the_agent(
             "gpus_per_trial": 2,
             "workdir": str(tmp_path),
             "forward_signals": True,
+            "provide_wandb": True,
             "max_consecutive_failed_runs": 5,
         }
 

@@ -42,7 +42,7 @@ def made(box: Path, *command: str, environ: dict[str, str] | None = None, **more
         "resumed": True,
         "metric": "val/loss",
         "slot_env": {"CUDA_VISIBLE_DEVICES": "GPU-1"},
-        "inject": box / "inject",
+        "inject": (box / "inject",),
         **more,
     }
     return prepare(program, environ=environ, **given)

@@ -389,3 +389,11 @@ def test_other_programs_placeholders_in_a_command_are_theirs() -> None:
     text = "method: random\nparameters: {trainer.lr: {min: !!float 1e-5, max: 1.0e-3}}\n"
     spec = load_spec(f"{text}command: [python, t.py, '{argument}', '${{args_no_hyphens}}']\n")
     assert spec.command == ("python", "t.py", argument, "${args_no_hyphens}")
+
+
+def test_provide_wandb_is_a_key_of_ours() -> None:
+    text = "program: t.py\nmethod: random\nparameters: {x: {value: 1}}\n"
+    assert not load_spec(text).provide_wandb
+    assert load_spec(text + "provide_wandb: true\n").provide_wandb
+    with pytest.raises(SpecError, match="provide_wandb"):
+        load_spec(text + "provide_wandb: maybe\n")
