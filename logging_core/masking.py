@@ -1,6 +1,7 @@
 """Secrets out of what is recorded of a run's surroundings: environment, arguments, addresses.
 
 Recognised by the name that they go under, or by their own look. Better too much than too little.
+Patterns are compiled when first needed: init() masks the arguments alone, if there are any.
 """
 
 from __future__ import annotations
@@ -10,31 +11,30 @@ import re
 from logging_core.hints import Mapping, Sequence
 
 MASK = "***"
-_NAME = re.compile(
-    r"KEY|TOKEN|SECRET|PASS|PWD|CREDENTIAL|AUTH|COOKIE|PRIVATE|SIGNATURE|DSN|CONNECTION_?STRING"
-    r"|WEBHOOK|JWT|OTP|(?<![A-Z])PAT(?![A-Z])",
-    re.IGNORECASE,
+_NAME = (
+    r"(?i)KEY|TOKEN|SECRET|PASS|PWD|CREDENTIAL|AUTH|COOKIE|PRIVATE|SIGNATURE|DSN|CONNECTION_?STRING"
+    r"|WEBHOOK|JWT|OTP|(?<![A-Z])PAT(?![A-Z])"
 )
 _HARMLESS = frozenset({"PWD", "OLDPWD", "SSH_AUTH_SOCK"})
-_URL = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]{0,20}://)[^/@\s]{0,2000}@")
-_LOOK = re.compile(
+_URL = r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]{0,20}://)[^/@\s]{0,2000}@"
+_LOOK = (
     r"-----BEGIN|^eyJ[\w-]{10,}\.|\b(AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}|\bhf_\w{20,}"
     r"|\bsk-[\w-]{20,}|\bxox[abprs]-[\w-]{10,}|\bglpat-[\w-]{15,}|\bgithub_pat_\w{20,}"
     r"|\bwandb_v\d_\w{20,}|\bAIza[\w-]{30,}"
 )
-_OPTION = re.compile(r"^(--?|\+\+?)?(?P<name>[A-Za-z_][\w.-]*)=(?P<value>.*)$", re.DOTALL)
+_OPTION = r"(?s)^(--?|\+\+?)?(?P<name>[A-Za-z_][\w.-]*)=(?P<value>.*)$"
 _LONGEST = 4096
 _IN_ALL = 65_536
 
 
 def is_secret(name: str) -> bool:
     """Whether a variable or option of this name holds a secret, going by the name."""
-    return name not in _HARMLESS and _NAME.search(name) is not None
+    return name not in _HARMLESS and re.search(_NAME, name) is not None
 
 
 def text(value: str) -> str:
     """`value` without names and passwords in addresses; masked whole if it looks like a secret."""
-    return MASK if _LOOK.search(value) else _URL.sub(r"\g<scheme>", value)
+    return MASK if re.search(_LOOK, value) else re.sub(_URL, r"\g<scheme>", value)
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -55,7 +55,7 @@ def arguments(args: Sequence[str]) -> list[str]:
     masked: list[str] = []
     hidden = False  # what follows is the value of an option that names a secret
     for arg in args:
-        option = _OPTION.match(arg)
+        option = re.match(_OPTION, arg)
         if hidden and not arg.startswith("-"):
             masked.append(MASK)
         elif option and _is_secret_option(option["name"]):
@@ -68,11 +68,10 @@ def arguments(args: Sequence[str]) -> list[str]:
 
 def _is_secret_option(name: str) -> bool:
     """Stricter than for variables: `--key`, `--tokenizer` and `--max-tokens` are no secrets."""
-    return _SECRET_OPTION.search(name) is not None
+    return re.search(_SECRET_OPTION, name) is not None
 
 
-_SECRET_OPTION = re.compile(
-    r"(^|[_.-])((api|access|private|secret|auth)[_-]?key|(?<!max[_-])token|secret|password|passwd|pwd"
-    r"|credentials?)$",
-    re.IGNORECASE,
+_SECRET_OPTION = (
+    r"(?i)(^|[_.-])((api|access|private|secret|auth)[_-]?key|(?<!max[_-])token|secret|password|passwd|pwd"
+    r"|credentials?)$"
 )
