@@ -146,8 +146,36 @@ def test_the_logger_loads_nothing_heavy() -> None:
     loaded = set(python(code).split())
     assert "logging_core.run" in loaded
     heavy = {"numpy", "torch", "yaml", "click", "asyncio", "tempfile", "argparse", "dataclasses"}
-    heavy |= {"typing", "subprocess", "ctypes", "inspect", "logging", "tokenize", "shutil", "random"}
+    heavy |= {
+        "typing",
+        "subprocess",
+        "ctypes",
+        "inspect",
+        "logging",
+        "tokenize",
+        "shutil",
+        "random",
+    }
+    heavy |= {"multiprocessing", "socket", "http", "email", "uuid", "importlib.metadata"}
     assert not loaded & heavy
+
+
+def test_the_start_costs_no_more_than_a_few_common_modules(tmp_path: Path) -> None:
+    """Import and init() against what many a script imports anyway: as much (1.03), at present.
+
+    Processor time, and the least of a few, so that a busy machine does not matter.
+    """
+    ours = (
+        "import opensweep; opensweep.init("
+        f"dir={str(tmp_path)!r}, mode='offline', settings={{'silent': True, 'console': 'off'}})"
+    )
+    theirs = "import json, pathlib, subprocess, tempfile, threading, typing"
+
+    def least(code: str) -> float:
+        timed = f"import time; t = time.process_time(); {code}; print(time.process_time() - t)"
+        return min(float(python(timed, "-S")) for _ in range(4))
+
+    assert least(ours) < 1.6 * least(theirs)
 
 
 def test_it_works_as_a_copy_that_holds_the_logger_alone(tmp_path: Path) -> None:
