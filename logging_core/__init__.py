@@ -28,4 +28,5 @@ this folder into environments in which nothing is installed. `opensweep` is its 
     media/          images, tables, histograms, …: values that are kept as files
     plot/           custom charts: a table and the name of a specification
     errors.py       what is raised on wrong use
+    hints.py        instead of `typing`, which takes a while to load
 """
