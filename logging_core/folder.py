@@ -7,6 +7,7 @@
     system.<writer>.bin   what the machine did meanwhile: a record file of its own
     files/                what the script saves (`run.dir`)
     artifacts/            drafts of artifacts
+    uploads.json          how the files looked when they were last sent
     asks/                 questions of the script to whoever ships the folder, and the answers
     checkpoints/          kept from one attempt to the next (`run.checkpoint_dir`)
     shipped.<writer>.json what the server has acknowledged
