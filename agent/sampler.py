@@ -17,7 +17,7 @@ from pathlib import Path
 from agent import kernel
 from agent.devices import Gpu
 from agent.gpu_metrics import GpuReader
-from logging_core import gpus, machine
+from logging_core import environment, gpus, machine
 from logging_core.helper import INTERVAL_S
 from logging_core.records import RecordError, Writer
 from sweeps.errors import ConfigurationError
@@ -28,6 +28,8 @@ _LEAST_S = 0.1
 
 def interval_from(environ: Mapping[str, str]) -> float:
     """$OPENSWEEP_SYSTEM_INTERVAL in seconds; 0: no system metrics. Raises ConfigurationError."""
+    if "stats" in environment.read(environ).without:
+        return 0.0
     text = environ.get("OPENSWEEP_SYSTEM_INTERVAL") or str(INTERVAL_S)
     try:
         seconds = float(text)

@@ -94,14 +94,16 @@ def test_a_trial_says_where_it_comes_from_and_what_its_machine_did(
     ]
 
 
-def test_nothing_is_sampled_where_the_interval_is_0(
+def test_nothing_is_sampled_or_captured_where_it_shall_not_be(
     make_world: Callable[..., World], tmp_path: Path
 ) -> None:
     world = make_world("log(0, loss=1.0)\nlog(1, loss=2.0)\n")
     world.add({"x": 1})
-    with world.agent(slots=1, environ={"OPENSWEEP_SYSTEM_INTERVAL": "0"}) as agent:
+    environ = {"OPENSWEEP_SYSTEM_INTERVAL": "0", "WANDB_X_DISABLE_META": "1"}
+    with world.agent(slots=1, environ=environ) as agent:
         agent.finish()
     assert not list((tmp_path / "home" / "runs").rglob("system.*"))
+    assert not list((tmp_path / "home" / "runs").rglob("opensweep-metadata.json"))
 
 
 def test_a_command_that_is_no_python_has_no_requirements(

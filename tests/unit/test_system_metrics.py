@@ -178,6 +178,10 @@ def test_the_interval(said: str, seconds: float) -> None:
     assert interval_from({"OPENSWEEP_SYSTEM_INTERVAL": said}) == seconds
 
 
+def test_wandbs_switch_turns_them_off() -> None:
+    assert interval_from({"WANDB_X_DISABLE_STATS": "true"}) == 0
+
+
 def test_an_interval_that_is_none() -> None:
     with pytest.raises(ConfigurationError, match="OPENSWEEP_SYSTEM_INTERVAL is 'often'"):
         interval_from({"OPENSWEEP_SYSTEM_INTERVAL": "often"})
