@@ -72,7 +72,8 @@ class FileErrand:
         self._root = os.path.realpath(folder.files)
         self._state = folder.path / "uploads.json"
         self._copies = folder.path / "uploading"
-        self._now: dict[str, None] = {}  # paths in files/, as the script named them
+        self._now: dict[str, int] = {}  # paths in files/; which record of them it was
+        self._records = 0
         self._live: dict[str, None] = {}
         self._named: dict[str, None] = {}
         self._sent = self._load()
@@ -85,8 +86,9 @@ class FileErrand:
     def take(self, record: Record) -> None:
         if isinstance(record, FileSaved):
             self._named[record.path] = None
+            self._records += 1
             if record.policy == "now":
-                self._now[record.path] = None
+                self._now[record.path] = self._records
             elif record.policy == "live":
                 self._live[record.path] = None
 
@@ -99,8 +101,8 @@ class FileErrand:
     # -- what is due ---------------------------------------------------------------------------
 
     def _due(self) -> list[_Due]:
-        now, self._now = self._now, {}
-        due = self._looks(sorted(now, key=_media_first))
+        due = self._looks(sorted(self._now, key=_media_first))
+        self._now = {one.relative: self._now[one.relative] for one in due}  # the others are gone
         if time.monotonic() - self._looked >= LIVE_S:
             self._looked = time.monotonic()
             due += [one for one in self._looks(self._live) if not self._is_sent(one)]
@@ -111,11 +113,9 @@ class FileErrand:
         found = {one.name: one for one in self._walk()}
         found.update((one.name, one) for one in self._looks(self._named))
         everything = sorted(found.values(), key=lambda one: (_media_first(one.name), one.name))
-        self._now.clear()
         yield from self._send(everything, again=True)
-        while self._now:  # those that changed meanwhile
-            now, self._now = self._now, {}
-            yield from self._send(self._looks(now))
+        while due := self._due():  # those that changed meanwhile
+            yield from self._send(due)
         shutil.rmtree(self._copies, ignore_errors=True)
         self._swept = True
 
@@ -161,6 +161,7 @@ class FileErrand:
         """Sends files in batches. `again`: also those that were sent, by name: a server that lost
         one asks for its bytes."""
         for batch in _batches(due):
+            asked = {one.relative: self._now.get(one.relative) for one in batch}
             kept: dict[str, _Kept] = {}
             origins: dict[str, Origin | None] = {}
             for one in batch:
@@ -182,6 +183,9 @@ class FileErrand:
                     self._sent[one.name] = kept[one.name]
                 elif one.name in kept:
                     self._later(one)
+                # Unless the script saved it once more meanwhile.
+                if self._is_sent(one) and self._now.get(one.relative) == asked[one.relative]:
+                    self._now.pop(one.relative, None)
             if digests:
                 self._save()
             yield
@@ -195,6 +199,7 @@ class FileErrand:
             digest = yield from digest_steps(one.path)
         except OSError as error:
             self._say(f"{one.name!r} cannot be read: {error.strerror}")
+            self._now.pop(one.relative, None)
             return None
         after = self._look(one.relative)
         if after is None or after.look != one.look:
@@ -207,9 +212,10 @@ class FileErrand:
         if changes > 2 * _CHANGES:
             self._say(f"{one.name!r} is not kept: it changes whenever it is sent")
             self._changes.pop(one.name)
+            self._now.pop(one.relative, None)
             return
         self._sent.pop(one.name, None)
-        self._now[one.relative] = None
+        self._now.setdefault(one.relative, 0)
 
     # -- what is remembered --------------------------------------------------------------------
 

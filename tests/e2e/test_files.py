@@ -355,6 +355,25 @@ def test_a_live_file_is_sent_again_when_it_has_changed_and_only_then(
         assert sent[2:] == [{"log.txt": sha(b"three")}]
 
 
+def test_what_is_due_now_is_not_forgotten_while_the_server_is_away(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.files.mkdir(parents=True)
+    (folder.files / "a").write_text("a")
+    with files_world(tmp_path) as world:
+        with world.client() as client:
+            client.register_run("r1", "0" * 16, project="p")
+        client = world.client()
+    errand = FileErrand(client, folder, "r1", 1, world.listener)
+    errand.take(FileSaved("a", "now"))
+    errand.take(FileSaved("gone", "now"))
+    with pytest.raises(errors.ServerUnreachable):
+        errand.work(final=False)
+    with files_world(tmp_path) as world, world.client() as client:
+        errand._client = client
+        assert errand.work(final=False)
+        assert world.files("r1") == {"a": 1}
+
+
 def test_a_file_that_never_stands_still_is_kept_all_the_same(
     world: FilesWorld, tmp_path: Path
 ) -> None:
