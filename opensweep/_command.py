@@ -51,7 +51,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "best": ("trials", "Show the best trial and its configuration."),
         "logs": ("trials", "Show what a trial printed."),
         "artifact": ("artifact", "Put files into artifacts, get them back, list them."),
-        "export": ("export", "Write the trials as CSV, JSON, Parquet or an Optuna study."),
+        "export": ("export", "Write trials, runs or their history as CSV, JSON or Parquet."),
     },
     "Steer": {
         "pause": ("control", "Hand out no new trials; those running go on."),

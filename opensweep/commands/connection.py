@@ -90,6 +90,25 @@ def trial(client: Client, text: str) -> dict[str, Any]:
     )
 
 
+def run_of(client: Client, text: str) -> dict[str, Any] | None:
+    """The run that `text` names, a trial's too; None when there is none."""
+    try:
+        return client.run(bare_id(text))
+    except NotFoundError:
+        return None
+
+
+def project(client: Client, text: str) -> str:
+    """The project that `text` names (NAME or ENTITY/NAME). NotFoundError says what is near."""
+    known = [str(each["name"]) for each in client.projects()]
+    name = text if text in known else text.rpartition("/")[2]
+    if name not in known:
+        raise NotFoundError(
+            f"no project {name!r} has runs here{_nearest(name, known)}; `sweep runs` lists runs."
+        )
+    return name
+
+
 def _nearest(text: str, known: list[str], what: str = "") -> str:
     from difflib import get_close_matches
 

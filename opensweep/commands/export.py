@@ -1,20 +1,14 @@
-"""`sweep export`: a sweep's trials as CSV, JSON, Parquet, or as an Optuna study.
+"""`sweep export`: trials, runs and what they logged, as CSV, JSON or Parquet; or an Optuna study.
 
-What each writes is a function of the trials as the server tells them; a file appears whole or not
-at all. Optuna is known to sweeps/search/optuna_export.py alone.
+What is written is a function of what the server tells; nothing is held in memory but a page of it
+(opensweep/tables.py). Optuna is known to sweeps/search/optuna_export.py alone.
 """
 
 from __future__ import annotations
 
-import io
-import json
 import os
-import sys
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -22,25 +16,51 @@ from opensweep import _text
 from opensweep.commands import connection, options
 from opensweep.commands.objective import curve, objective
 from opensweep.commands.trials import all_trials
-from sweeps.errors import ConfigurationError
+from opensweep.tables import Layout, Spool, check_pyarrow, target
+from sweeps.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from sweeps.protocol.client import Client
 
-_FIRST = ("id", "number", "state", "reason", "objective", "attempts", "steps")
 _TIMES = ("created", "started", "ended")
-_LAST = ("duration_s", "host", "device", "detail")
+_TRIAL_FIRST = ("id", "number", "state", "reason", "objective", "attempts", "steps")
+_TRIAL_LAST = ("host", "device", "detail")
+_RUN_FIRST = ("id", "name", "project", "sweep", "state", "exit_code", "steps")
+_RUN_LAST = ("host", "parent", "fork_step")
+_SAID = ("group", "job_type", "tags", "notes")
 _AT_ONCE = 4
 """Histories that are fetched at the same time."""
 _NOTED = ("id", "reason", "attempts", "host")
+_PAGE = 500
+"""Runs that one request asks for."""
+_ROWS = 5000
+"""Rows of history that one request asks for."""
 
 
 @click.command(
     epilog="\b\nExample:\n"
     "  sweep export k3j9x2ab --format csv -o trials.csv\n"
-    "  sweep export k3j9x2ab --format optuna -o study.db"
+    "  sweep export k3j9x2ab --format optuna -o study.db\n"
+    "  sweep export k3j9x2ab --history --keys val_loss -o curves.csv\n"
+    "  sweep export --project digits --history --format parquet"
 )
-@options.sweep_argument()
+@options.sweep_argument(required=False)
+@click.option(
+    "--project",
+    metavar="NAME",
+    help="Instead of ID: all runs of a project, of a sweep or of their own.",
+)
+@click.option("--filter", "filters", metavar="JSON", help=options.FILTER_HELP)
+@click.option(
+    "--history",
+    is_flag=True,
+    help="What was logged: one row for each that has a step, with its run, step and time.",
+)
+@click.option(
+    "--keys",
+    metavar="A,B",
+    help="With --history: these metrics alone, and only rows that have one of them.",
+)
 @click.option(
     "--format",
     "kind",
@@ -57,150 +77,192 @@ _NOTED = ("id", "reason", "attempts", "host")
     "and ID.journal for the others. A study is a journal when FILE ends in .journal or .log, else "
     "an SQLite database, which takes longer to write.",
 )
-def export(sweep: str, kind: str, output: str | None) -> None:
-    """Write the trials as CSV, JSON, Parquet or an Optuna study.
+def export(
+    sweep: str | None,
+    project: str | None,
+    filters: str | None,
+    history: bool,
+    keys: str | None,
+    kind: str,
+    output: str | None,
+) -> None:
+    """Write trials, runs or their history as CSV, JSON or Parquet.
 
-    One row a trial; parameters are config.NAME, the last values of what was logged summary.NAME.
+    ID is a sweep or a run. One row a trial (or run): parameters are config.NAME, the last values
+    of what was logged summary.NAME. Or, of a sweep, an Optuna study.
     """
+    _check(sweep, project, filters, history, keys, kind, output)
+    with connection.server() as client:
+        found = _of_project(client, project, filters) if sweep is None else _of_id(client, sweep)
+        if kind == "optuna":
+            _export_optuna(client, found, output or f"{found.name}.journal")
+            return
+        asked = None if keys is None else [key for key in keys.split(",") if key]
+        if history:
+            source, layout = _logged(client, found, asked), _history_layout(found)
+        else:
+            source, layout = found.batches(flat=kind != "json"), found.layout
+        ending = "-history" if history else ""
+        path = output or (f"{found.name}{ending}.parquet" if kind == "parquet" else "-")
+        count, columns = _write(source, layout, kind, path)
+    missing = [key for key in asked or () if key not in columns]
+    if missing:
+        connection.say(f"nobody logged {', '.join(map(repr, missing))}")
+    if path != "-":
+        connection.say(f"{_text.plural(count, 'row' if history else found.noun)} written to {path}")
+
+
+def _check(
+    sweep: str | None,
+    project: str | None,
+    filters: str | None,
+    history: bool,
+    keys: str | None,
+    kind: str,
+    output: str | None,
+) -> None:
+    """Raises click.UsageError for options that do not go together."""
+    if (sweep is None) == (project is None):
+        raise click.UsageError("name what to write: a sweep or run by its ID, or --project NAME")
+    if filters is not None and project is None:
+        raise click.UsageError("--filter goes with --project")
+    if keys is not None and not history:
+        raise click.UsageError("--keys goes with --history")
+    if kind == "optuna" and (history or project is not None):
+        raise click.UsageError("an Optuna study has the trials of one sweep: name it by its ID")
     if kind == "optuna" and output == "-":
         raise click.UsageError("an Optuna study is a file: name it with -o FILE")
-    with connection.server() as client:
-        status = connection.sweep_status(client, sweep)
-        trials = all_trials(client, status["id"])
-        if kind == "optuna":
-            _export_optuna(client, status, trials, output or f"{status['id']}.journal")
-            return
-    if kind == "json":
-        text = json.dumps(trials, indent=2, ensure_ascii=False) + "\n"
-        data, target = text.encode(), output or "-"
-    elif kind == "csv":
-        data, target = as_csv(trials).encode(), output or "-"
-    else:
-        data, target = as_parquet(trials), output or f"{status['id']}.parquet"
-    if target == "-":
-        click.echo(data, nl=False)
-        return
-    with whole_file(target) as file:
-        file.write(data)
-    connection.say(f"{_text.plural(len(trials), 'trial')} written to {target}")
+    if kind == "parquet":
+        check_pyarrow()
 
 
-@contextmanager
-def whole_file(path: str) -> Iterator[IO[bytes]]:
-    """A file that replaces `path` once it is written whole; without that, `path` stays."""
-    folder = os.path.dirname(path) or "."
+class _Found(NamedTuple):
+    """What was named: the trials of a sweep, or runs."""
+
+    name: str  # for files
+    noun: str
+    layout: Layout
+    pages: Iterable[Sequence[Mapping[str, Any]]]
+    """Trials or runs, as the server tells them."""
+    sweep: Mapping[str, Any] | None = None
+
+    def batches(self, *, flat: bool) -> Iterator[Sequence[Mapping[str, Any]]]:
+        for page in self.pages:
+            yield [_row(each, self.layout) for each in page] if flat else page
+
+
+def _of_id(client: Client, text: str) -> _Found:
+    """The sweep that `text` names, or else the run. NotFoundError says which sweep is near."""
     try:
-        handle, name = tempfile.mkstemp(dir=folder, prefix=".sweep-export-")
-    except OSError as error:
-        raise ConfigurationError(f"cannot write {path}: {error.strerror}.") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+        status = connection.sweep_status(client, text)
+    except NotFoundError:
+        run = connection.run_of(client, text)
+        if run is None:
+            raise
+        return _Found(run["id"], "run", _layout(_RUN_FIRST, _RUN_LAST), [[run]])
+    trials = all_trials(client, status["id"])
+    return _Found(status["id"], "trial", _layout(_TRIAL_FIRST, _TRIAL_LAST), [trials], status)
 
 
-def rows(trials: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[dict[str, Any]]]:
-    """(columns, rows): one flat row a trial. Times are datetimes (UTC), numbers are numbers."""
-    made = []
-    configs: dict[str, None] = {}
-    summaries: dict[str, None] = {}
-    for trial in trials:
-        config = {f"config.{key}": value for key, value in _text.flat(trial["config"]).items()}
-        summary = {
-            f"summary.{key}": value
-            for key, value in _text.flat(trial.get("summary") or {}).items()
+def _of_project(client: Client, project: str | None, filters: str | None) -> _Found:
+    name = connection.project(client, project or "")
+    pages = _run_pages(client, name, options.json_filter(filters))
+    safe = name.replace(os.sep, "_") or "runs"
+    return _Found(safe, "run", _layout(_RUN_FIRST, _RUN_LAST), pages)
+
+
+def _run_pages(
+    client: Client, project: str, filters: Mapping[str, Any] | None
+) -> Iterator[Sequence[Mapping[str, Any]]]:
+    after: int | None = 0
+    while after is not None:
+        page = client.runs(
+            project=project, filters=filters, order="+created_at", limit=_PAGE, after=after
+        )
+        yield page["runs"]
+        after = page["next"]
+
+
+def _layout(first: tuple[str, ...], last: tuple[str, ...]) -> Layout:
+    return Layout(
+        first=first,
+        last=(*_TIMES, "duration_s", *last),
+        groups=("config.", "summary."),
+        times=_TIMES,
+    )
+
+
+def _row(found: Mapping[str, Any], layout: Layout) -> dict[str, Any]:
+    """A trial or a run as one flat row."""
+    said = found.get("metadata") or {}
+    known = {
+        **found,
+        "sweep": found.get("sweep_id"),
+        "parent": found.get("parent_id"),
+        **({"host": said.get("host")} if said else {}),
+    }
+    row = {name: known.get(name) for name in (*layout.first, *layout.last)}
+    row.update({name: said[name] for name in _SAID if said.get(name)})
+    config = _text.flat(found["config"])
+    summary = _text.flat(found.get("summary") or {})
+    row.update({f"config.{name}": value for name, value in config.items()})
+    row.update(
+        {
+            f"summary.{name}": value
+            for name, value in summary.items()
             if not isinstance(value, Mapping | list)
         }
-        configs.update(dict.fromkeys(config))
-        summaries.update(dict.fromkeys(summary))
-        row: dict[str, Any] = {key: trial.get(key) for key in (*_FIRST, "host", "device", "detail")}
-        value = objective(trial)
-        row["objective"] = None if trial.get("objective") is None else value
-        for key in _TIMES:
-            then = trial.get(key)
-            row[key] = None if then is None else datetime.fromtimestamp(then, UTC)
-        if row["started"] and row["ended"]:
-            row["duration_s"] = round(trial["ended"] - trial["started"], 3)
-        made.append({**row, **config, **{key: _number(v) for key, v in summary.items()}})
-    return [*_FIRST, *configs, *summaries, *_TIMES, *_LAST], made
+    )
+    if found.get("started") and found.get("ended"):
+        row["duration_s"] = round(found["ended"] - found["started"], 3)
+    return row
 
 
-def _number(value: Any) -> Any:
-    """The float that the wire writes as a string, for JSON has none for it."""
-    return float(value) if value in ("NaN", "Infinity", "-Infinity") else value
+def _history_layout(found: _Found) -> Layout:
+    number = ("number",) if found.sweep is not None else ()
+    return Layout(first=("run", *number, "_step", "_timestamp"))
 
 
-def as_csv(trials: Sequence[Mapping[str, Any]]) -> str:
-    """One line a trial; lists, dicts and booleans as JSON, times in ISO 8601, nothing as ""."""
-    import csv
-
-    columns, made = rows(trials)
-    out = io.StringIO()
-    writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({key: _cell(value) for key, value in row.items()} for row in made)
-    return out.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="milliseconds")
-    if isinstance(value, bool | list | Mapping):
-        return json.dumps(value, ensure_ascii=False)
-    return value
+def _logged(
+    client: Client, found: _Found, keys: list[str] | None
+) -> Iterator[Sequence[Mapping[str, Any]]]:
+    """Pages of rows of each run, in order."""
+    for page in found.pages:
+        for run in page:
+            whose = {"run": run["id"]}
+            if found.sweep is not None:
+                whose["number"] = run["number"]
+            after = None
+            while run.get("steps"):
+                rows, after = client.rows(run["id"], keys, after=after, limit=_ROWS)
+                yield [{**whose, **row} for row in rows]
+                if after is None:
+                    break
 
 
-def as_parquet(trials: Sequence[Mapping[str, Any]]) -> bytes:
-    """The same table; a column whose values are of several kinds becomes text (JSON).
-
-    Raises ConfigurationError where pyarrow is not installed.
-    """
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise ConfigurationError(
-            "Parquet needs pyarrow, which is not installed here: "
-            f"`{sys.executable} -m pip install pyarrow`, or choose --format csv."
-        ) from None
-    columns, made = rows(trials)
-    arrays = {column: _column([row.get(column) for row in made]) for column in columns}
-    sink = io.BytesIO()
-    pyarrow.parquet.write_table(pyarrow.table(arrays), sink)
-    return sink.getvalue()
+def _write(
+    source: Iterable[Sequence[Mapping[str, Any]]], layout: Layout, kind: str, path: str
+) -> tuple[int, set[str]]:
+    """How many rows were written, and of which columns."""
+    folder = None if path == "-" else os.path.dirname(path) or "."
+    with target(path) as file, Spool(layout, folder) as spool:
+        for batch in source:
+            spool.add(batch)
+        write = {"csv": spool.write_csv, "json": spool.write_json, "parquet": spool.write_parquet}
+        write[kind](file)
+        return spool.count, set(spool.columns)
 
 
-def _column(values: list[Any]) -> Any:
-    import pyarrow
-
-    kinds = {type(value) for value in values if value is not None}
-    if kinds <= {int, float} and float in kinds:
-        return pyarrow.array([None if v is None else float(v) for v in values], pyarrow.float64())
-    if len(kinds) == 1 and kinds <= {int, bool, str}:
-        return pyarrow.array(values)
-    if kinds == {datetime}:
-        return pyarrow.array(values, pyarrow.timestamp("us", tz="UTC"))
-    texts = [None if v is None else v if isinstance(v, str) else json.dumps(v) for v in values]
-    return pyarrow.array(texts, pyarrow.string())
-
-
-def _export_optuna(
-    client: Client, status: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], target: str
-) -> None:
+def _export_optuna(client: Client, found: _Found, path: str) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     from sweeps.search.optuna_export import ExportedTrial, export_study
     from sweeps.spec import spec_from_mapping
     from sweeps.trial import TrialState
 
+    if found.sweep is None:
+        raise UsageError(f"{found.name} is a run: an Optuna study has the trials of one sweep")
+    status, trials = found.sweep, [trial for page in found.pages for trial in page]
     metric = status.get("metric") or {}
     name = metric.get("name")
 
@@ -223,7 +285,7 @@ def _export_optuna(
         for trial, points in zip(over, curves, strict=True)
     )
     how = export_study(
-        target,
+        path,
         name=status["id"],
         space=spec_from_mapping(client.spec(status["id"])["spec"]).parameters,
         direction=metric.get("goal", "minimize"),
@@ -232,7 +294,7 @@ def _export_optuna(
     )
     left = len(trials) - len(over)
     connection.say(
-        f"{_text.plural(len(over), 'trial')} written to {target}"
+        f"{_text.plural(len(over), 'trial')} written to {path}"
         + (f"; {left} that are not over were left out" if left else "")
         + "\nread it in Python:"
     )

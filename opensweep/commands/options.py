@@ -117,6 +117,25 @@ def json_option(what: str = "the result") -> Callable[[Function], Function]:
     return click.option("--json", "as_json", is_flag=True, help=f"Print {what} as JSON.")
 
 
+FILTER_HELP = (
+    "Only runs that fit, in W&B's MongoDB style, such as "
+    """'{"config.lr": {"$gt": 0.01}, "state": "finished"}'."""
+)
+
+
+def json_filter(text: str | None) -> dict[str, Any] | None:
+    """What --filter says. Raises click.BadParameter when it is no JSON object."""
+    if text is None:
+        return None
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise click.BadParameter(f"this is no JSON: {error}", param_hint="--filter") from None
+    if not isinstance(found, dict):
+        raise click.BadParameter("expected an object in braces", param_hint="--filter")
+    return found
+
+
 def print_json(value: Any) -> None:
     """One JSON document on stdout. Numbers are finite: the server writes NaN as a string."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
