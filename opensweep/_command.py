@@ -50,6 +50,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "trials": ("trials", "List the trials of a sweep."),
         "best": ("trials", "Show the best trial and its configuration."),
         "logs": ("trials", "Show what a trial printed."),
+        "runs": ("runs", "List runs, of a sweep or of their own."),
+        "alerts": ("runs", "List what runs called out with alert()."),
         "artifact": ("artifact", "Put files into artifacts, get them back, list them."),
         "export": ("export", "Write trials, runs or their history as CSV, JSON or Parquet."),
     },

@@ -90,6 +90,17 @@ def trial(client: Client, text: str) -> dict[str, Any]:
     )
 
 
+def trial_or_run(client: Client, text: str) -> dict[str, Any]:
+    """The trial that `text` names, or else the run. NotFoundError says what to do instead."""
+    try:
+        return trial(client, text)
+    except NotFoundError:
+        run = run_of(client, text)
+        if run is None:
+            raise
+        return run
+
+
 def run_of(client: Client, text: str) -> dict[str, Any] | None:
     """The run that `text` names, a trial's too; None when there is none."""
     try:

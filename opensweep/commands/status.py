@@ -11,6 +11,7 @@ import click
 
 from opensweep import _text
 from opensweep.commands import connection, options, report
+from sweeps.errors import NotFoundError
 
 if TYPE_CHECKING:
     from sweeps.protocol.client import Client
@@ -84,17 +85,40 @@ def check_states(given: str | None, of: str) -> None:
 def status(sweep: str | None, watch: bool, as_json: bool) -> None:
     """Show where a sweep stands.
 
-    Without an ID: the newest sweep.
+    Without an ID: the newest sweep. ID may be a run that is of no sweep, too.
     """
     with connection.server() as client:
-        find = connection.sweep_status
-        now = connection.latest(client) if sweep is None else find(client, sweep)
-        if watch:
+        now = connection.latest(client) if sweep is None else _named(client, sweep)
+        if "counts" not in now:
+            _show_run(now, watch, as_json)
+        elif watch:
             _watch(client, now, as_json)
         elif as_json:
             options.print_json(now)
         else:
             report.print_status(now, time.time(), terminal_width())
+
+
+def _named(client: Client, text: str) -> dict[str, Any]:
+    """The sweep of that id, or else the run without a sweep. NotFoundError: neither."""
+    try:
+        return connection.sweep_status(client, text)
+    except NotFoundError:
+        run = connection.run_of(client, text)
+        if run is None or run["sweep_id"]:
+            raise
+        return run
+
+
+def _show_run(run: dict[str, Any], watch: bool, as_json: bool) -> None:
+    if watch:
+        raise click.UsageError(f"{run['id']} is a run: `sweep logs {run['id']} -f` follows it")
+    if as_json:
+        options.print_json(run)
+        return
+    from opensweep.commands.runs import print_run
+
+    print_run(run)
 
 
 def _watch(client: Client, first: dict[str, Any], as_json: bool) -> None:

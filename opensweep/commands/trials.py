@@ -224,12 +224,13 @@ def arguments(config: Mapping[str, Any]) -> str:
 def logs(trial_id: str, follow: bool, as_json: bool) -> None:
     """Show what a trial printed.
 
-    Standard output and standard error, of every attempt; progress bars as they were last.
+    Standard output and standard error, of every attempt; progress bars as they were last. TRIAL
+    may be a run that is of no sweep, too.
     """
     if follow and as_json:
         raise click.UsageError("--follow and --json: choose one")
     with connection.server() as client:
-        trial = connection.trial(client, trial_id)
+        trial = connection.trial_or_run(client, trial_id)
         if as_json:
             text = "".join(settled(_console(client, trial["id"], follow=False)))
             options.print_json({"id": trial["id"], "state": trial["state"], "text": text})

@@ -119,6 +119,8 @@ class World:
             case ["GET", "api", "trials", id_]:
                 found = [t for trials in self.trials.values() for t in trials if t["id"] == id_]
                 return (200, found[0]) if found else self._missing(f"no trial {id_!r}")
+            case ["GET", "api", "runs", _]:
+                return self._missing("no run of that id")
             case ["GET", "api", "runs", id_, "console"]:
                 return 200, self._console(id_, int(query.get("after", 0)))
             case ["GET", "api", "runs", id_, "history"]:
