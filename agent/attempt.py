@@ -145,7 +145,7 @@ class Attempt:
             if process is not None and shipper is not None and trial is not None:
                 shipper.start()
                 started(self._started(trial, folder))
-                written = self._accompany(process, folder, launch)
+                written = self._accompany(process, folder, launch, shipper)
                 exit = process.wait()
                 seconds = _seconds(began, exit)
                 site.sampler.forget(process.pid)
@@ -241,11 +241,14 @@ class Attempt:
                 process.stop(0.0 if self._fenced else self._site.grace_s)
         return process
 
-    def _accompany(self, process: Process, folder: RunFolder, launch: Launch) -> threading.Event:
+    def _accompany(
+        self, process: Process, folder: RunFolder, launch: Launch, shipper: Shipper
+    ) -> threading.Event:
         """Its machine is sampled, and where it comes from is written down; set when it is."""
         site = self._site
         site.sampler.watch(process.pid, folder.system(self.token), self._slot.gpus)
-        return site.provenance.attach(folder, self.token, self._slot.device, launch)
+        device, about = self._slot.device, shipper.about
+        return site.provenance.attach(folder, self.token, device, launch, about)
 
     def _started(self, trial: Mapping[str, Any], folder: RunFolder) -> Started:
         return Started(

@@ -42,17 +42,17 @@ class Description:
 
     def __init__(self, client: Client, run_id: str, writer: int, digest: Digest) -> None:
         self._client, self._run_id, self._writer, self._digest = client, run_id, writer, digest
-        self._seen = (0, 0)
+        self._seen = (0, 0, 0)
         self._look_at = time.monotonic() + EVERY_S
         self._latest = self._sent = Said()
 
     def look(self, *, now: bool = False) -> bool:
         """Takes a snapshot, when it is time and something is new. Returns whether it did."""
         began = time.monotonic()
-        state = (self._digest.rows, self._digest.records)
-        if state == self._seen or (began < self._look_at and not now):
+        version = self._digest.version
+        if version == self._seen or (began < self._look_at and not now):
             return False
-        self._seen = state
+        self._seen = version
         digest = self._digest
         self._latest = Said(digest.config, digest.metadata, digest.metrics, digest.summary)
         took = time.monotonic() - began
@@ -68,7 +68,8 @@ class Description:
 
     def work(self, *, final: bool) -> bool:
         """Sends what is new in the latest snapshot. See `Errand`."""
-        del final
+        if final:  # nobody else looks any more
+            self.look(now=True)
         said, sent = self._latest, self._sent
         if said is sent:
             return True

@@ -185,10 +185,17 @@ def _in_order(columns: Sequence[tuple[Part, int]]) -> list[Any]:
 
 
 class Digest:
-    """The digests of one attempt's processes, as one. Add a lane when it appears."""
+    """The digests of one attempt's processes, as one. Add a lane when it appears.
 
-    def __init__(self, metric: str | None) -> None:
+    Args:
+        metric: name of the objective, None for none.
+        about: metadata that others know of the run, which may grow meanwhile; the run's own word
+            counts more.
+    """
+
+    def __init__(self, metric: str | None, about: Mapping[str, Any] | None = None) -> None:
         self._metric = metric
+        self._about = {} if about is None else about
         self.lanes: list[LaneDigest] = []
 
     @property
@@ -213,7 +220,13 @@ class Digest:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        return {name: value for lane in self.lanes for name, value in lane.metadata.items()}
+        own = {name: value for lane in self.lanes for name, value in lane.metadata.items()}
+        return {**self._about, **own}
+
+    @property
+    def version(self) -> tuple[int, int, int]:
+        """Another one when anything in it may have changed."""
+        return self.rows, self.records, len(self._about)
 
     @property
     def metrics(self) -> dict[str, dict[str, Any]]:

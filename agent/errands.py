@@ -22,7 +22,6 @@ from agent.alerts import AlertErrand
 from agent.artifacts import ArtifactErrand
 from agent.asks import AskErrand
 from agent.listening import Backoff, Listener
-from agent.provenance import ProvenanceErrand
 from agent.uploads import FileErrand
 from logging_core.folder import RunFolder
 from logging_core.records import AlertRaised, ArtifactLogged, FileSaved, Record
@@ -60,7 +59,6 @@ def errands_for(
 ) -> list[Errand]:
     """The errands of one attempt; they are given the records of all its processes."""
     return [
-        ProvenanceErrand(client, folder, run_id, writer),
         AskErrand(client, folder, run_id, writer, listener),
         FileErrand(client, folder, run_id, writer, listener),
         ArtifactErrand(client, folder, run_id, writer, listener),

@@ -3,8 +3,8 @@
 Code, machine, GPUs, interpreter and packages are the same for all trials of an agent: a thread
 captures them when the first trial runs, and gives each folder its files (`opensweep-metadata.json`,
 `requirements.txt`, `diff.patch`, …) with what is the trial's own. They go to the server with the
-trial's other files; their main things as its metadata. Must never delay a trial's start, nor touch
-what a trial runs. Neighbours: logging_core/provenance.py (what is captured), errands.py.
+trial's other files, their main things with its metadata. Must never delay a trial's start, nor
+touch what a trial runs. Neighbours: logging_core/provenance.py (what is captured), attempt.py.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from agent.launch import Launch, Program
@@ -26,15 +25,12 @@ from logging_core import environment, masking
 from logging_core.commands import ask
 from logging_core.folder import RunFolder
 from logging_core.provenance import (
-    METADATA_FILE,
     Captured,
     of_code,
     of_environment,
     of_machine,
     packages,
 )
-from logging_core.records import Record
-from sweeps.protocol.client import Client
 
 _ABOUT_PYTHON = (
     "import json, sys; print(json.dumps([sys.version.split()[0], sys.executable, sys.path]))"
@@ -49,6 +45,7 @@ class _Trial:
     device: str
     launch: Launch
     started: float
+    about: dict[str, Any]
     written: threading.Event
 
 
@@ -68,10 +65,14 @@ class Provenance:
         self._lock = threading.Lock()
         self._without = environment.read(environ).without
 
-    def attach(self, folder: RunFolder, token: int, device: str, launch: Launch) -> threading.Event:
-        """An attempt has started: its folder gets its files soon, and then the event is set.
-        Returns at once."""
-        trial = _Trial(folder, token, device, launch, time.time(), threading.Event())
+    def attach(
+        self, folder: RunFolder, token: int, device: str, launch: Launch, about: dict[str, Any]
+    ) -> threading.Event:
+        """An attempt has started: its folder soon gets its files and `about` their main things.
+
+        Returns at once; the event is set when that is done.
+        """
+        trial = _Trial(folder, token, device, launch, time.time(), about, threading.Event())
         if "meta" in self._without:
             trial.written.set()
             return trial.written
@@ -94,6 +95,7 @@ class Provenance:
                 if self._shared is None:
                     self._shared = self._capture(trial.launch)
                 captured = self._shared.with_more(**_own(trial, self._program))
+                trial.about.update(captured.brief())
                 captured.write(trial.folder.files)
             trial.written.set()
 
@@ -136,30 +138,3 @@ def _own(trial: _Trial, program: Program) -> dict[str, Any]:
         "startedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(trial.started)),
         **of_environment(trial.launch.env),
     }
-
-
-class ProvenanceErrand:
-    """Tells the server the main things of what was captured, once it lies in the run's folder.
-
-    Only for attempts of an agent: what the logger captured itself, it says in a record.
-    """
-
-    def __init__(self, client: Client, folder: RunFolder, run_id: str, writer: int) -> None:
-        self._client, self._run_id, self._writer = client, run_id, writer
-        self._path: Path | None = folder.files / METADATA_FILE
-
-    def take(self, record: Record) -> None:
-        """Nothing of it is in the records."""
-
-    def work(self, *, final: bool) -> bool:  # noqa: ARG002 - due as soon as it is there
-        if self._path is None:
-            return True
-        try:
-            said = json.loads(self._path.read_text("utf-8"))
-        except (OSError, ValueError):
-            return True  # not yet, or never
-        if isinstance(said, dict) and said.get("attempt") == self._writer:
-            brief = Captured(said, {}).brief()
-            self._client.describe_run(self._run_id, self._writer, metadata=brief)
-            self._path = None
-        return True

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent.claim import Claim
 from agent.errands import Errands, errands_for, lane_errands_for
@@ -59,6 +59,7 @@ class Shipper:
         as_writer: the attempt's number at the server; None: the token.
 
     Attributes:
+        about: metadata that others know of the run; whoever does adds to it, at any time.
         digest: what the records amount to; complete after `stop`.
         claim: the folder's lock; taken by and by where somebody else has it first.
         fenced: set when a newer attempt owns the run: nothing more is sent.
@@ -94,6 +95,7 @@ class Shipper:
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
         self.fenced = threading.Event()
+        self.about: dict[str, Any] = {}
         self._errands = Errands(run_id, listener, self._fence)
         self.claim = Claim(folder)
         if resume:
@@ -160,7 +162,7 @@ class Shipper:
         from agent.description import Description
         from agent.digest import Digest
 
-        self.digest = Digest(self._metric)
+        self.digest = Digest(self._metric, self.about)
         description = Description(self._client, self._run_id, self._as_writer, self.digest)
         given = (self._client, self._folder, self._run_id, self._as_writer)
         self._errands.add([description, *errands_for(*given, self._listener)])

@@ -377,6 +377,7 @@ class _Handler(BaseHTTPRequestHandler):
         trial.outcomes.append(said["outcome"])
         trial.summary, trial.finished_at = said["summary"], time.time()
         trial.seconds = said["seconds"]
+        trial.metadata.update(said.get("metadata") or {})
         state = said["outcome"]["state"]
         again = state in ("preempted", "lost") and world.retry_preempted
         if state == "finished" and "loss" not in said["summary"] and world.spec.get("metric"):
