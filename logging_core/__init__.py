@@ -23,6 +23,11 @@ this folder into environments in which nothing is installed. `opensweep` is its 
     folder.py       the layout of a run folder
     ending.py       SIGTERM, uncaught exceptions, exit: a clean end whenever one is possible
     console.py      stdout and stderr kept, where no agent does it
+    helper.py       a thread beside the script: provenance.py (git.py, masking.py) says where the
+                    run comes from, sampling.py (machine.py, gpus.py) what the machine does
+    alerts.py       what a script tells people
+    like_wandb.py   W&B's other names for what a run is
+    wandb_module/   a module `wandb` for scripts that import it, on request
     terminal.py     what the user sees at the start and at the end
     watching.py     histograms of a PyTorch model's gradients and parameters
     media/          images, tables, histograms, …: values that are kept as files
