@@ -24,7 +24,7 @@ from sweeps.errors import ConfigurationError
 
 Row = Mapping[str, Any]
 _INT64 = 1 << 63
-_CELLS = 2_000_000
+_CELLS = 400_000
 """Cells that are in memory at once when Parquet is written: a row group."""
 _SPELT_OUT = ("NaN", "Infinity", "-Infinity")
 
