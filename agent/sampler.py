@@ -118,7 +118,11 @@ class Sampler:
                 if self._closed:
                     break
             self._begin(asked)
-            self._take()
+            try:
+                self._take()
+            except Exception:  # a fault of ours, or of /proc: one sample less
+                for watch in self._watches.values():
+                    watch.due = time.monotonic() + self._interval_s
         for watch in self._watches.values():
             _close(watch)
 
@@ -128,7 +132,7 @@ class Sampler:
 
     def _begin(self, asked: Sequence[tuple[int, Path, Sequence[Gpu]]]) -> None:
         for pid, path, devices in asked:
-            with suppress(OSError):
+            with suppress(Exception):  # not this one, then
                 now = machine.Moment(machine.counters(), machine.use([pid]))
                 watch = _Watch(pid, path, devices, now)
                 with self._changed:

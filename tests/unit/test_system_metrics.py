@@ -173,6 +173,29 @@ def test_a_folder_that_is_gone_ends_its_samples_alone(tmp_path: Path) -> None:
         sampler.close()
 
 
+def test_a_sample_that_fails_is_one_sample_less(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fails = iter([True, True])
+
+    def counters() -> machine.Counters:
+        if next(fails, False):
+            raise ValueError("/proc says what nobody can read")
+        return real()
+
+    real = machine.counters
+    sampler = Sampler(0.1)
+    sampler.start()
+    try:
+        sampler.watch(os.getpid(), tmp_path / "a.bin")
+        eventually(lambda: sampler._watches)
+        monkeypatch.setattr(machine, "counters", counters)
+        eventually(lambda: len(rows(tmp_path / "a.bin")) > 2)
+        assert next(fails, None) is None
+    finally:
+        sampler.close()
+
+
 @pytest.mark.parametrize(("said", "seconds"), [("", 10.0), ("0", 0.0), ("2.5", 2.5), ("1e-9", 0.1)])
 def test_the_interval(said: str, seconds: float) -> None:
     assert interval_from({"OPENSWEEP_SYSTEM_INTERVAL": said}) == seconds
