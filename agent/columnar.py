@@ -252,8 +252,6 @@ class _Source(FrameSource):
         super().__init__(fd, path)
         self._stop = stop
         self._next_read = 1 << 16
-        self.stopped = False
-        """It was asked for what lies behind the place."""
 
     def frame(self, position: int) -> memoryview | None:
         if self._stop is not None and position >= self._stop:

@@ -82,6 +82,11 @@ class LaneDigest:
         try:
             while self.whole and (batch := self._tape.next(self.read_to, final=final)):
                 self.take(batch)
+            if final and self._tape.damaged:
+                self._warn(
+                    f"{self._tape.path} is damaged: {self._tape.damaged:,} bytes in its middle "
+                    "cannot be read; all else of it was"
+                )
         except (OSError, ValueError) as error:
             self.whole = False
             self._warn(f"what the trial logged cannot be read on: {error}")

@@ -47,6 +47,11 @@ class Tape:
         """What was recorded from byte `start` up to byte `stop`, both ends of batches."""
         return self._reader.batch(start, stop=stop)
 
+    @property
+    def damaged(self) -> int:
+        """Bytes that were passed over because they cannot be read."""
+        return sum(end - begin for begin, end in self._reader.damage.items())
+
     def forget(self, before: int) -> None:
         """What lies before this byte is needed no more."""
         for start in [start for start in self._batches if start < before]:

@@ -14,6 +14,9 @@ this folder into environments in which nothing is installed. `opensweep` is its 
     sweeping.py     sweep() and agent(function) from Python
     run.py          Run: what the script holds; puts the parts together
     journal.py      steps and commits; trouble with the disk
+    quick.py        rows that are like the one before, in under a microsecond
+    settling.py     rows that hold media
+    flushing.py     what was written is forced to disk once a second
     config.py       the run's configuration, sweep values locked;  given.py: what a script gives
     summary.py      history folded to one value (or min, max, mean, …) a metric
     values.py       any scalar that a script logs, as a plain value

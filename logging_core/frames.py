@@ -9,8 +9,9 @@ float64 (NaN and infinities too), ints as int64 or, if larger, as JSON, bools as
     frame   u32 length of the whole frame, u8 kind, body, u32 CRC-32 of all before it
     row     u64 position of its layout's frame in this file, i64 step, f64 time, the values
 
-Little-endian. A row names its layout by position, so a reader may start at any frame. A torn or
-damaged frame ends what can be read: the CRC is written last and covers the length.
+Little-endian. A row names its layout by position, so a reader may start at any frame. The CRC
+covers the length too. A torn frame at the end is no record yet; a damaged one in the middle (a page
+that a power cut took) is passed over, up to where a whole frame is found again.
 
 Here is what a frame is and what a record says; writer.py writes, records.py reads.
 """
@@ -18,6 +19,7 @@ Here is what a frame is and what a record says; writer.py writes, records.py rea
 from __future__ import annotations
 
 import os
+import re
 import struct
 from zlib import crc32
 
@@ -180,6 +182,7 @@ class FrameSource:
 
     def __init__(self, fd: int, path: str) -> None:
         self.fd = fd
+        self.stopped = False  # (for one that ends early) a frame behind its end was asked for
         self._path = path
         self._chunk = memoryview(b"")
         self._start = 0
@@ -216,6 +219,29 @@ class FrameSource:
         self._start = position
         return self._chunk, 0
 
+    def after_damage(self, position: int, *, zeros: bool) -> int | None:
+        """Where the next whole frame begins, when there is none at `position`; None: nowhere.
+
+        `zeros`: look behind zeros too. They are the rest of a file that grows, and seldom a page
+        that was lost.
+        """
+        if not zeros and not any(os.pread(self.fd, SMALLEST, position)):
+            return None
+        size = os.fstat(self.fd).st_size
+        at = position + 1
+        while at < size:
+            data = os.pread(self.fd, self.CHUNK + SMALLEST, at)
+            if not data.strip(b"\0"):  # far quicker than to look at each byte of it
+                at += self.CHUNK
+                continue
+            for found in _LIKE_A_FRAME.finditer(data):
+                begin = at + found.start()
+                length = HEAD.unpack_from(data, found.start())[0] if _fits(data, found) else 0
+                if SMALLEST <= length <= size - begin and self.frame(begin) is not None:
+                    return begin
+            at += self.CHUNK
+        return None
+
     def end(self) -> int:
         """Where the next frame goes: after the last whole one; 0 in an empty file."""
         if not self.is_started():
@@ -223,6 +249,18 @@ class FrameSource:
         position = len(MAGIC)
         while True:
             found = self.frame(position)
-            if found is None:
+            if found is not None:
+                position += len(found)
+                continue
+            behind = self.after_damage(position, zeros=True)
+            if behind is None:
                 return position
-            position += len(found)
+            position = behind
+
+
+# A length below 2 ** 28 that is not 0, and one of our kinds; one may begin within another.
+_LIKE_A_FRAME = re.compile(rb"(?=(?!\0\0\0\0)[\0-\xff]{3}[\0-\x10][\1-\x0e])", re.DOTALL)
+
+
+def _fits(data: bytes, found: re.Match[bytes]) -> bool:
+    return found.start() + HEAD.size <= len(data)

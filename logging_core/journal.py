@@ -2,22 +2,20 @@
 
 Owns the writer, the fold of the summary and the sample for the sparklines. Trouble with the disk
 is a warning and a pause, never an exception in the training loop. Thread-safe. Neighbours: run.py
-is its only user; writer.py appends; summary.py folds; terminal.py samples.
+is its only user; quick.py writes rows that are like the one before; writer.py appends; summary.py
+folds; terminal.py samples; flushing.py forces to disk.
 """
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 
-from logging_core import summary, terminal
+from logging_core import quick, summary, terminal
 from logging_core.errors import UsageError
-from logging_core.folder import RunFolder
-from logging_core.hints import Any, Mapping
+from logging_core.flushing import Flusher
+from logging_core.hints import Any, Callable, Iterable, Mapping
 from logging_core.records import (
-    ConfigUpdate,
-    FileSaved,
     Finished,
     MetadataUpdate,
     MetricDefined,
@@ -26,13 +24,15 @@ from logging_core.records import (
     SummaryUpdate,
     Writer,
 )
+from logging_core.settling import Settler
 from logging_core.values import flatten, plain
+from logging_core.writer import Layout, Stretch
 
 _now = time.time
 _RETRY_S = 5.0  # how long logging pauses after the disk refused
 _MAX_SHAPES = 200  # of rows, for the sparklines
 _MAX_WARNINGS = 50
-_SCALARS = frozenset([float, int, bool, str, type(None)])
+_FLUSH_S = 1.0  # how long the end of a run waits for the disk
 
 
 class Journal:
@@ -43,10 +43,11 @@ class Journal:
     so do its steps and its summary: whoever reads the run lets later rows replace earlier ones.
 
     Attributes:
-        step: the step that the next row without one of its own goes to.
-        fold: the summary so far.
+        log: Run.log; in a forked child it is another one.
         lost: how many calls could not be recorded.
     """
+
+    log: Callable[..., None]
 
     def __init__(
         self,
@@ -57,11 +58,17 @@ class Journal:
         resumed: bool = False,
         goes_on: bool = False,
     ) -> None:
-        self.step = first_step
-        self.fold = fold or summary.SummaryFold()
         self.lost = 0
+        self._step = first_step
+        self._fold = fold or summary.SummaryFold()
         self._writer = writer
         self._lock = threading.RLock()
+        self._quick = quick.make(self._lock, self._log_slowly)
+        self.log = self._quick.log
+        self._stretch: Stretch | None = None  # what the quick way may write, or has written
+        self._rising = False  # its rows come with steps of their own
+        self._layout: Layout | None = None  # of the row before the last one
+        self._flusher: Flusher | None = None
         self._open: dict[str, Any] | None = None  # logged at this step, not committed
         self._step_metrics: dict[str, Any] = {}  # name -> last value
         self._may_rewind = resumed and first_step > 0
@@ -74,8 +81,7 @@ class Journal:
         self._closed = False
         self._warned: set[str] = set()
         self._samples: dict[tuple[str, ...], terminal.Samples] = {}
-        self._sampled = terminal.Samples()
-        self._shape: object = None  # the layout that `_sampled` belongs to
+        self._settle = Settler(writer.path if writer else "", self.record, self.warn_once)
         if writer is not None:
             writer.settle = self._settle
 
@@ -84,13 +90,74 @@ class Journal:
         """Whether it has a file to write to at all."""
         return self._writer is not None
 
+    @property
+    def step(self) -> int:
+        """The step that the next row without one of its own goes to."""
+        with self._lock:
+            self._catch_up()
+            return self._step
+
+    def summary(self) -> dict[str, Any]:
+        """The summary so far: the fold's own dict."""
+        with self._lock:
+            self._catch_up()
+            return self._fold.summary
+
     def curves(self) -> dict[str, list[float]]:
         """A sample of every numeric metric's values, by step."""
-        return terminal.curves(self._samples.values())
+        with self._lock:
+            self._catch_up()
+            return terminal.curves(self._samples.values())
 
-    def log(self, data: Mapping[str, Any], step: int | None, commit: bool | None) -> None:
+    # -- the quick way ------------------------------------------------------------------------
+
+    def _make_way(self, *, rising: bool) -> None:
+        """A row was written: let the next ones of its kind go the quick way."""
+        writer = self._writer
+        assert writer is not None
+        if self._flusher is None:
+            self._flusher = Flusher(writer.fileno(), self._written)
+        if self._careful or writer.layout is None or writer.layout is not self._layout:
+            self._layout = writer.layout  # the second of a kind makes way for the third
+            return
+        self._stretch, self._rising = writer.stretch(), rising
+        if self._stretch is not None:
+            self._quick.open(self._stretch, self._step + rising, rising)
+
+    def _catch_up(self) -> None:
+        """Take in what went the quick way; the next row goes the slow one. Holds the lock."""
+        stretch, self._stretch = self._stretch, None
+        if stretch is None:
+            return
+        place, upcoming = self._quick.reached()
+        self._quick.close()
+        count = (place - stretch.place) // stretch.layout.length
+        if not count:
+            return
+        assert self._writer is not None
+        self._writer.advance(place)
+        if self._rising:  # each row completed the one before it; the last one is still open
+            if self._open is not None:
+                self._count(self._open)
+            self._open = self._writer.last(stretch.layout)
+            count -= 1
+        self._step = upcoming - self._rising
+        if count:
+            quick.take_in(stretch, count, self._fold, self._samples_of(stretch.layout.keys))
+
+    def _written(self) -> int:
+        """How far the file has been written: a number that changes when something was."""
+        place: int = self._quick.reached()[0]
+        return place + (self._writer.end if self._writer is not None else 0)
+
+    # -- rows ---------------------------------------------------------------------------------
+
+    def _log_slowly(
+        self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None
+    ) -> None:
         """See Run.log."""
         with self._lock:
+            self._catch_up()
             if self._quiet and not self._awake():
                 if self._forked:
                     self._forked = False  # said once
@@ -99,24 +166,12 @@ class Journal:
                         "called init()"
                     )
                 if step is None and commit is not False:
-                    self.step += 1
+                    self._step += 1
                 return
-            writer = self._writer
-            assert writer is not None
             try:
-                if (
-                    step is None
-                    and commit is not False
-                    and self._open is None
-                    and not self._careful
-                    and type(data) is dict
-                    and data
-                ):
-                    row = writer.history(self.step, _now(), data, odd=self.warn_once)
-                    self._count(row, writer.layout)
-                    self.step += 1
-                else:
-                    self._log(data, step, commit)
+                self._log(data, step, commit)
+                if commit is None and (step is not None or self._open is None):
+                    self._make_way(rising=step is not None)
             except RecordTooLarge as error:
                 self._skip(error)
             except OSError as error:
@@ -127,10 +182,10 @@ class Journal:
         self._goes_on = True
 
     def _start_over(self, step: int | None) -> None:
-        self.step = 0 if step is None else self.step
-        self.fold.start_over()
+        self._step = 0 if step is None else self._step
+        self._fold.start_over()
         for said in self._said:
-            self.fold.apply(said)
+            self._fold.apply(said)
         self.warn_once(
             "an earlier attempt at this trial was lost; this one starts from nothing, and so does "
             "its history (to go on from a checkpoint: run.resumed, run.checkpoint_dir)"
@@ -141,11 +196,11 @@ class Journal:
             raise UsageError(f"log() takes a dict of names to values, not {type(data).__name__}")
         if step is not None and not self._go_to(step):
             return
-        if self._may_rewind and not self._goes_on and (step is None or self.step <= 0):
+        if self._may_rewind and not self._goes_on and (step is None or self._step <= 0):
             self._start_over(step)
         self._may_rewind = False
         self._careful = bool(self._step_metrics)
-        row = dict(data)
+        row = {key if type(key) is str else str(key): value for key, value in data.items()}
         complete = commit if commit is not None else step is None
         if not complete:
             if row:
@@ -156,7 +211,7 @@ class Journal:
             written = self._write(row)
             self._count({**(self._open or {}), **written})
         self._open = None
-        self.step += 1
+        self._step += 1
 
     def _go_to(self, step: int) -> bool:
         """Make `step` the current one; False: it went by."""
@@ -166,16 +221,16 @@ class Journal:
             raise UsageError(f"step must be an integer, not {step!r}") from None
         if not -(1 << 63) <= step < 1 << 63:
             raise UsageError(f"step {step} does not fit 64 bits")
-        if step < self.step and not self._may_rewind:
+        if step < self._step and not self._may_rewind:
             self.warn_once(
-                f"log(step={step}) comes after step {self.step}: steps only go forward, this row "
+                f"log(step={step}) comes after step {self._step}: steps only go forward, this row "
                 "and others like it are dropped (define_metric names another x axis)",
                 about="step",
             )
             return False
-        if step != self.step:
+        if step != self._step:
             self._close_open()
-            self.step = step
+            self._step = step
         return True
 
     def _close_open(self) -> None:
@@ -192,7 +247,7 @@ class Journal:
 
     def _write(self, row: dict[str, Any], *, partial: bool = False) -> dict[str, Any]:
         assert self._writer is not None
-        return self._writer.history(self.step, _now(), row, partial=partial, odd=self.warn_once)
+        return self._writer.history(self._step, _now(), row, partial=partial, odd=self.warn_once)
 
     def made_plain(self, values: dict[str, Any]) -> dict[str, Any]:
         """Values for the summary: media stored and as W&B's JSON, all else plain. Raises
@@ -205,40 +260,21 @@ class Journal:
                     self._pause(error)
             return dict(plain(values, self.warn_once))
 
-    def _settle(self, step: int | str, row: dict[str, Any]) -> dict[str, Any]:
-        """The row with W&B's JSON in place of media, their files stored. Raises OSError,
-        UsageError."""
-        for value in row.values():
-            if type(value) not in _SCALARS and getattr(value, "shape", None) != ():
-                break
-        else:
-            return row  # nothing but scalars, of whichever library
-        from logging_core.media import rows  # seldom needed, and large
-
-        assert self._writer is not None
-        files = RunFolder(os.path.dirname(self._writer.path)).files
-        desk = rows.Desk(
-            files,
-            step,
-            lambda path: self.record(FileSaved(path)),
-            lambda values: self.record(ConfigUpdate(values)),
-            self.warn_once,
-        )
-        return rows.settle(row, desk)
-
-    def _count(self, row: dict[str, Any], layout: object = None) -> None:
-        """A row is complete: fold it into the summary, and sample it for the sparklines.
-        `layout`: of the row as it was written; None when it may hold anything but numbers."""
-        if layout is None or layout is not self._shape:
-            row = flatten(row)
-            shape = tuple(row) if len(self._samples) < _MAX_SHAPES else ()
-            self._sampled = self._samples.setdefault(shape, terminal.Samples())
-            self._shape = layout
-        self.fold.add_row(row)
-        sampled = self._sampled
+    def _count(self, row: dict[str, Any]) -> None:
+        """A row is complete: fold it into the summary, and sample it for the sparklines."""
+        row = flatten(row)
+        self._fold.add_row(row)
+        sampled = self._samples_of(row)
         sampled.left -= 1
         if not sampled.left:
-            sampled.keep(self.step, dict(row))
+            sampled.keep(self._step, row)
+
+    def _samples_of(self, names: Iterable[str]) -> terminal.Samples:
+        shape = tuple(names) if len(self._samples) < _MAX_SHAPES else ()
+        found = self._samples.get(shape)
+        if found is None:
+            found = self._samples[shape] = terminal.Samples()
+        return found
 
     def _add_step_metrics(
         self, row: dict[str, Any], logged: Mapping[str, Any] | None = None
@@ -248,7 +284,7 @@ class Journal:
             return
         whole = flatten({**(self._open or {}), **(logged or {}), **row})
         for name in whole:
-            definition = self.fold.definition(name)
+            definition = self._fold.definition(name)
             step_metric = definition.step_metric if definition and definition.step_sync else None
             if step_metric and step_metric not in whole:
                 last = self._step_metrics.get(step_metric)
@@ -260,7 +296,8 @@ class Journal:
 
     def define(self, defined: MetricDefined) -> None:
         with self._lock:
-            self.fold.define(defined)
+            self._catch_up()
+            self._fold.define(defined)
             if defined.step_sync and defined.step_metric:
                 self._step_metrics.setdefault(defined.step_metric, None)
                 self._careful = True
@@ -269,8 +306,9 @@ class Journal:
     def record(self, record: Record) -> None:
         """Anything but a row; a SummaryUpdate is folded too."""
         with self._lock:
+            self._catch_up()
             if isinstance(record, SummaryUpdate):
-                self.fold.apply(record)
+                self._fold.apply(record)
                 if self._may_rewind:
                     self._said.append(record)
             if self._closed or (self._quiet and not self._awake()):
@@ -288,6 +326,7 @@ class Journal:
         with self._lock:
             if self._closed:
                 return False
+            self._catch_up()
             if self._writer is not None:
                 self._close(self._writer, exit_code)
             self._closed = self._quiet = True
@@ -302,6 +341,8 @@ class Journal:
         try:
             if writer.deleted():
                 terminal.warn(f"{writer.path} was deleted: what this run logged is lost")
+            if self._flusher is not None:
+                self._flusher.stop(_FLUSH_S)
             writer.close()
         except OSError as error:
             terminal.warn(f"{writer.path} could not be closed: {error.strerror}")
@@ -310,10 +351,18 @@ class Journal:
 
     def abandon(self) -> None:
         """In a forked child: the file is the parent's; nothing is written there any more."""
-        self._lock = threading.RLock()  # another thread of the parent may hold the old one
+        # Another thread of the parent may hold the old one. A script may have kept `run.log`,
+        # which knows that one: it can be made anew (not in Python 3.8).
+        getattr(self._lock, "_at_fork_reinit", lambda: None)()
+        self._lock = threading.RLock()
+        self._stretch = None
+        self._quick.close()
+        self.log = self._log_slowly
         if self._writer is not None and not self._closed:
             self._writer.close(truncate=False)
             self._writer = None
+            if self._flusher is not None:
+                self._flusher.abandon()
             self._quiet = self._forked = True
 
     def warn_once(self, text: str, about: str = "") -> None:

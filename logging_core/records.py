@@ -58,11 +58,14 @@ class Reader:
 
     Attributes:
         offset: where the next `read` starts; store it to resume in another process.
+        damage: what was passed over because it cannot be read: where it begins, and ends.
     """
 
     def __init__(self, path: str | os.PathLike[str], offset: int = 0) -> None:
         self.path = os.fspath(path)
         self.offset = offset
+        self.damage: dict[int, int] = {}
+        self._suspect = -1  # a place that could not be read at the last look
         self._layouts: dict[int, tuple[tuple[str, ...], struct.Struct]] = {}
 
     def read(self, limit: int | None = None, *, final: bool = False) -> list[Record]:
@@ -103,7 +106,11 @@ class Reader:
             frame = source.frame(position)
             decoded = None if frame is None else self._decode(source, frame)
             if frame is None or decoded is None:
-                break
+                behind = self._behind_damage(source, position, frame, final)
+                if behind is None:
+                    break
+                position = behind
+                continue
             kind, record = decoded
             if isinstance(record, History):
                 partial = kind in (frames.ROW_PART, frames.ODD_ROW_PART)
@@ -132,6 +139,24 @@ class Reader:
             records += [*held, open_row]
             self.offset = position
         return records
+
+    def _behind_damage(
+        self, source: FrameSource, position: int, frame: memoryview | None, final: bool
+    ) -> int | None:
+        """Where to read on behind what cannot be read; None: it is the end, for now."""
+        behind = self.damage.get(position)
+        if behind is not None or source.stopped:
+            return behind
+        if frame is not None:  # whole, but its layout was lost
+            behind = position + len(frame)
+        else:
+            behind = source.after_damage(position, zeros=final)
+        # While the writer lives it may be half written for this reader's eyes: look twice.
+        if behind is None or not (final or self._suspect == position):
+            self._suspect = position
+            return None
+        self.damage[position] = behind
+        return behind
 
     def _ahead(
         self, source: FrameSource, position: int, limit: int | None

@@ -66,7 +66,9 @@ class Run(Reach, AsInWandb):
         self._info = info
         self._folder = folder
         self._journal = journal
-        self._summary = Summary(journal.fold.summary, self._set_summary, journal.made_plain)
+        # Without a step in between, which would cost a fifth of the whole call.
+        self.__dict__["log"] = journal.log
+        self._summary = Summary(journal.summary, self._set_summary, journal.made_plain)
         self._config = config
         config.attach(self._config_changed, journal.warn_once)
         self._console = console
@@ -213,6 +215,7 @@ class Run(Reach, AsInWandb):
 
         Raises UsageError (also a ValueError) when `data` is no mapping or the run has finished.
         """
+        # Each run has a `log` of its own (see __init__): this one tells what it does.
         self._journal.log(data, step, commit)
 
     def define_metric(
@@ -302,7 +305,7 @@ class Run(Reach, AsInWandb):
         self._on_finish(self)
 
     def _report(self, exit_code: int) -> None:
-        summary = self._journal.fold.summary
+        summary = self._journal.summary()
         if self._metric and exit_code == 0 and self._metric not in summary:
             logged = ", ".join(sorted(summary)) or "nothing"
             terminal.warn(f"the objective {self._metric!r} was never logged; logged: {logged}")
@@ -322,6 +325,7 @@ class Run(Reach, AsInWandb):
     def forked(self) -> None:
         """Called in a forked child: the files are the parent's."""
         self._journal.abandon()
+        self.__dict__["log"] = self._journal.log
         if self._helper is not None:
             self._helper.forked()
         if self._ending is not None:

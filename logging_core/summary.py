@@ -227,17 +227,21 @@ class Summary(MutableMapping[str, Any]):
 
     def __init__(
         self,
-        values: dict[str, Any],
+        read: Callable[[], dict[str, Any]],
         record: Callable[[dict[str, Any], Sequence[str]], None],
         made_plain: Callable[[dict[str, Any]], dict[str, Any]] = plain,
     ) -> None:
-        object.__setattr__(self, "_values", values)
+        object.__setattr__(self, "_read", read)
         object.__setattr__(self, "_record", record)
         object.__setattr__(self, "_made_plain", made_plain)
 
-    _values: dict[str, Any]
+    _read: Callable[[], dict[str, Any]]
     _record: Callable[[dict[str, Any], Sequence[str]], None]
     _made_plain: Callable[[dict[str, Any]], dict[str, Any]]
+
+    @property
+    def _values(self) -> dict[str, Any]:
+        return self._read()
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name]

@@ -15,9 +15,10 @@ from zlib import crc32
 
 from logging_core import frames
 from logging_core.frames import FrameSource, History, Record
-from logging_core.hints import Any, Callable
+from logging_core.hints import Any, Callable, NamedTuple
 from logging_core.values import Odd, dumps, ignore, plain
 
+_ROW_HEAD = struct.Struct("<IBQ")  # length, kind, position of the layout
 _CODES = {float: "d", int: "q", bool: "?"}
 _CANNOT_MAP = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV, errno.ENOSYS, errno.EACCES)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -31,18 +32,55 @@ class WriterBusy(OSError):
     """Another live process writes this record file."""
 
 
-class _Layout:
-    """The keys and types of one shape of row, and how such a row is packed."""
+class Layout:
+    """The keys and types of one shape of row, and how such a row is packed.
 
-    __slots__ = ("keys", "length", "pack", "position", "types")
+    Attributes:
+        pack: (step, time, *values) -> the body of a row frame behind its head.
+        put: (buffer, offset, head, body, CRC): a whole frame at its place.
+        head, part_head: what every frame of such a row (or of a part of one) begins with.
+        unpack: (buffer, offset) -> (step, time, *values), from the frame at that offset.
+        length: of the whole frame, in bytes.
+    """
 
-    def __init__(self, keys: tuple[str, ...], types: tuple[type, ...], position: int) -> None:
-        packer = struct.Struct(frames.ROW_HEAD + "".join(map(_CODES.__getitem__, types)))
+    __slots__ = (
+        "head",
+        "keys",
+        "length",
+        "pack",
+        "part_head",
+        "position",
+        "put",
+        "types",
+        "unpack",
+    )
+
+    def __init__(self, keys: list[str], types: list[type], position: int) -> None:
+        body = struct.Struct("<qd" + "".join(map(_CODES.__getitem__, types)))
         self.keys = keys
         self.types = types
         self.position = position
-        self.pack = packer.pack
-        self.length = packer.size + frames.CRC.size
+        self.length = _ROW_HEAD.size + body.size + frames.CRC.size
+        self.head = _ROW_HEAD.pack(self.length, frames.ROW, position)
+        self.part_head = _ROW_HEAD.pack(self.length, frames.ROW_PART, position)
+        self.pack = body.pack
+        self.put = struct.Struct(f"<{_ROW_HEAD.size}s{body.size}sI").pack_into
+        self.unpack = struct.Struct(f"<{_ROW_HEAD.size}x{body.format[1:]}").unpack_from
+
+
+class Stretch(NamedTuple):
+    """Where rows of one layout may be put without asking the writer again.
+
+    Attributes:
+        window: the mapped part of the file.
+        place: offset in it of the next frame.
+        limit: offset of the last one that still fits; below `place` when none does.
+    """
+
+    layout: Layout
+    window: mmap.mmap
+    place: int
+    limit: int
 
 
 class Writer:
@@ -59,10 +97,10 @@ class Writer:
 
     def __init__(self, path: str | os.PathLike[str], *, mapped: bool = True) -> None:
         self.path = os.fspath(path)
-        self.layout: _Layout | None = None  # of the row last written; None: it went as JSON
+        self.layout: Layout | None = None  # of the row last written; None: it went as JSON
         self.settle: Callable[[int, dict[str, Any]], dict[str, Any]] | None = None
         """Asked for each row that is more than plain scalars, with its step: media become JSON."""
-        self._layouts: dict[tuple[tuple[str, ...], tuple[type, ...]], _Layout | None] = {}
+        self._layouts: dict[tuple[tuple[str, ...], tuple[type, ...]], Layout | None] = {}
         self._layout_keys = 0
         self._window: mmap.mmap | None = None
         self._mapped = mapped and hasattr(os, "posix_fallocate")
@@ -97,8 +135,7 @@ class Writer:
         `partial`: more may come at this step. The reader joins the parts of a step until another
         step (or a row that is not partial) comes. `step` must fit 64 bits.
         """
-        keys = tuple(row)
-        types = tuple(map(type, row.values()))
+        keys, types = [*row], [*map(type, row.values())]
         layout = self.layout
         if layout is None or keys != layout.keys or types != layout.types:
             layout = self._layout(keys, types)
@@ -106,22 +143,16 @@ class Writer:
                 if self.settle is not None:
                     row = self.settle(step, row)
                 row = plain(row, odd)
-                layout = self._layout(tuple(row), tuple(map(type, row.values())))
+                layout = self._layout([*row], [*map(type, row.values())])
             self.layout = layout
         if layout is not None:
             try:
-                frame = layout.pack(
-                    layout.length,
-                    frames.ROW_PART if partial else frames.ROW,
-                    layout.position,
-                    step,
-                    time,
-                    *row.values(),
-                )
+                body = layout.pack(step, time, *row.values())
             except struct.error:  # an int beyond 64 bits
                 row = plain(row, odd)
                 self.layout = None
             else:
+                frame = (layout.part_head if partial else layout.head) + body
                 self._append(frame + frames.CRC.pack(crc32(frame)))
                 return row
         kind = frames.ODD_ROW_PART if partial else frames.ODD_ROW
@@ -155,9 +186,36 @@ class Writer:
         """Whether somebody removed the file under us: what is written is then lost."""
         return self._fd >= 0 and os.fstat(self._fd).st_nlink == 0
 
-    def _layout(self, keys: tuple[str, ...], types: tuple[type, ...]) -> _Layout | None:
+    def stretch(self) -> Stretch | None:
+        """Room for more rows of the layout of the last one; None when there is none just now (the
+        next row by `history` makes some). Until `advance`, nothing else may be written."""
+        layout, window = self.layout, self._window
+        if layout is None or not layout.keys or window is None:
+            return None
+        place, last = self._end - self._base, len(window) - layout.length
+        return Stretch(layout, window, place, last) if place + layout.length <= last else None
+
+    def advance(self, place: int) -> None:
+        """A stretch has ended at this offset of the window."""
+        self._end = self._base + place
+
+    def last(self, layout: Layout) -> dict[str, Any]:
+        """The row that ends where a stretch did."""
+        assert self._window is not None
+        place = self._end - self._base - layout.length
+        return dict(zip(layout.keys, layout.unpack(self._window, place)[2:]))
+
+    @property
+    def end(self) -> int:
+        """Bytes written, those of a stretch under way not counted."""
+        return self._end
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def _layout(self, keys: list[str], types: list[type]) -> Layout | None:
         """The layout for such rows, written to the file when it is new; None: none fits."""
-        shape = (keys, types)
+        shape = (tuple(keys), tuple(types))
         try:
             return self._layouts[shape]
         except KeyError:
@@ -169,7 +227,7 @@ class Writer:
             self._layouts[shape] = None
             return None
         codes = "".join(_CODES[kind] for kind in types)
-        layout = _Layout(keys, types, self._end)
+        layout = Layout(keys, types, self._end)
         self._append(frames.frame(frames.LAYOUT, dumps([keys, codes])))
         self._layouts[shape] = layout
         self._layout_keys += len(keys)

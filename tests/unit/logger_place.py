@@ -22,6 +22,7 @@ def clean_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     for name in list(os.environ):
         if name.startswith(("OPENSWEEP_", "WANDB_")) or name in environment.RANK_VARIABLES:
             monkeypatch.delenv(name)
+    monkeypatch.setenv("OPENSWEEP_HOME", str(tmp_path / "no-home"))
     yield
     opensweep.finish()
 
