@@ -17,7 +17,11 @@ from opensweep._command import SECTIONS, cli
 from sweeps.spec import load_spec, spec_from_mapping
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = sorted(ROOT.glob("*.md")) + sorted((ROOT / "sweep_configs").glob("*.md"))
+DOCUMENTS = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "sweep_configs").glob("*.md")),
+]
 NAMES = [path.relative_to(ROOT).as_posix() for path in DOCUMENTS]
 
 _FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
