@@ -159,10 +159,7 @@ def __getattr__(name: str) -> Any:
             return run
         return active.BeforeInit(name) if run is None else getattr(run, name)
     if name in _NOT_YET:
-        raise AttributeError(
-            f"opensweep.{name} is not there yet: opensweep's logger has {', '.join(_FUNCTIONS)}, "
-            f"{', '.join(_OF_THE_RUN)}"
-        )
+        raise AttributeError(f"opensweep.{name} is not there yet; opensweep.__all__ has what is")
     raise AttributeError(f"module 'opensweep' has no attribute {name!r}")
 
 
