@@ -57,6 +57,7 @@ class Journal:
         first_step: int = 0,
         resumed: bool = False,
         goes_on: bool = False,
+        carries_over: bool = False,
     ) -> None:
         self.lost = 0
         self._step = first_step
@@ -73,6 +74,7 @@ class Journal:
         self._step_metrics: dict[str, Any] = {}  # name -> last value
         self._may_rewind = resumed and first_step > 0
         self._goes_on = goes_on
+        self._carries_over = carries_over  # the summary so far is other files', not this one's
         self._said: list[SummaryUpdate] = []  # before the first row, while it may start over
         self._careful = self._may_rewind  # rows need more than to be written
         self._quiet = writer is None  # nothing is recorded: no writer, or the disk refused
@@ -198,6 +200,8 @@ class Journal:
             return
         if self._may_rewind and not self._goes_on and (step is None or self._step <= 0):
             self._start_over(step)
+        elif self._may_rewind and self._carries_over and self._writer is not None:
+            self._writer.add(self._fold.carried_over())
         self._may_rewind = False
         self._careful = bool(self._step_metrics)
         row = {key if type(key) is str else str(key): value for key, value in data.items()}

@@ -109,6 +109,7 @@ def open_run(asked: Asked, env: Environment) -> Run:
         resumed=found.resumed,
         # A run that init() is told to go on with, and a second init() in one attempt, go on.
         goes_on=not env.run_dir or bool(asked.resume) or begun,
+        carries_over=bool(env.run_dir) and not begun,
     )
     helper = None
     if writer is not None and folder is not None:

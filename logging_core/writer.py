@@ -103,7 +103,7 @@ class Writer:
         self._layouts: dict[tuple[tuple[str, ...], tuple[type, ...]], Layout | None] = {}
         self._layout_keys = 0
         self._window: mmap.mmap | None = None
-        self._mapped = mapped and hasattr(os, "posix_fallocate")
+        self._mapped = mapped and hasattr(os, "posix_fallocate") and keeps_room(self.path)
         self._base = self._limit = 0  # the part of the file that the window maps
         self._next_size = 1 << 16
         self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -260,8 +260,7 @@ class Writer:
 
     def _reserve(self, need: int) -> None:
         """Room for `need` more bytes: the blocks are allocated now, so that a full disk is an
-        error here, not a SIGBUS in the training process later. (A copy-on-write file system,
-        btrfs or ZFS, does not promise that: there a disk that fills up may still kill it.)"""
+        error here, not a SIGBUS in the training process later."""
         if self._end + need <= self._limit or not self._mapped:
             return
         if self.deleted():
@@ -289,6 +288,28 @@ class Writer:
         if self._window is not None:
             self._window.close()
         self._window, self._base, self._limit = None, 0, 0
+
+
+def keeps_room(path: str, mounts: str = "/proc/self/mountinfo") -> bool:
+    """Whether room that was allocated in a file stays its own. Where every write goes to a new
+    place (btrfs, ZFS), a mapped page may find the disk full, and that kills the process; across a
+    network (NFS, SMB), mapped pages are late for all others. Plain writes do there."""
+    try:
+        with open(mounts, encoding="utf-8", errors="surrogateescape") as file:
+            lines = [line.split() for line in file]
+    except OSError:
+        return True  # not Linux
+    where = os.path.realpath(path)
+    found, longest = "", -1
+    for fields in lines:  # … the mount point is the 5th; behind " - " comes the kind
+        point = fields[4].replace("\\040", " ")
+        inside = where == point or where.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= longest:
+            found, longest = fields[fields.index("-") + 1], len(point)
+    return found not in _MOVES
+
+
+_MOVES = ("btrfs", "zfs", "bcachefs", "nfs", "nfs4", "cifs", "smb3", "9p")
 
 
 def _round_up(size: int) -> int:

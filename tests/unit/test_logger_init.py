@@ -13,6 +13,7 @@ from logger_place import clean_place, folder_of, records_of, rows_of, under_an_a
 
 import opensweep
 from logging_core.records import ConfigUpdate, Finished, MetadataUpdate
+from logging_core.summary import SummaryFold
 
 pytestmark = pytest.mark.usefixtures("clean_place")
 
@@ -123,8 +124,13 @@ def test_a_retry_goes_on_where_the_attempt_before_it_ended(
     assert again.resumed
     assert (again.step, again.summary["loss"]) == (3, {"min": 1})
     assert Path(again.checkpoint_dir, "epoch2").read_text() == "weights"
+    again.define_metric("loss", summary="min")
     again.log({"loss": 2})
     assert rows_of(again, "2") == [(3, {"loss": 2})]
+    fold = SummaryFold()  # what the agent makes of this attempt's file alone
+    for record in records_of(again, "2"):
+        fold.apply(record)
+    assert fold.summary["loss"] == {"min": 1}
 
 
 def test_a_retry_may_go_back_to_its_checkpoint(

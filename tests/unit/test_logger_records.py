@@ -18,6 +18,7 @@ from logging_core.records import (
     Writer,
     WriterBusy,
 )
+from logging_core.writer import keeps_room
 
 
 def test_a_reader_follows_a_file_that_grows(tmp_path: Path) -> None:
@@ -154,3 +155,28 @@ def test_a_deleted_file_is_noticed_when_it_grows(tmp_path: Path) -> None:
 def test_a_record_too_large_for_any_reader_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="too large"):
         frame(1, bytes(1 << 28))
+
+
+MOUNTS = """\
+22 1 253:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
+40 22 0:41 / /data rw shared:9 - btrfs /dev/sdb rw,space_cache=v2
+41 22 0:42 / /my\\040share rw - nfs4 server:/x rw
+42 40 0:43 / /data/fast rw - xfs /dev/sdc rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        ("/home/me/records.bin", True),
+        ("/data/records.bin", False),
+        ("/data/fast/records.bin", True),
+        ("/database/records.bin", True),
+        ("/my share/records.bin", False),
+    ],
+)
+def test_where_a_mapped_page_may_find_the_disk_full(tmp_path: Path, path: str, kept: bool) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(MOUNTS)
+    assert keeps_room(path, str(mounts)) is kept
+    assert keeps_room(path, str(tmp_path / "none")) is True
