@@ -222,24 +222,28 @@ class FrameSource:
     def after_damage(self, position: int, *, zeros: bool) -> int | None:
         """Where the next whole frame begins, when there is none at `position`; None: nowhere.
 
-        `zeros`: look behind zeros too. They are the rest of a file that grows, and seldom a page
-        that was lost.
+        That is `position` itself when it has been written since it was read: then nothing is
+        damaged. `zeros`: look behind zeros too. They are the rest of a file that grows, and seldom
+        a page that was lost.
         """
-        if not zeros and not any(os.pread(self.fd, SMALLEST, position)):
+        self._load(position, self.CHUNK)
+        if self.frame(position) is not None:
+            return position
+        if not zeros and not any(self._chunk[:SMALLEST]):
             return None
         size = os.fstat(self.fd).st_size
         at = position + 1
         while at < size:
-            data = os.pread(self.fd, self.CHUNK + SMALLEST, at)
-            if not data.strip(b"\0"):  # far quicker than to look at each byte of it
-                at += self.CHUNK
-                continue
-            for found in _LIKE_A_FRAME.finditer(data):
-                begin = at + found.start()
-                length = HEAD.unpack_from(data, found.start())[0] if _fits(data, found) else 0
-                if SMALLEST <= length <= size - begin and self.frame(begin) is not None:
-                    return begin
-            at += self.CHUNK
+            # What is searched must not be newer than what `frame` then looks at.
+            chunk, _ = self._load(at, self.CHUNK + SMALLEST)
+            data = bytes(chunk)
+            if data.strip(b"\0"):  # far quicker than to look at each byte of them
+                for found in _LIKE_A_FRAME.finditer(data):
+                    begin = at + found.start()
+                    length = HEAD.unpack_from(data, found.start())[0]
+                    if SMALLEST <= length <= size - begin and self.frame(begin) is not None:
+                        return begin
+            at += max(1, len(data) - SMALLEST)
         return None
 
     def end(self) -> int:
@@ -260,7 +264,3 @@ class FrameSource:
 
 # A length below 2 ** 28 that is not 0, and one of our kinds; one may begin within another.
 _LIKE_A_FRAME = re.compile(rb"(?=(?!\0\0\0\0)[\0-\xff]{3}[\0-\x10][\1-\x0e])", re.DOTALL)
-
-
-def _fits(data: bytes, found: re.Match[bytes]) -> bool:
-    return found.start() + HEAD.size <= len(data)

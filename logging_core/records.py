@@ -151,8 +151,11 @@ class Reader:
             behind = position + len(frame)
         else:
             behind = source.after_damage(position, zeros=final)
-        # While the writer lives it may be half written for this reader's eyes: look twice.
-        if behind is None or not (final or self._suspect == position):
+        if behind is None or behind == position:
+            return behind
+        # Reading is not one moment: what a live writer wrote may have come over with holes where
+        # it was writing meanwhile. Look twice.
+        if not (final or self._suspect == position):
             self._suspect = position
             return None
         self.damage[position] = behind

@@ -4,6 +4,8 @@ hit, and every value is exactly the one that was logged."""
 from __future__ import annotations
 
 import math
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from logging_core.frames import MAGIC, FrameSource
 from logging_core.records import (
     ConfigUpdate,
     Finished,
@@ -258,3 +261,42 @@ def test_a_writer_goes_on_after_a_torn_tail(path: Path, length: int, garbage: by
     writer.add(SAMPLE[0])
     writer.close()
     assert same_records(Reader(path).read(final=True), [*before, SAMPLE[0]])
+
+
+def test_what_was_written_since_it_was_read_is_no_damage(tmp_path: Path) -> None:
+    """A reader at the end of a file that grows: what it has in memory is older than the file."""
+    path = tmp_path / "records"
+    writer = Writer(path)
+    writer.history(0, 1.0, {"loss": 0.5})
+    fd = os.open(path, os.O_RDONLY)
+    source = FrameSource(fd, str(path))
+    end = len(MAGIC)
+    while (frame := source.frame(end)) is not None:
+        end += len(frame)
+    for step in range(1, 5000):
+        writer.history(step, 1.0, {"loss": 0.5})
+    assert source.after_damage(end, zeros=False) == end
+    os.close(fd)
+    writer.close()
+
+
+def test_reading_a_file_while_it_is_written_finds_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "records"
+    writer, reader = Writer(path), Reader(path)
+    over = threading.Event()
+
+    def write_on() -> None:
+        for step in range(60_000):
+            writer.history(step, 1.0, {"loss": step / 7})
+        over.set()
+
+    thread = threading.Thread(target=write_on)
+    thread.start()
+    found: list[Record] = []
+    while not over.is_set():
+        found += reader.read()
+    thread.join()
+    writer.close()
+    found += reader.read(final=True)
+    assert [one.step for one in found if isinstance(one, History)] == list(range(60_000))
+    assert not reader.damage
