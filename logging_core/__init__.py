@@ -13,7 +13,8 @@ this folder into environments in which nothing is installed. `opensweep` is its 
     follower.py     starts the process that carries the run to the server, where no agent does
     sweeping.py     sweep() and agent(function) from Python
     run.py          Run: what the script holds; puts the parts together
-    journal.py      steps and commits; trouble with the disk
+    journal.py      steps and commits
+    trouble.py      a disk that refuses: said once, tried again
     quick.py        rows that are like the one before, in under a microsecond
     settling.py     rows that hold media
     flushing.py     what was written is forced to disk once a second

@@ -17,7 +17,6 @@ from logging_core.flushing import Flusher
 from logging_core.hints import Any, Callable, Iterable, Mapping
 from logging_core.records import (
     Finished,
-    MetadataUpdate,
     MetricDefined,
     Record,
     RecordTooLarge,
@@ -25,13 +24,13 @@ from logging_core.records import (
     Writer,
 )
 from logging_core.settling import Settler
+from logging_core.trouble import Trouble
 from logging_core.values import flatten, plain
 from logging_core.writer import Layout, Stretch
 
 _now = time.time
-_RETRY_S = 5.0  # how long logging pauses after the disk refused
 _MAX_SHAPES = 200  # of rows, for the sparklines
-_MAX_WARNINGS = 50
+_MANY_NAMES = 100_000
 _FLUSH_S = 1.0  # how long the end of a run waits for the disk
 
 
@@ -44,7 +43,7 @@ class Journal:
 
     Attributes:
         log: Run.log; in a forked child it is another one.
-        lost: how many calls could not be recorded.
+        warn_once: see Trouble.
     """
 
     log: Callable[..., None]
@@ -59,7 +58,8 @@ class Journal:
         goes_on: bool = False,
         carries_over: bool = False,
     ) -> None:
-        self.lost = 0
+        self._trouble = Trouble()
+        self.warn_once = self._trouble.warn_once
         self._step = first_step
         self._fold = fold or summary.SummaryFold()
         self._writer = writer
@@ -78,10 +78,8 @@ class Journal:
         self._said: list[SummaryUpdate] = []  # before the first row, while it may start over
         self._careful = self._may_rewind  # rows need more than to be written
         self._quiet = writer is None  # nothing is recorded: no writer, or the disk refused
-        self._retry_at = 0.0
         self._forked = False  # in a child that has not been told so yet
         self._closed = False
-        self._warned: set[str] = set()
         self._samples: dict[tuple[str, ...], terminal.Samples] = {}
         self._settle = Settler(writer.path if writer else "", self.record, self.warn_once)
         if writer is not None:
@@ -175,7 +173,7 @@ class Journal:
                 if commit is None and (step is not None or self._open is None):
                     self._make_way(rising=step is not None)
             except RecordTooLarge as error:
-                self._skip(error)
+                self._trouble.skip(error)
             except OSError as error:
                 self._pause(error)
 
@@ -268,6 +266,12 @@ class Journal:
         """A row is complete: fold it into the summary, and sample it for the sparklines."""
         row = flatten(row)
         self._fold.add_row(row)
+        if len(self._fold.summary) > _MANY_NAMES:
+            self.warn_once(
+                f"more than {_MANY_NAMES:,} different names were logged in this run: each is a "
+                "metric of its own, and all become slow; put what varies into values, not names",
+                about="names",
+            )
         sampled = self._samples_of(row)
         sampled.left -= 1
         if not sampled.left:
@@ -321,7 +325,7 @@ class Journal:
             try:
                 self._writer.add(record)
             except RecordTooLarge as error:
-                self._skip(error)
+                self._trouble.skip(error)
             except OSError as error:
                 self._pause(error)
 
@@ -350,8 +354,7 @@ class Journal:
             writer.close()
         except OSError as error:
             terminal.warn(f"{writer.path} could not be closed: {error.strerror}")
-        if self.lost:
-            terminal.warn(f"{self.lost} calls could not be recorded")
+        self._trouble.tell_end()
 
     def abandon(self) -> None:
         """In a forked child: the file is the parent's; nothing is written there any more."""
@@ -369,41 +372,15 @@ class Journal:
                 self._flusher.abandon()
             self._quiet = self._forked = True
 
-    def warn_once(self, text: str, about: str = "") -> None:
-        """Warn, unless it was said before (or another thing of the same kind, `about`)."""
-        if (about or text) not in self._warned and len(self._warned) < _MAX_WARNINGS:
-            self._warned.add(about or text)
-            terminal.warn(text)
-
     def _awake(self) -> bool:
         """Asked only while quiet: may this call be recorded after all?"""
         if self._closed:
             raise UsageError("log() after finish(): call opensweep.init() for a new run")
-        if self._writer is None:
+        if self._writer is None or not self._trouble.is_over(self._writer):
             return False
-        if time.monotonic() >= self._retry_at:
-            try:
-                if not self._writer.deleted():
-                    self._writer.add(MetadataUpdate({}))
-                    self._quiet = False
-                    terminal.warn(f"logging goes on; {self.lost} calls could not be recorded")
-                    return True
-            except OSError:
-                pass
-            self._retry_at = time.monotonic() + _RETRY_S
-        self.lost += 1
-        return False
-
-    def _skip(self, error: RecordTooLarge) -> None:
-        self.lost += 1
-        self.warn_once(f"{error}: it is left out", about="size")
+        self._quiet = False
+        return True
 
     def _pause(self, error: OSError) -> None:
         self._quiet = True
-        self.lost += 1
-        self._retry_at = time.monotonic() + _RETRY_S
-        self.warn_once(
-            f"the run cannot be written: {error.strerror} ({error.filename}). Training goes on; "
-            f"logging pauses and tries again every {_RETRY_S:.0f} s",
-            about="disk",
-        )
+        self._trouble.pause(error)

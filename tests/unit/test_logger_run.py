@@ -16,7 +16,7 @@ import pytest
 from logger_place import clean_place, folder_of, records_of, rows_of, under_an_agent  # noqa: F401
 
 import opensweep
-from logging_core import frames, journal
+from logging_core import frames, trouble
 from logging_core.records import Finished
 from logging_core.summary import SummaryFold
 
@@ -321,8 +321,8 @@ def test_a_full_disk_pauses_logging_and_not_the_script(
             run.log({"a": "x" * 100_000})
         run.summary["b"] = 1
     assert capsys.readouterr().err.count("No space left on device") == 1
-    monkeypatch.setattr(journal, "_RETRY_S", 0.0)
-    run._journal._retry_at = 0.0
+    monkeypatch.setattr(trouble, "RETRY_S", 0.0)
+    run._journal._trouble._retry_at = 0.0
     run.log({"a": "again"})
     run.finish()
     assert rows_of(run) == [(0, {"a": "kept"}), (3, {"a": "again"})]
@@ -365,3 +365,16 @@ def test_a_second_process_of_a_trial_is_told_that_it_records_nothing(
     assert "another process records run ab12cd34-1" in capsys.readouterr().err
     assert rows_of(first) == []
     second.finish()
+
+
+def test_very_many_names_are_kept_and_warned_about_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = opensweep.init()
+    run.log({f"a{n}": n for n in range(100_000)})
+    assert "different names" not in capsys.readouterr().err
+    run.log({"one more": 1.5})
+    run.log({"another": 2.5})
+    assert capsys.readouterr().err.count("more than 100,000 different names") == 1
+    assert run.summary["a99999"] == 99_999
+    assert [len(row) for _, row in rows_of(run)] == [100_000, 1, 1]
