@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import math
 import sys
+from itertools import islice
 
 from logging_core.hints import Any, Iterable, Mapping, Sequence
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 40  # points in a sparkline
 MAX_ROWS = 30  # metrics shown at the end; the rest is counted
+MAX_NAME = 60  # characters of a name that are shown
 _KEPT = 2 * WIDTH
+_KEPT_NAMES = MAX_ROWS + 1  # one more than is shown tells that there are more
+_LOOKED_AT = 1000  # values of a row, for those to keep
 _HUGE = 1 << 1000  # an int that large may be beyond the range of floats
 
 
@@ -65,14 +69,24 @@ def end_report(curves: Mapping[str, Sequence[float]], summary: Mapping[str, Any]
         shown = [(name, text) for name, text in rows if text and not name.startswith("_")]
         if shown:
             blocks.append("\n".join([title, *_grid(shown[:MAX_ROWS])]))
-            if len(shown) > MAX_ROWS:
-                blocks[-1] += f"\n… and {len(shown) - MAX_ROWS} more"
+            if len(shown) > MAX_ROWS:  # how many curves there would have been, nobody counts
+                count = f"{len(shown) - MAX_ROWS} " if rows is values else ""
+                blocks[-1] += f"\n… and {count}more"
     return "\n\n".join(blocks)
 
 
 def _grid(rows: Sequence[tuple[str, str]]) -> Iterable[str]:
-    width = max(len(name) for name, _ in rows)
-    return [f"{name:>{width}} {text}" for name, text in rows]
+    named = [(_in_one_line(name, MAX_NAME), text) for name, text in rows]
+    width = max(len(name) for name, _ in named)
+    return [f"{name:>{width}} {text}" for name, text in named]
+
+
+def _in_one_line(text: str, width: int) -> str:
+    """Its beginning; line ends, and whatever else would move the cursor, as escapes."""
+    cut = text[:width]
+    if not cut.isprintable():
+        cut = cut.encode("unicode_escape").decode("ascii")[:width]
+    return cut if len(text) <= width else cut + "..."
 
 
 def _shown(value: Any) -> str:
@@ -82,7 +96,7 @@ def _shown(value: Any) -> str:
         parts = {kind: _shown(part) for kind, part in value.items()}
         return ", ".join(f"{kind} {part}" for kind, part in parts.items() if part)
     if isinstance(value, str):
-        return value if len(value) <= 20 else value[:20] + "..."
+        return _in_one_line(value, 20)
     if isinstance(value, float):
         return str(round(value, 5)) if abs(value) >= 1e-3 or value == 0 else f"{value:.5g}"
     if isinstance(value, (bool, int)):
@@ -92,7 +106,8 @@ def _shown(value: Any) -> str:
 
 
 class Samples:
-    """An evenly spread sample of the rows of one shape: at most 2 x WIDTH, whatever their number.
+    """An evenly spread sample of the rows of one shape: at most 2 x WIDTH, whatever their number,
+    and of each row the numbers that the report may show, whatever its width.
 
     The caller counts `left` down for every row and calls `keep` when it reaches 0.
     """
@@ -102,10 +117,18 @@ class Samples:
     def __init__(self) -> None:
         self.left = 1
         self.stride = 1
-        self.points: list[tuple[int, Mapping[str, Any]]] = []
+        self.points: list[tuple[int, dict[str, float]]] = []
 
     def keep(self, step: int, row: Mapping[str, Any]) -> None:
-        self.points.append((step, row))
+        numbers = {
+            name: float(value)
+            for name, value in islice(row.items(), _LOOKED_AT)
+            if (type(value) is float or (type(value) is int and abs(value) < _HUGE))
+            and not name.startswith("_")
+        }
+        if len(numbers) > _KEPT_NAMES:
+            numbers = {name: numbers[name] for name in sorted(numbers)[:_KEPT_NAMES]}
+        self.points.append((step, numbers))
         if len(self.points) >= _KEPT:
             del self.points[1::2]
             self.stride *= 2
@@ -113,11 +136,10 @@ class Samples:
 
 
 def curves(samples: Iterable[Samples]) -> dict[str, list[float]]:
-    """Every numeric metric's sampled values, by step."""
+    """The sampled values of the metrics that the report may show, by step."""
     found: dict[str, list[tuple[int, float]]] = {}
     for one in samples:
         for step, row in one.points:
             for name, value in row.items():
-                if type(value) is float or (type(value) is int and abs(value) < _HUGE):
-                    found.setdefault(name, []).append((step, float(value)))
+                found.setdefault(name, []).append((step, value))
     return {name: [value for _, value in sorted(points)] for name, points in found.items()}

@@ -57,6 +57,37 @@ def test_curves_of_several_shapes_are_joined_by_step() -> None:
     assert curves([one, two]) == {"a": [1.0, 2.0, 3.0], "b": [5.0]}
 
 
+def test_of_wide_rows_only_what_is_shown_is_kept() -> None:
+    """A run's memory must not grow with the width of its rows, or with the texts in them."""
+    samples = Samples()
+    row = {"_hidden": 1, "text": "x" * 1_000_000, **{f"m{n:05}": n for n in range(50_000)}}
+    for step in range(3):
+        samples.keep(step, row)
+    kept = curves([samples])
+    assert len(kept) == terminal.MAX_ROWS + 1
+    assert kept["m00000"] == [0.0] * 3
+    report = end_report(kept, {}).split("\n")
+    assert report[1] == "m00000 ▁▁▁"
+    assert report[-2:] == ["m00029 ▁▁▁", "… and more"]
+
+
+def test_odd_names_do_not_break_the_report() -> None:
+    names = ["two\nlines", "\x1b[31mred", "nul\0", "k" * 10_000, "\ud800", "größe 😀"]
+    report = end_report({}, dict.fromkeys(names, "a\r\nb")).split("\n")
+    assert len(report) == 1 + len(names)
+    assert {line.strip() for line in report[1:]} == {
+        name + r" a\r\nb"
+        for name in (
+            r"two\nlines",
+            r"\x1b[31mred",
+            r"nul\x00",
+            "k" * terminal.MAX_NAME + "...",
+            r"\ud800",
+            "größe 😀",
+        )
+    }
+
+
 def test_the_report() -> None:
     report = end_report(
         {"loss": [3, 2, 1]},
