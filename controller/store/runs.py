@@ -83,6 +83,9 @@ class RunStore:
             said = new.metadata.get("name")
             # A forked run goes on behind its parent's rows.
             steps = 0 if new.fork_step is None else new.fork_step + 1
+            # A parent that goes back later takes nothing of the fork's history away.
+            newest = select(runs.c.writer).where(runs.c.id == new.parent)
+            fork_writer = None if new.parent is None else connection.scalar(newest)
             fresh = {
                 "id": new.id,
                 "project": new.project,
@@ -94,6 +97,7 @@ class RunStore:
                 "steps": steps,
                 "parent_id": new.parent,
                 "fork_step": new.fork_step,
+                "fork_writer": fork_writer,
                 "created": started,
                 "started": started,
                 "heard": now,

@@ -148,8 +148,10 @@ attempts = Table(
 # `folders` maps the uid of each run folder that it was recorded from to the number of the last
 # writer before that folder's first: another folder that claims the same id is another run, unless
 # it says that it goes on with this one. `writer` is the newest attempt that was started. `heard`
-# is when the run itself last spoke. A forked run begins with its parent's rows
-# up to and with `fork_step`. `metrics` is what define_metric said.
+# is when the run itself last spoke. A forked run begins with its parent's rows up to and with
+# `fork_step`, as they were when it was registered: those of the parent's writers up to
+# `fork_writer` (NULL: the parent was not known yet, and all count). `metrics` is what define_metric
+# said.
 runs = Table(
     "runs",
     metadata,
@@ -164,6 +166,7 @@ runs = Table(
     Column("steps", BigInteger, nullable=False),
     Column("parent_id", Text),
     Column("fork_step", BigInteger),
+    Column("fork_writer", Integer),
     Column("created", Double, nullable=False),
     Column("started", Double),
     Column("ended", Double),

@@ -3,7 +3,8 @@
 A run is recorded by one writer after the other (its attempts), each in one lane or several. Of
 history, a later writer's rows replace the earlier ones' from its first step on, as if the run had
 gone back to its checkpoint, which is what happened; and a forked run begins with its parent's rows
-up to and with the step of the fork. Of machine metrics everything counts. All of this is decided
+up to and with the step of the fork, as they were then: what the parent's later writers replaced
+stays part of the fork. Of machine metrics everything counts. All of this is decided
 here, from the streams' rows alone. Neighbours: `history.py` and `series.py` (who read the rows).
 """
 
@@ -78,9 +79,8 @@ class Record:
 
 
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
-_RUNS = select(runs.c.id, runs.c.created, runs.c.parent_id, runs.c.fork_step).where(
-    runs.c.id.in_(_IDS)
-)
+_RUN = ("id", "created", "parent_id", "fork_step", "fork_writer")
+_RUNS = select(*(runs.c[name] for name in _RUN)).where(runs.c.id.in_(_IDS))
 _STREAMS = (
     select(
         streams.c.run_id,
@@ -129,10 +129,11 @@ def _record(
 ) -> Record:
     pieces: list[Piece] = []
     version: list[Any] = []
-    below, seen, at = float("inf"), set(), run_id
+    below, newest, seen, at = float("inf"), float("inf"), set(), run_id
     while at in rows and at not in seen:
         seen.add(at)
-        row, mine = rows[at], recorded.get(at, [])
+        row = rows[at]
+        mine = [stream for stream in recorded.get(at, []) if stream.name.writer <= newest]
         version.append(
             (at, row.created, below, *((s.name.writer, s.name.lane, s.seq) for s in mine))
         )
@@ -141,6 +142,7 @@ def _record(
         if kind is not ChunkKind.HISTORY or row.parent_id is None or row.fork_step is None:
             break
         below = min(below, row.fork_step + 1)
+        newest = float("inf") if row.fork_writer is None else row.fork_writer
         at = row.parent_id
     return Record(run_id, kind, tuple(pieces), tuple(version))
 

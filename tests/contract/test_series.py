@@ -256,6 +256,33 @@ class TestExact:
                 for run_id in ("root", *expected):
                     pack_all(store, run_id)
 
+    def test_a_fork_keeps_what_its_parent_went_back_behind(self, store):
+        def run(run_id, writer, steps, base, **more):
+            store.register_run(NewRun(run_id, run_id, writer, **more))
+            send(store, [(s, 1.0, {"v": base + s}) for s in steps], run=run_id, writer=writer)
+
+        run("root", 1, range(4), 0)
+        run("child", 1, range(3, 6), 50, parent="root", fork_step=2)
+        run("grand", 1, range(5, 6), 70, parent="child", fork_step=4)
+        run("root", 2, range(1, 3), 900)  # goes back behind the fork
+        run("child", 2, range(4, 5), 800)
+        run("late", 1, range(3, 4), 60, parent="root", fork_step=2)
+        expected = {
+            "root": [0, 901, 902],
+            "child": [0, 1, 2, 53, 804],
+            "grand": [0, 1, 2, 53, 54, 75],
+            "late": [0, 901, 902, 63],
+        }
+        for packed in (False, True):
+            for run_id, values in expected.items():
+                assert [row["v"] for _, _, row in logged(store, run_id)] == values
+                assert [row["v"] for _, _, row in paged(store, run=run_id, limit=2)] == values
+                (series,) = store.series([run_id], SeriesQuery(("v",)))
+                assert series.y.tolist() == values
+            if not packed:
+                for run_id in expected:
+                    pack_all(store, run_id, over=True)
+
     def test_machine_metrics_of_all_attempts_are_kept(self, store):
         for writer in (1, 2):
             store.start_attempt(RUN, writer, agent_id="a", host="h", device="")

@@ -17,6 +17,7 @@ def upgrade() -> None:
         runs.add_column(sa.Column("exit_code", sa.Integer()))
         runs.add_column(sa.Column("parent_id", sa.Text()))
         runs.add_column(sa.Column("fork_step", sa.BigInteger()))
+        runs.add_column(sa.Column("fork_writer", sa.Integer()))
         runs.add_column(sa.Column("heard", sa.Double()))
         runs.add_column(sa.Column("folders", sa.Text(), nullable=False, server_default="{}"))
         runs.add_column(sa.Column("metrics", sa.Text(), nullable=False, server_default="{}"))
