@@ -427,13 +427,14 @@ class Agent:
     # -- its end ------------------------------------------------------------------------------
 
     def _end(self, why: str, exit_code: int, *, say: str = "") -> None:
-        """Takes no more trials. The first reason is the one that is told at the end.
+        """Takes no more trials. The first reason is the one that is told at the end; but the
+        sweep's own end may be heard of before the trial with which it went wrong is accounted for.
 
         `say`: what is told now, in any case.
         """
         with self._lock:
             first, running = not self._why, len(self._attempts)
-            if first:
+            if first or (exit_code and not self._exit_code):
                 self._why, self._exit_code = why, exit_code
         self._stop_taking()
         if say or (first and (running or exit_code)):
