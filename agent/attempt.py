@@ -219,6 +219,7 @@ class Attempt:
             inject=site.inject,
             project=site.project,
             entity=site.entity,
+            server_url=site.client.url,
             environ=site.environ,
         )
 

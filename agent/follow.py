@@ -77,6 +77,7 @@ class Courier:
         listener: told when the server is away or back, and of warnings.
         give_up: when it is set, what is under way is left as it is.
         beat_s: seconds between two signs of life of a run that is still written.
+        nudge: set by whoever knows that a script has ended.
     """
 
     def __init__(
@@ -87,9 +88,11 @@ class Courier:
         give_up: threading.Event,
         *,
         beat_s: float = BEAT_S,
+        nudge: threading.Event | None = None,
     ) -> None:
         self._client, self._server_id, self._listener = client, server_id, listener
         self._give_up, self._beat_s = give_up, beat_s
+        self._nudge = nudge or threading.Event()
 
     def carry(self, folder: RunFolder, *, live: bool = False, run_id: str | None = None) -> Carried:
         """All of a folder, from where it was left.
@@ -217,8 +220,10 @@ class Courier:
         shipper.start()
         beat_at = time.monotonic() + self._beat_s
         while parcel.alive(folder, token) and not shipper.fenced.is_set():
-            if self._give_up.wait(LOOK_S):
+            self._nudge.wait(LOOK_S)
+            if self._give_up.is_set():
                 return
+            self._nudge.clear()
             if time.monotonic() >= beat_at:
                 beat_at = time.monotonic() + self._beat_s
                 try:

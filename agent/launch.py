@@ -55,7 +55,7 @@ _OF_ANOTHER_RUN = frozenset(
     {
         # An agent may itself run within a trial.
         "OPENSWEEP_ATTEMPT", "OPENSWEEP_WARDEN", "OPENSWEEP_WRITER", "OPENSWEEP_RESUMED",
-        "OPENSWEEP_METRIC", "WANDB_SERVICE", "WANDB_RESUME", "WANDB_RUN_ID",
+        "OPENSWEEP_METRIC", "OPENSWEEP_RUN_URL", "WANDB_SERVICE", "WANDB_RESUME", "WANDB_RUN_ID",
         "WANDB_SWEEP_PARAM_PATH",
         # `srun sweep agent` gives the agent a rank; a trial of it is not rank 3 of anything, and
         # its logger would keep silent if it believed so.
@@ -164,6 +164,7 @@ def prepare(
     inject: Sequence[Path],
     project: str | None = None,
     entity: str | None = None,
+    server_url: str | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Launch:
     """argv and environment of one attempt.
@@ -185,6 +186,8 @@ def prepare(
         "OPENSWEEP_CONSOLE": "agent",
         **({"OPENSWEEP_RESUMED": "1"} if resumed else {}),
         **({"OPENSWEEP_METRIC": metric} if metric else {}),
+        # An address to show, no more: the key stays with the agent.
+        **({"OPENSWEEP_RUN_URL": f"{server_url}/runs/{trial_id}"} if server_url else {}),
         "WANDB_SWEEP_ID": sweep_id,
         "WANDB_RUN_ID": trial_id,
         "WANDB_SWEEP_PARAM_PATH": str(params),

@@ -66,6 +66,7 @@ class Note:
         sent: of each attempt that the server has whole: how large its files were.
         state: how the run ended.
         error: why it is not sent any further.
+        refused: because its id is another run's.
     """
 
     server_id: str = ""
@@ -73,6 +74,7 @@ class Note:
     sent: Mapping[int, list[int]] = field(default_factory=dict)
     state: str = ""
     error: str = ""
+    refused: bool = False
 
     @classmethod
     def read(cls, folder: RunFolder) -> Note:

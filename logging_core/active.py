@@ -12,6 +12,7 @@ import os
 
 from logging_core import environment, follower, start, terminal
 from logging_core.errors import UsageError
+from logging_core.fate import Fate
 from logging_core.helper import Duties
 from logging_core.hints import Any, Callable, Mapping, Sequence
 from logging_core.place import Asked
@@ -141,15 +142,17 @@ def init(
     return run
 
 
-def _forget(run: Run) -> None:
+def _forget(run: Run, waits: bool) -> Fate | None:
     global _run
     _runs.discard(run)
     if _run is run:
         _run = None
     folder = start.folder_that_is_sent(run)
-    if folder is not None:
-        wait_s = environment.read().finish_wait_s
-        follower.see_to_the_end(folder.path, folder.last_token(), wait_s)
+    if folder is None:
+        return None
+    said = environment.read().finish_wait_s
+    wait_s = said if said is not None or waits else 0.0
+    return follower.see_to_the_end(folder.path, folder.last_token(), wait_s)
 
 
 def active() -> Run | None:

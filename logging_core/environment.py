@@ -22,6 +22,7 @@ class Environment(NamedTuple):
     writer: str  # set by the agent: the attempt's token
     resumed: bool  # an earlier attempt wrote to this folder
     metric: str  # the sweep's objective
+    run_url: str  # set by the agent: where the run is shown
     run_id: str
     sweep_id: str
     sweep_param_path: str
@@ -46,7 +47,7 @@ class Environment(NamedTuple):
     save_code: bool
     system_interval_s: float  # between two samples of the machine; 0: none
     without: frozenset[str]  # of meta, git, code, stats: what shall not be recorded
-    finish_wait_s: float  # how long finish() waits until the run is at the server
+    finish_wait_s: float | None  # how long any end waits until all is sent; None: nothing is said
     rank: int
 
 
@@ -65,11 +66,13 @@ def read(environ: Mapping[str, str] | None = None) -> Environment:
 
     wandb_dir = found.get("WANDB_DIR")
     off = flag("WANDB_DISABLED")  # its users set it, and so do Hugging Face's
+    waits = first("OPENSWEEP_FINISH_WAIT_S")
     return Environment(
         run_dir=first("OPENSWEEP_RUN_DIR"),
         writer=first("OPENSWEEP_WRITER"),
         resumed=first("OPENSWEEP_RESUMED") == "1",
         metric=first("OPENSWEEP_METRIC"),
+        run_url=first("OPENSWEEP_RUN_URL"),
         run_id=first("OPENSWEEP_RUN_ID", "WANDB_RUN_ID"),
         sweep_id=first("OPENSWEEP_SWEEP_ID", "WANDB_SWEEP_ID"),
         sweep_param_path=first("WANDB_SWEEP_PARAM_PATH"),
@@ -96,7 +99,7 @@ def read(environ: Mapping[str, str] | None = None) -> Environment:
         system_interval_s=_seconds(first("OPENSWEEP_SYSTEM_INTERVAL"), 10.0),
         without=frozenset(name for name, names in _WITHOUT.items() if any(map(flag, names))),
         # The first process of a container takes every other with it.
-        finish_wait_s=_seconds(first("OPENSWEEP_FINISH_WAIT_S"), 30.0 if os.getpid() == 1 else 0.0),
+        finish_wait_s=_seconds(waits, 30.0) if waits or os.getpid() == 1 else None,
         rank=_rank(found),
     )
 

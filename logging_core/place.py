@@ -294,15 +294,21 @@ def _auto(
 
 
 def _last_of(base: Path, run_id: str) -> RunFolder | None:
-    """The newest folder here of a run of this id."""
+    """The newest folder here of the run of this id."""
     found, number = None, 1
     while True:
         folder = RunFolder(_numbered(base, run_id, number))
         if not folder.path.is_dir():
             return found
-        if _read_metadata(folder).get("run_id") == run_id:
+        if _read_metadata(folder).get("run_id") == run_id and not _is_another(folder, run_id):
             found = folder
         number += 1
+
+
+def _is_another(folder: RunFolder, run_id: str) -> bool:
+    """Whether the server knows this id as the run of another folder."""
+    note = folder.read_sync()
+    return bool(note.get("refused")) or note.get("run_id", "") not in ("", run_id)
 
 
 def _read_metadata(folder: RunFolder) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from logging_core import ending, terminal
 from logging_core.config import Config
 from logging_core.console import Capture
 from logging_core.errors import UsageError
+from logging_core.fate import Fate, say_fate
 from logging_core.folder import RunFolder
 from logging_core.helper import Helper
 from logging_core.hints import Any, Callable, Mapping, NamedTuple, Sequence
@@ -41,6 +42,7 @@ class RunInfo(NamedTuple):
     resumed: bool = False
     starting_step: int = 0
     url: str = ""
+    followed: bool = False  # a follower of this process sends it
 
 
 class Run(Reach, AsInWandb):
@@ -78,7 +80,7 @@ class Run(Reach, AsInWandb):
         self._hooks = hooks  # whether the end of the process is this run's business
         self._started = time.time()
         self._ending: ending.Ending | None = None
-        self._on_finish: Callable[[Run], None] = lambda _run: None
+        self._on_finish: Callable[[Run, bool], Fate | None] = lambda _run, _waits: None
         self._temporary: str | None = None
 
     # -- who it is ---------------------------------------------------------------------------
@@ -268,7 +270,7 @@ class Run(Reach, AsInWandb):
 
     # -- the end -----------------------------------------------------------------------------
 
-    def start(self, *, on_finish: Callable[[Run], None]) -> None:
+    def start(self, *, on_finish: Callable[[Run, bool], Fate | None]) -> None:
         """Watch for the end of the process, and keep what is printed. init() calls this."""
         self._on_finish = on_finish
         if self._hooks:
@@ -285,13 +287,14 @@ class Run(Reach, AsInWandb):
     def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
         """The run is over: complete the open step, record the exit code, show the summary.
 
-        Further calls do nothing.
+        Where a server is known, waits until it has all of the run: OPENSWEEP_FINISH_WAIT_S seconds
+        at most (10), and not at all while the server does not answer. Further calls do nothing.
         """
         if quiet:
             self._silent = True
-        self._finish(exit_code or 0)
+        self._finish(exit_code or 0, waits=True)
 
-    def _finish(self, exit_code: int) -> None:
+    def _finish(self, exit_code: int, waits: bool = False) -> None:
         if self._helper is not None:
             self._helper.stop()  # what it captures is recorded before the end is
         if not self._journal.close(exit_code):
@@ -302,7 +305,11 @@ class Run(Reach, AsInWandb):
             self._report(exit_code)
         if self._console is not None:
             self._console.stop()
-        self._on_finish(self)
+        # What fails ends at once: whoever ends it may not be patient.
+        fate = self._on_finish(self, waits or exit_code == 0)
+        if self._journal.records and self._folder is not None and not self._silent:
+            trial = bool(self.sweep_id)
+            say_fate(self.id, self._folder.path, self.url, fate, trial=trial)
 
     def _report(self, exit_code: int) -> None:
         summary = self._journal.summary()
@@ -314,13 +321,6 @@ class Run(Reach, AsInWandb):
         report = terminal.end_report(self._journal.curves(), summary)
         if report:
             terminal.say("\n" + report + "\n")
-        if self._folder is None:
-            return
-        path, why = self._folder.path, self._folder.read_sync().get("error") if self.url else None
-        sent = f"\nand sent to {self.url}" if self.url and not why else ""
-        terminal.say(f"run {self.id} is kept in {path}{sent}")
-        if why:
-            terminal.warn(f"it is not sent: {why} (`sweep sync {path}` tries again)")
 
     def forked(self) -> None:
         """Called in a forked child: the files are the parent's."""

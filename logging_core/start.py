@@ -45,6 +45,7 @@ class _Sending(NamedTuple):
 
     url: str = ""
     why_not: str = ""
+    wrong: bool = False  # said whether or not somebody asked for it
 
 
 def chosen(
@@ -93,10 +94,10 @@ def open_run(asked: Asked, env: Environment) -> Run:
         sending = _Sending()
         if mode in _SENT and not env.run_dir and not (shared and not primary):
             sending = _send(folder, info)
-            info = info._replace(url=sending.url)
+            info = info._replace(url=sending.url, followed=sending.url != "")
         if not silent:
             terminal.say(_header(info, folder, before.next_step))
-        if sending.why_not and (asked.mode or env.mode):
+        if sending.why_not and (sending.wrong or asked.mode or env.mode):
             terminal.say(
                 f"{sending.why_not}: the run is kept in its folder, and "
                 f"`sweep sync {folder.path}` sends it"
@@ -151,6 +152,7 @@ def _info(
         tags=asked.tags or env.tags or tuple(metadata.get("tags") or ()),
         resumed=found.resumed,
         starting_step=step,
+        url=env.run_url if trial else "",
     )
 
 
@@ -222,7 +224,11 @@ def _introduce(
 
 def _said(info: RunInfo) -> dict[str, Any]:
     values = info._asdict()
-    return {key: value for key, value in values.items() if key not in ("starting_step", "url")}
+    return {
+        key: value
+        for key, value in values.items()
+        if key not in ("starting_step", "url", "followed")
+    }
 
 
 def _process() -> dict[str, Any]:
@@ -243,6 +249,12 @@ def _send(folder: RunFolder, info: RunInfo) -> _Sending:
     known = known_server()
     if known is None:
         return _Sending(why_not="no server is known here (OPENSWEEP_URL)")
+    scheme, _, host = known.url.partition("://")
+    if scheme not in ("http", "https") or not host or "@" in host:
+        shown = known.url.rpartition("@")[2]  # what stands before may be a secret
+        return _Sending(
+            why_not=f"OPENSWEEP_URL is {shown!r}, which is no URL (http://HOST:PORT)", wrong=True
+        )
     if known.key is None:
         return _Sending(why_not="the server's key is not known here (OPENSWEEP_API_KEY)")
     if not follower.installed():
@@ -254,7 +266,7 @@ def _send(folder: RunFolder, info: RunInfo) -> _Sending:
 
 def folder_that_is_sent(run: Run) -> RunFolder | None:
     """The folder of a run that a follower carries; None: nobody does."""
-    return RunFolder(os.path.dirname(run.dir)) if run.url and not run.disabled else None
+    return RunFolder(os.path.dirname(run.dir)) if run._info.followed and not run.disabled else None
 
 
 def _defaults_file() -> dict[str, Any]:
@@ -277,5 +289,5 @@ def _header(info: RunInfo, folder: RunFolder, next_step: int) -> str:
     named = f" {info.name!r}" if info.name != info.id else ""
     again = "tried again" if info.sweep_id else "goes on"
     goes_on = f", {again} after step {next_step - 1}" if next_step else ""
-    sent = f"\nsent to {info.url}" if info.url else ""
+    sent = f"\nis being sent to {info.url}" if info.url else ""
     return f"run {info.id}{named} ({belongs}{goes_on})\nkept in {folder.path}{sent}"

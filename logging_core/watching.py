@@ -18,6 +18,7 @@ from logging_core.media.libraries import comes_from
 from logging_core.media.tensors import histogram
 
 if TYPE_CHECKING:
+    from logging_core.fate import Fate
     from logging_core.run import Run
 
 _BINS = 64
@@ -89,9 +90,9 @@ class _Watcher:
         self._numbers: dict[int, int] = {}  # id of a model -> how many came before it
         finished = run._on_finish
 
-        def let_go(run: Run) -> None:
+        def let_go(run: Run, waits: bool) -> Fate | None:
             self.remove(None)
-            finished(run)
+            return finished(run, waits)
 
         run._on_finish = let_go
 

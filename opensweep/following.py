@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 900.0
 """Seconds without the server after which a follower whose script is gone ends."""
+NEVER_S = 60.0
+"""The same where the server has never answered: most likely there is none."""
 LOOK_S = 2.0
 """Seconds between two looks whether an absent server has moved."""
 
@@ -39,7 +41,8 @@ class Following:
 
     def __init__(self) -> None:
         self._give_up = threading.Event()
-        self._heard = time.monotonic()  # when the server last answered
+        self._heard: float | None = None  # when the server last answered
+        self._nudge = threading.Event()
         self._away = False
         self._looked = 0.0
         self._client: Client | None = None
@@ -53,23 +56,32 @@ class Following:
         thread.start()
         self._threads = [one for one in self._threads if one.is_alive()] + [thread]
 
+    def look(self) -> None:
+        """A run has ended: sees to it now."""
+        self._nudge.set()
+
     def leave(self) -> None:
         """Lets go of everything as it is."""
         self._give_up.set()
+        self._nudge.set()
 
     def finish(self) -> None:
         """The script is gone: sends what is left. Returns when that is done, or given up."""
+        self._nudge.set()
+        ended = time.monotonic()
         while any(thread.is_alive() for thread in self._threads):
             for thread in self._threads:
                 thread.join(0.2)
-            if self._away and time.monotonic() - self._heard > PATIENCE_S:
+            since = max(self._heard or ended, ended)
+            patience_s = NEVER_S if self._heard is None else PATIENCE_S
+            if self._away and time.monotonic() - since > patience_s:
                 _say("the server stays away: `sweep sync` sends what is left")
-                self._give_up.set()
+                self.leave()
 
     def _follow(self, path: str) -> None:
         from agent.parcel import Note
         from logging_core.folder import RunFolder
-        from sweeps.errors import OpensweepError
+        from sweeps.errors import OpensweepError, RunExists
 
         folder = RunFolder(path)
         try:
@@ -80,7 +92,8 @@ class Following:
         except OpensweepError as error:
             _say(f"{path}: {error}")
             if folder.path.is_dir():
-                replace(Note.read(folder), error=str(error)).write(folder)
+                refused = isinstance(error, RunExists)
+                replace(Note.read(folder), error=str(error), refused=refused).write(folder)
 
     def _find_courier(self) -> Courier | None:
         """To the server; None when it is given up. Raises ConfigurationError."""
@@ -106,7 +119,12 @@ class Following:
                 beat_s = min(BEAT_S, idle_s / 3)  # a server that ends when idle stays for a run
                 self._client = client
                 self._courier = Courier(
-                    client, str(hello["server_id"]), self, self._give_up, beat_s=beat_s
+                    client,
+                    str(hello["server_id"]),
+                    self,
+                    self._give_up,
+                    beat_s=beat_s,
+                    nudge=self._nudge,
                 )
             return self._courier
 
@@ -157,8 +175,10 @@ def main(lines: Iterable[bytes] | None = None) -> None:
         signal.signal(ignored, signal.SIG_IGN)
     try:
         for line in sys.stdin.buffer if lines is None else lines:
-            if line.strip():  # an empty one only asks whether we live
+            if line.strip():
                 following.add(str(json.loads(line)["folder"]))
+            else:  # it also asks whether we live
+                following.look()
         following.finish()
     except _Ended:
         following.finish()

@@ -286,9 +286,11 @@ def test_a_run_that_was_elsewhere_goes_on_here(served: Scripts) -> None:
 def test_an_id_that_another_folder_has(served: Scripts) -> None:
     served.run()
     served.when(served.r1, "finished")
-    served.run()
+    told = served.run()
     second = served.folder / f"{served.r1}-2"
-    wait_for(lambda: RunFolder(second).read_sync().get("error"), "the follower's word")
+    assert "and sent to" not in told
+    assert f"it is not sent: there is a run {served.r1!r} already" in told
+    assert f"`sweep sync {second} --id NEW`" in told
     done = served.box.start("sync", str(second))
     _, said = done.communicate(timeout=60)
     assert done.returncode == 2
@@ -297,6 +299,60 @@ def test_an_id_that_another_folder_has(served: Scripts) -> None:
     served.box.sweep("sync", str(second), "--id", served.r2)
     assert served.rows(served.r2) == expected(3)
     assert served.box.json("sync", str(second))[0]["sent"] is False  # it knows its id by now
+
+
+def test_a_run_that_was_refused_goes_on_as_it_was_told(served: Scripts) -> None:
+    """With resume="allow", it is the server's run that goes on, not the folder that was refused."""
+    served.run()
+    served.run()
+    told = served.run(init="{'resume': 'allow'}", rows=2)
+    assert f"kept in {served.folder / served.r1}\n" in told
+    assert f"and sent to {served.client().url}/runs/{served.r1}" in told
+    assert [step for step, _ in served.rows(served.r1)] == [0, 1, 2, 3, 4]
+
+
+def test_what_finish_has_sent_is_there_for_the_api(served: Scripts) -> None:
+    code = ROWS + (
+        "run.finish()\n"
+        "found = opensweep.Api().run(f'p/{run.id}')\n"
+        "print(found.state, len(list(found.scan_history())), found.summary['loss'])\n"
+    )
+    out, said = served.start(code, rows=2).communicate(timeout=60)
+    assert out == "hello\nfinished 2 0.5\n", said
+    assert "is being sent to" in said.partition("Run history")[0]
+    assert "and sent to" in said.partition("Run history")[2]
+
+
+@pytest.mark.parametrize("wait_s", [None, "60"])
+def test_an_absent_server_is_not_waited_for(offline: Scripts, wait_s: str | None) -> None:
+    offline.box.env.update(OPENSWEEP_URL="http://127.0.0.1:9", OPENSWEEP_API_KEY="k")
+    if wait_s:
+        offline.box.env["OPENSWEEP_FINISH_WAIT_S"] = wait_s
+    try:
+        script = offline.start(
+            ROWS + "begun = time.time(); run.finish(); print(time.time() - begun)"
+        )
+        out, said = script.communicate(timeout=60)
+    finally:
+        for name in ("OPENSWEEP_URL", "OPENSWEEP_API_KEY", "OPENSWEEP_FINISH_WAIT_S"):
+            offline.box.env.pop(name, None)
+        for follower in offline.followers():
+            follower.terminate()
+    assert float(out.split()[1]) < 5, said
+    assert "and sent to" not in said
+    assert "it is not sent: the server does not answer" in said
+    assert f"`sweep sync {offline.folder / offline.r1}` sends it later" in said
+
+
+def test_the_end_waits_for_no_address_that_is_none(offline: Scripts) -> None:
+    offline.box.env["OPENSWEEP_URL"] = "localhost:8080"
+    try:
+        said = offline.run()
+    finally:
+        del offline.box.env["OPENSWEEP_URL"]
+    assert "sent to" not in said
+    assert "'localhost:8080', which is no URL (http://HOST:PORT)" in said
+    assert said.rstrip().endswith(f"`sweep sync {offline.folder / offline.r1}` sends it")
 
 
 def test_a_fork_begins_with_its_parents_history(served: Scripts) -> None:

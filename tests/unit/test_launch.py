@@ -105,13 +105,14 @@ def test_the_trial_finds_its_run_and_its_device_but_none_of_our_secrets(box: Pat
         "OPENSWEEP_DATABASE_URL": "postgresql://u:s@h/d", "WANDB_API_KEY": "mine too",
         "PYTHONPATH": "/mine", "RANK": "3", "SLURM_PROCID": "3", "SLURM_JOB_ID": "77",
     }  # fmt: skip
-    env = made(box, environ=environ, project="p").env
+    env = made(box, environ=environ, project="p", server_url="http://h:1").env
     assert not {"OPENSWEEP_API_KEY", "OPENSWEEP_REDIS_URL", "OPENSWEEP_DATABASE_URL"} & set(env)
     assert not {"RANK", "SLURM_PROCID"} & set(env), "the rank of the agent is not the trial's"
     assert env["SLURM_JOB_ID"] == "77"
     expected = {
         "OPENSWEEP_RUN_DIR": str(box), "OPENSWEEP_WRITER": "2", "OPENSWEEP_RUN_ID": "abcd1234-7",
         "OPENSWEEP_SWEEP_ID": "abcd1234", "OPENSWEEP_RESUMED": "1", "OPENSWEEP_METRIC": "val/loss",
+        "OPENSWEEP_RUN_URL": "http://h:1/runs/abcd1234-7",
         "OPENSWEEP_CONSOLE": "agent", "WANDB_SWEEP_ID": "abcd1234", "WANDB_RUN_ID": "abcd1234-7",
         "WANDB_PROJECT": "p", "WANDB_DIR": str(box), "WANDB_API_KEY": "mine too", "MINE": "kept",
         "CUDA_VISIBLE_DEVICES": "GPU-1", "PYTHONUNBUFFERED": "1",
@@ -121,7 +122,10 @@ def test_the_trial_finds_its_run_and_its_device_but_none_of_our_secrets(box: Pat
 
 
 def test_a_first_attempt_within_another_trial_inherits_nothing_of_it(box: Path) -> None:
-    outer = {"OPENSWEEP_RESUMED": "1", "OPENSWEEP_METRIC": "x", "OPENSWEEP_ATTEMPT": "1-2-3-a/b.1"}
+    outer = {
+        "OPENSWEEP_RESUMED": "1", "OPENSWEEP_METRIC": "x", "OPENSWEEP_ATTEMPT": "1-2-3-a/b.1",
+        "OPENSWEEP_RUN_URL": "http://h:1/runs/outer",
+    }  # fmt: skip
     env = made(box, environ=outer, resumed=False, metric=None).env
     assert not set(outer) & set(env)
 

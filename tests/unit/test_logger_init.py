@@ -339,3 +339,25 @@ def test_a_retry_that_knows_nothing_of_the_attempt_before_it_starts_from_nothing
     again.finish()
     assert rows_of(again, "2") == [(0, {"loss": 2}), (1, {"loss": 4})]
     assert dict(again.summary) == {"note": "second", "loss": {"min": 2}}
+
+
+def test_a_trial_is_shown_where_its_agent_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    under_an_agent(monkeypatch, tmp_path / "trial", {})
+    with opensweep.init() as run:
+        assert run.url is None
+    assert "sweep sync" not in capsys.readouterr().err  # that is the agent's business
+    monkeypatch.setenv("OPENSWEEP_RUN_URL", "http://h:1/runs/ab12cd34-1")
+    with opensweep.init() as run:
+        assert run.url == "http://h:1/runs/ab12cd34-1"
+        assert run.sweep_url == "http://h:1/sweeps/ab12cd34"
+    assert capsys.readouterr().err.rstrip().endswith(f"is being sent to {run.url}")
+
+
+def test_an_end_without_a_server_says_how_to_send_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with opensweep.init(mode="offline") as run:
+        pass
+    path = folder_of(run).path
+    told = f"run {run.id} is kept in {path}\nopensweep: `sweep sync {path}` sends it\n"
+    assert capsys.readouterr().err.endswith(told)
