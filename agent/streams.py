@@ -12,6 +12,7 @@ No network here: `shipper.py` posts what these streams hand out.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -24,6 +25,7 @@ from agent.tape import Tape
 from sweeps.console_text import fold
 from sweeps.errors import ChunkError
 from sweeps.protocol.chunks import encode_columns
+from sweeps.protocol.columns import Columns
 
 CHUNK_ROWS = 100_000
 """A chunk of rows holds at most about so many."""
@@ -147,6 +149,7 @@ class RowStream(Stream):
         warn: Callable[[str], None],
     ) -> None:
         super().__init__(kind, tape.path, progress)
+        self._limit = CHUNK_ROWS  # less while each row has names of its own
         self._tape, self._metric, self._warn = tape, metric, warn
         self.final = False
         """The writer is dead: a row that it left open is whole now."""
@@ -156,20 +159,27 @@ class RowStream(Stream):
         self._tape.forget(chunk.end)
 
     def _cut(self, start: int, end: int | None) -> Chunk | None:
-        limit = CHUNK_ROWS
+        limit = self._limit
         while batches := self._read(start, end, limit):
             behind, rows = batches[-1].end, sum(batch.rows for batch in batches)
             if not rows:  # other records only: nothing to send
                 start = self._start = behind
                 continue
             try:
-                return self._chunk(start, behind, batches)
+                columns = columns_of(batches)
+                ragged = columns.raggedness
+                if ragged > 1 and rows > 1 and end is None:
+                    limit = self._limit = max(1, min(rows - 1, int(rows / math.sqrt(ragged))))
+                    continue
+                if ragged < 0.2:
+                    self._limit = min(2 * self._limit, CHUNK_ROWS)
+                return self._chunk(start, behind, batches, columns)
             except ChunkError as error:
                 if rows > 1 and end is None:
                     limit = rows // 2  # too large, or one row of them is odd
                     continue
                 self._warn(f"{rows} rows of {self._path} cannot be sent: {error}")
-            start, limit = behind, CHUNK_ROWS
+            start, limit = behind, self._limit
             self._start = behind
         return None
 
@@ -192,8 +202,7 @@ class RowStream(Stream):
             return []  # the digest, which reads the same file, has said so
         return batches
 
-    def _chunk(self, start: int, end: int, batches: Sequence[Batch]) -> Chunk:
-        columns = columns_of(batches)
+    def _chunk(self, start: int, end: int, batches: Sequence[Batch], columns: Columns) -> Chunk:
         items = [item for batch in batches for item in batch.items]
         return Chunk(
             kind=self.kind,

@@ -46,6 +46,7 @@ QUIET_S = 600.0
 
 _PIECE_BYTES = 8 << 20  # chunks are packed until they have so many bytes, or a stretch of rows
 _PIECE_CHUNKS = 4096
+_RAGGED = 0.5
 _SMALL_PARTS = 16  # stretches at the end of a stream that a new one may join
 
 
@@ -138,7 +139,7 @@ def _read_piece(connection: Connection, due: Due) -> _Piece | None:
     )
     with connection.execute(waiting) as found:
         for number, data in found:
-            if parts and (size + len(data) > _PIECE_BYTES or rows >= ROWS):
+            if parts and (size + len(data) > _PIECE_BYTES or rows >= ROWS or _is_ragged(parts[-1])):
                 break
             columns = decode(data)
             parts.append(columns)
@@ -148,12 +149,17 @@ def _read_piece(connection: Connection, due: Due) -> _Piece | None:
     if not parts:
         return None
     fresh = concatenate(parts)
-    part, start, old = _joined(connection, due, packed_rows, len(fresh), count_cells(fresh))
+    part, start, old = _joined(connection, due, packed_rows, fresh)
     return _Piece(packed, part, start, concatenate([*old, fresh]), seq, size)
 
 
+def _is_ragged(rows: Columns) -> bool:
+    """Whether they are better off in a stretch of their own; see `Columns.raggedness`."""
+    return rows.raggedness > _RAGGED
+
+
 def _joined(
-    connection: Connection, due: Due, packed_rows: int, rows: int, cells: int
+    connection: Connection, due: Due, packed_rows: int, fresh: Columns
 ) -> tuple[int, int, list[Columns]]:
     """The small stretches at the end that the new rows join: number and first row of the first of
     them (or of a new one), and their rows."""
@@ -161,6 +167,9 @@ def _joined(
     newest = connection.scalar(select(func.max(segments.c.part)).where(mine))
     if newest is None:
         return 0, packed_rows, []
+    if _is_ragged(fresh):
+        return newest + 1, packed_rows, []
+    rows, cells = len(fresh), count_cells(fresh)
     is_axis = segments.c.key == AXIS
     tail = (
         select(

@@ -100,13 +100,15 @@ def pack(columns: Columns, start: int) -> list[Stretch]:
 
 
 def _fit(columns: Columns, start: int) -> list[Stretch]:
-    """One stretch, or two halves when its texts are too long for one."""
-    try:
-        return [_pack(columns, start)]
-    except ChunkError:
-        half = len(columns) // 2
-        if not half:
-            raise
+    """One stretch, or two halves when its texts are too long for one, or when each row has names of
+    its own."""
+    half = len(columns) // 2
+    if not half or columns.raggedness <= 1:
+        try:
+            return [_pack(columns, start)]
+        except ChunkError:
+            if not half:
+                raise
     left = _fit(_slice(columns, 0, half), start)
     return left + _fit(_slice(columns, half, len(columns)), start + half)
 

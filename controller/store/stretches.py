@@ -106,11 +106,10 @@ def read_stream(
     if stream.seq == stream.packed:
         return
     start = stream.packed_rows
-    for _, data in read_waiting(connection, stream):
-        columns = decode(data, keys)
-        if start + len(columns) > from_row:
-            yield start, columns
-        start += len(columns)
+    for _, rows, data in read_waiting(connection, stream):
+        if start + rows > from_row:
+            yield start, decode(data, keys)
+        start += rows
 
 
 def read_parts(connection: Connection, stream: Stream) -> list[Part]:
@@ -137,16 +136,16 @@ def read_part(
     return unpack(((key, data) for key, data in connection.execute(query)), keys)
 
 
-def read_waiting(connection: Connection, stream: Stream) -> Iterator[tuple[int, bytes]]:
-    """(seq, data) of the chunks that are not packed yet."""
+def read_waiting(connection: Connection, stream: Stream) -> Iterator[tuple[int, int, bytes]]:
+    """(seq, rows, data) of the chunks that are not packed yet."""
     query = (
-        select(chunks.c.seq, chunks.c.data)
+        select(chunks.c.seq, chunks.c.rows, chunks.c.data)
         .where(of_stream(chunks, stream.name), chunks.c.seq > stream.packed)
         .order_by(chunks.c.seq)
         .execution_options(yield_per=16)
     )
     with connection.execute(query) as found:  # closed also when a chunk is damaged
-        yield from ((seq, data) for seq, data in found)
+        yield from ((seq, rows, data) for seq, rows, data in found)
 
 
 def _read_lanes(

@@ -21,6 +21,8 @@ Row = tuple[int, float, Mapping[str, Any]]
 Values = NDArray[Any] | list[Any]
 """float64, int64 or bool of shape (n,), or a list of n JSON values."""
 
+_MASK_BITS = 16_000_000  # 2 MB of bit masks may always be
+_MASK_BITS_A_VALUE = 256
 _EXACT_INT = 2**53  # beyond, a double no longer holds every whole number
 
 
@@ -54,6 +56,14 @@ class Columns:
 
     def __len__(self) -> int:
         return len(self.steps)
+
+    @property
+    def raggedness(self) -> float:
+        """Above 1: the bit masks of its columns outweigh the values by far, as where each row has
+        names of its own; they grow with the square of the rows, so that fewer rows are better."""
+        bits = len(self) * sum(column.index is not None for column in self.columns.values())
+        values = sum(len(column.values) for column in self.columns.values())
+        return bits / max(_MASK_BITS, _MASK_BITS_A_VALUE * values)
 
     def rows(self) -> Iterator[tuple[int, float, dict[str, Any]]]:
         """The rows, as they were given to `chunks.encode`."""

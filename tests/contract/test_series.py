@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import os
 import threading
@@ -14,12 +15,14 @@ from sqlalchemy import func, select
 from controller.packing import Packer
 from controller.store import Chunk, ChunkKind, NewRun, NewTrial, open_store, packing
 from controller.store import packer as packer_module
+from controller.store import stretches as stretches_module
 from controller.store.drawing import RUNTIME, TIMESTAMP, SeriesQuery
 from controller.store.levels import Points, bin_size, thin
 from controller.store.packer import Due
 from controller.store.schema import chunks, segments
 from controller.store.streams import StreamName
 from sweeps.errors import ChunkError, NotFoundError, UsageError
+from sweeps.protocol import columns as columns_module
 from sweeps.protocol.chunks import encode, encode_columns, pack_points
 from sweeps.protocol.columns import Column, Columns
 from sweeps.trial import AttemptState, Outcome, Reason
@@ -282,6 +285,45 @@ class TestExact:
             if not packed:
                 for run_id in expected:
                     pack_all(store, run_id, over=True)
+
+    def test_a_page_costs_the_same_however_many_names_the_other_rows_have(self, store, monkeypatch):
+        monkeypatch.setattr(columns_module, "_MASK_BITS", 10_000)
+        unpacked = []
+
+        def count(original):
+            def counting(*given, **more):
+                found = original(*given, **more)
+                unpacked.append(len(found.columns))
+                return found
+
+            return counting
+
+        monkeypatch.setattr(stretches_module, "unpack", count(stretches_module.unpack))
+        monkeypatch.setattr(stretches_module, "decode", count(stretches_module.decode))
+
+        def cost(run_id, rows):
+            """Columns unpacked for the last rows: (waiting, packed)."""
+            store.register_run(NewRun(run_id, run_id))
+            for begin in range(0, rows, 50):
+                steps = range(begin, begin + 50)
+                send(store, [(s, 1.0, {f"k{s}": s}) for s in steps], run=run_id, seq=begin // 50)
+            found = []
+            for packed in (False, True):
+                if packed:
+                    pack_all(store, run_id, over=True)
+                unpacked.clear()
+                page = store.rows(run_id, first=rows - 20, limit=20)
+                assert [row for _, _, row in page.rows.rows()] == [
+                    {f"k{s}": s} for s in range(rows - 20, rows)
+                ]
+                after = json.dumps([run_id, 1, "", rows - 20])
+                assert len(store.rows(run_id, after=after, limit=20).rows) == 20
+                found.append(sum(unpacked))
+            return found
+
+        few, many = cost("few", 200), cost("many", 1600)
+        assert many[1] <= 2 * few[1]
+        assert many[0] <= 1600 + 2 * few[0]  # by steps, chunks that wait are looked through
 
     def test_machine_metrics_of_all_attempts_are_kept(self, store):
         for writer in (1, 2):

@@ -25,6 +25,7 @@ from logging_core.records import (
     Writer,
 )
 from sweeps.errors import Fenced, OpensweepError, ServerError, ServerUnreachable, StoreUnavailable
+from sweeps.protocol import columns
 from sweeps.protocol.chunks import decode, unpack_points
 
 NEVER = threading.Event()
@@ -297,6 +298,22 @@ def test_a_chunk_that_the_server_never_takes_does_not_hold_up_the_rest(
     assert shipper.drain(NEVER)
     assert run.server.console() == b"x\n"
     assert any("chunk 1 of s1-1" in heard for heard in run.ears.heard)
+
+
+def test_rows_with_names_of_their_own_come_in_small_chunks(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(columns, "_MASK_BITS", 10_000)
+    monkeypatch.setattr(columns, "_MASK_BITS_A_VALUE", 16)
+    for step in range(1000):
+        run.writer.history(step, 1000.0, {f"k{step}": step})
+    shipper = run.shipper()
+    shipper.stop()
+    assert shipper.drain(NEVER)
+    assert run.server.rows() == [(step, {f"k{step}": step}) for step in range(1000)]
+    chunks = [decode(chunk["data"]) for chunk in run.server.chunks.values()]
+    assert 10 <= len(chunks) <= 40
+    assert all(chunk.raggedness <= 1.01 for chunk in chunks)
 
 
 def test_custom_charts_come_one_by_one(run: Run) -> None:
