@@ -24,7 +24,10 @@ from pathlib import Path
 from logging_core import wandb_module
 from sweeps.errors import ConfigurationError
 
-FRONT_DOOR = ("__init__.py", "__init__.pyi", "data_types.py", "errors.py", "plot.py", "py.typed")
+FRONT_DOOR = (
+    *("__init__.py", "__init__.pyi", "data_types.py", "errors.py", "plot.py", "py.typed"),
+    "util.py",
+)
 """Of `opensweep`, what a training script needs; the `sweep` command stays at home."""
 
 

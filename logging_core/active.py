@@ -187,6 +187,18 @@ def method(name: str) -> Callable[..., Any]:
     return call
 
 
+def restore(
+    name: str, run_path: str | None = None, replace: bool = False, root: str | None = None
+) -> Any:
+    """Run.restore of the active run. Without one, `run_path` says whose file it is, and it comes
+    into the working directory (or `root`)."""
+    from logging_core import saving
+
+    if _run is None and not run_path:
+        raise UsageError("restore() needs run_path=… before opensweep.init(): whose file is it?")
+    return saving.restore(_run, name, run_path, replace, root)
+
+
 def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
     """Run.finish of the active run; nothing without one."""
     if _run is not None:

@@ -50,7 +50,10 @@ class Reach:
         replace: bool = False,
         root: str | None = None,
     ) -> Any:
-        """Bring back a file that a run saved, as an open file; None when there is none."""
+        """Bring back a file that a run saved, as an open file; None when it has no such file.
+
+        Raises NotFoundError (also a ValueError) when there is no run `run_path`, and CommError.
+        """
         from logging_core import saving
 
         return saving.restore(self._run, name, run_path, replace, root)

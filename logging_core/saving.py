@@ -74,10 +74,11 @@ def restore(
     replace: bool = False,
     root: str | None = None,
 ) -> IO[str] | None:
-    """See Run.restore."""
+    """See Run.restore; `run` None: there is no active one, and `run_path` is given."""
     check_path(name)
     run_id = run_path.strip("/").rpartition("/")[2] if run_path else run.id
-    target = os.path.join(os.path.abspath(root or run.dir), *name.split("/"))
+    folder = root or (os.curdir if run is None else run.dir)
+    target = os.path.join(os.path.abspath(folder), *name.split("/"))
     if os.path.exists(target) and not replace:
         return open(target, encoding="utf-8", errors="surrogateescape")
     source = source_for(run)
@@ -85,6 +86,8 @@ def restore(
     try:
         listed = source.json("GET", path, {"prefix": name, "limit": 1})["files"]
     except NotFoundError:
+        if run_path:  # of this very run, the server need not know yet
+            raise
         listed = []
     if not listed or listed[0]["path"] != name:
         return None

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from logging_core.active import init as init
     from logging_core.active import log as log
     from logging_core.active import login as login
+    from logging_core.active import restore as restore
     from logging_core.active import setup as setup
     from logging_core.active import teardown as teardown
     from logging_core.alerts import AlertLevel as AlertLevel
@@ -56,6 +57,9 @@ if TYPE_CHECKING:
     from logging_core.summary import Summary
     from logging_core.sweeping import agent as agent
     from logging_core.sweeping import sweep as sweep
+    from logging_core.wandb_module.names import termerror as termerror
+    from logging_core.wandb_module.names import termlog as termlog
+    from logging_core.wandb_module.names import termwarn as termwarn
 
     config: Config
     run: Run | None
@@ -70,7 +74,6 @@ if TYPE_CHECKING:
     log_code = _active.log_code
     log_model = _active.log_model
     mark_preempting = _active.mark_preempting
-    restore = _active.restore
     save = _active.save
     unwatch = _active.unwatch
     upsert_artifact = _active.upsert_artifact
@@ -94,6 +97,7 @@ _FUNCTIONS = {
     "init": "active",
     "log": "active",
     "login": "active",
+    "restore": "active",
     "setup": "active",
     "teardown": "active",
     "AlertLevel": "alerts",
@@ -122,14 +126,17 @@ _FUNCTIONS = {
     "box3d": "media.object3d",
     "plot_table": "plot.chart",
     "visualize": "plot.chart",
+    "termerror": "wandb_module.names",
+    "termlog": "wandb_module.names",
+    "termwarn": "wandb_module.names",
 }
 # Functions that are methods of the active run.
 _METHODS = (
     *("alert", "finish_artifact", "link_artifact", "link_model", "log_artifact", "log_code"),
-    *("log_model", "mark_preempting", "restore", "save", "unwatch", "upsert_artifact"),
+    *("log_model", "mark_preempting", "save", "unwatch", "upsert_artifact"),
     *("use_artifact", "use_model", "watch"),
 )
-_MODULES = ("data_types", "errors", "plot")
+_MODULES = ("data_types", "errors", "plot", "util")
 _INTEGRATIONS = ("keras", "lightgbm", "sklearn", "xgboost")  # W&B has these at the front, too
 _OF_THE_RUN = ("config", "run", "summary")
 
@@ -168,4 +175,13 @@ def __dir__() -> list[str]:
 
 
 # Names of W&B's that a script may ask for.
-_NOT_YET = frozenset(["controller", "tensorboard"])
+_NOT_YET = frozenset(
+    [
+        *("ArtifactTTL", "Config", "EvalTable", "JoinedTable", "Summary", "analytics", "apis"),
+        *("attach", "automations", "beta", "catboost", "cli", "controller", "docker", "env"),
+        *("ensure_configured", "fastai", "gym", "helper", "integration", "join", "jupyter"),
+        *("launch", "patched", "pin_config_keys", "profiler", "require", "sacred"),
+        *("sagemaker_auth", "sdk", "set_trace", "sync", "tensorboard", "tensorflow", "termsetup"),
+        *("wandb_lib", "wandb_run", "wandb_sdk", "write_traces"),
+    ]
+)

@@ -209,16 +209,19 @@ async def save_files(request: Request) -> Response:
 
 async def files(request: Request) -> Response:
     """GET /api/runs/{id}/files?prefix=&after=&limit=: {files: [{path, digest, size, updated}]},
-    by path."""
+    by path; 404 when there is no such run."""
     found = services(request)
     query = Fields(request.query_params)
+    run_id = request.path_params["run_id"]
     listed = await found.call(
         found.store.files,
-        request.path_params["run_id"],
+        run_id,
         prefix=query.text("prefix", ""),
         after=query.text("after", ""),
         limit=min(query.whole("limit", 1000, least=1), _FILES),
     )
+    if not listed:
+        await found.call(found.store.get_run, run_id)  # raises NotFoundError
     return json_response({"files": [file_json(one) for one in listed]})
 
 

@@ -137,16 +137,18 @@ def server_source() -> HttpSource:
 
 
 def source_for(run: Any) -> Source:
-    """Whom a run's script asks: the agent that started it, else the server that it knows.
+    """Whom a run's script asks: the agent that started it, else the server that it knows. `run`
+    None: a script that has none.
 
     Raises UsageError when there is neither.
     """
     under_agent = os.environ.get("OPENSWEEP_RUN_DIR")
-    folder = run._folder
-    if under_agent and folder is not None and os.path.samefile(under_agent, folder.path):
+    folder = None if run is None else run._folder
+    ours = folder is not None and under_agent and os.path.samefile(under_agent, folder.path)
+    if under_agent and (run is None or ours):
         from logging_core.artifacts.asking import AskSource
 
-        return AskSource(str(folder.path))
+        return AskSource(under_agent)
     return server_source()
 
 

@@ -412,7 +412,9 @@ def test_a_script_restores_what_a_run_saved(world: FilesWorld) -> None:
         """
 run = opensweep.init(project='p')
 print(run.restore('a.txt', run_path='me/p/r1').read())
-print(run.restore('b.txt', run_path='r1'), run.restore('b.txt', run_path='p/nobody'))
+print(run.restore('b.txt', run_path='r1'))
+try: run.restore('b.txt', run_path='p/nobody')
+except ValueError as error: print('nobody' in str(error))
 file = run.restore('a.txt', run_path='p/r1', root='elsewhere')
 print(os.path.relpath(file.name))
 pathlib.Path('elsewhere/a.txt').write_text('mine')
@@ -421,8 +423,26 @@ print(run.restore('a.txt', 'r1', root='elsewhere', replace=True).read())
 """,
         "r2",
     )
-    assert printed.split() == ["it", "None", "None", "elsewhere/a.txt", "mine", "it"]
+    assert printed.split() == ["it", "None", "True", "elsewhere/a.txt", "mine", "it"]
     assert world.files("r2")["a.txt"] == 2
+
+
+def test_a_file_is_restored_without_a_run(world: FilesWorld) -> None:
+    world.run(
+        "run = opensweep.init(project='p')\npathlib.Path(run.dir, 'a.txt').write_text('it')", "r1"
+    )
+    done = world.script(
+        """
+file = opensweep.restore('a.txt', run_path='p/r1')
+print(os.path.relpath(file.name), file.read())
+print(os.path.relpath(opensweep.restore('a.txt', 'p/r1', root='there').name))
+for path in (None, 'p/nobody'):
+    try: opensweep.restore('a.txt', path, root='other')
+    except ValueError as error: print(type(error).__name__)
+"""
+    )
+    expected = ["a.txt", "it", "there/a.txt", "UsageError", "NotFoundError"]
+    assert done.stdout.split() == expected, done.stderr
 
 
 def test_whoever_knows_no_server_is_told(world: FilesWorld) -> None:

@@ -19,7 +19,7 @@ ROOT = Path(opensweep.__file__).resolve().parent.parent
 SOURCES = [
     *(
         ROOT / "opensweep" / name
-        for name in ("__init__.py", "data_types.py", "errors.py", "plot.py")
+        for name in ("__init__.py", "data_types.py", "errors.py", "plot.py", "util.py")
     ),
     *sorted((ROOT / "opensweep" / "integration").glob("*.py")),
     *sorted((ROOT / "logging_core").rglob("*.py")),
@@ -96,10 +96,14 @@ def test_the_exported_names() -> None:
         "summary",
         "sweep",
         "teardown",
+        "termerror",
+        "termlog",
+        "termwarn",
         "unwatch",
         "upsert_artifact",
         "use_artifact",
         "use_model",
+        "util",
         "visualize",
         "watch",
     ]

@@ -225,6 +225,8 @@ def test_wrong_arguments_are_named() -> None:
         opensweep.init(projct="x")  # type: ignore[call-arg]
     with pytest.raises(opensweep.UsageError, match="mode 'onlin' is none of online"):
         opensweep.init(mode="onlin")
+    with pytest.raises(opensweep.UsageError, match="project 'd/m:' has '/' in it"):
+        opensweep.init(project="d/m:")
     assert opensweep.run is None
 
 
@@ -361,3 +363,19 @@ def test_an_end_without_a_server_says_how_to_send_it(capsys: pytest.CaptureFixtu
     path = folder_of(run).path
     told = f"run {run.id} is kept in {path}\nopensweep: `sweep sync {path}` sends it\n"
     assert capsys.readouterr().err.endswith(told)
+
+
+def test_small_names_of_wandb(capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = opensweep.util.generate_id(), opensweep.util.generate_id(12)
+    assert (len(first), len(second)) == (8, 12)
+    opensweep.termlog("a")
+    opensweep.termwarn("b")
+    opensweep.termerror("c")
+    told = "opensweep: a\nopensweep: WARNING b\nopensweep: ERROR c\n"
+    assert capsys.readouterr().err == told
+
+
+@pytest.mark.parametrize("name", ["apis", "attach", "JoinedTable", "require", "sdk"])
+def test_a_name_of_wandb_that_is_missing_is_said_so(name: str) -> None:
+    with pytest.raises(AttributeError, match=rf"opensweep\.{name} is not there yet"):
+        getattr(opensweep, name)
