@@ -37,6 +37,7 @@ from logging_core.values import plain
 MODES = ("online", "offline", "disabled", "shared", "dryrun", "run")
 _SENT = ("online", "shared", "run")
 _KEPT = ("parent", "fork_step", "resume")  # of a place, in run.json, for whoever ships the folder
+_NOT_IN_PROJECTS = "/\\#?%:"
 _DEFAULTS_FILE = "config-defaults.yaml"
 
 
@@ -60,11 +61,23 @@ def chosen(
     return {key: value for key, value in values.items() if key not in (exclude or ())}
 
 
+def _check_project(project: str) -> None:
+    """Raises UsageError for a name that no path can carry, as W&B does."""
+    wrong = next((each for each in project if each in _NOT_IN_PROJECTS), None)
+    if wrong is not None:
+        raise UsageError(
+            f"init(): project {project!r} has {wrong!r} in it; a project's name has none of "
+            f"{' '.join(_NOT_IN_PROJECTS)} (somebody's name goes into entity=)"
+        )
+
+
 def open_run(asked: Asked, env: Environment) -> Run:
     """The run, its folder ready and its writer open. Raises UsageError."""
     mode = asked.mode or env.mode or "online"
     if mode not in MODES:
         raise UsageError(f"init(): mode {mode!r} is none of {', '.join(MODES[:4])}")
+    if not env.run_dir:
+        _check_project(asked.project or env.project or "")
     primary = asked.primary is not False and env.primary and env.rank == 0
     shared = mode == "shared" or asked.primary is False
     records = mode != "disabled" and (env.rank == 0 or shared)

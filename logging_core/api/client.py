@@ -119,7 +119,8 @@ class Api:
             order: names with "+" or "-", several parted by commas.
             per_page: how many are fetched at a time.
 
-        A wrong filter or order raises UsageError when the first run is fetched.
+        When the first run is fetched, a wrong filter or order raises UsageError, and a project that
+        does not exist NotFoundError (a CommError); a project is there once it has a run.
         """
         project = _parts(path, 2, "PROJECT or ENTITY/PROJECT")[-1] if path else self._project
         return Runs(

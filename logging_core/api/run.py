@@ -149,8 +149,11 @@ class Run:
     ) -> Any:
         """A sample of the history, evenly spaced: at most `samples` rows.
 
+        Without keys any row may be among them, and what is logged rarely may be in none: name it in
+        `keys`, or take `scan_history()`.
+
         Args:
-            keys: only these, and only rows that have all of them.
+            keys: only these, sampled among the rows that have all of them.
             x_axis: is in every row, too, when there are keys.
             pandas: a pandas DataFrame where pandas is installed; else a list of dicts.
             stream: "default", or "system" for the machine's metrics.

@@ -8,13 +8,14 @@ from typing import Any, Iterator, Mapping, Sequence, overload
 from logging_core.api import rows
 from logging_core.api.http import Server
 from logging_core.api.run import Run
+from logging_core.errors import NotFoundError
 
 _LARGEST = 1000  # runs that the server gives at once
 
 
 class Runs(Sequence[Run]):
     """The runs of a project that fit, sorted. `len()`, an index, a slice and a loop each fetch the
-    pages that they need."""
+    pages that they need, and raise NotFoundError (a CommError) for a project that has no runs."""
 
     def __init__(
         self,
@@ -115,7 +116,16 @@ class Runs(Sequence[Run]):
     def _fetch(self) -> None:
         page = self._server.json("GET", "/api/runs", {**self._query, "after": self._next or None})
         self._runs += [Run(self._server, record) for record in page["runs"]]
+        if not page["total"] and self._project:
+            self._check_project(self._project)
         self._total, self._next = page["total"], page["next"]
+
+    def _check_project(self, project: str) -> None:
+        listed = self._server.json("GET", "/api/projects")["projects"]
+        names = [str(each["name"]) for each in listed]
+        if project not in names:
+            there = f"there are {', '.join(names)}" if names else "nothing is recorded yet"
+            raise NotFoundError(f"there is no project {project!r}: {there}")
 
 
 def _flat(run: Run) -> dict[str, Any]:

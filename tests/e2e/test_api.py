@@ -118,7 +118,10 @@ class TestRuns:
         assert not runs.more
         with pytest.raises(IndexError):
             runs[7]
-        assert list(api.runs("nowhere")) == []
+        assert list(api.runs("p", {"state": "nothing"})) == []
+        for look in (len, list):
+            with pytest.raises(CommError, match="no project 'nowhere': there are p, q"):
+                look(api.runs("nowhere"))
         assert len(api.runs()) == 8
 
     def test_filters_and_orders_are_wandbs(self, api: opensweep.Api) -> None:
