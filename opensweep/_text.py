@@ -78,15 +78,20 @@ def plural(count: int, noun: str) -> str:
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested configuration as dotted names, in its own order."""
+    """A nested configuration as dotted names, in its own order, without what is not for people."""
     leaves: dict[str, Any] = {}
-    for key, value in config.items():
+    for key, value in (config if prefix else own(config)).items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping) and value:
             leaves.update(flat(value, f"{name}."))
         else:
             leaves[name] = value
     return leaves
+
+
+def own(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without what the logger keeps there of charts, as W&B does."""
+    return {key: value for key, value in config.items() if key != "_wandb"}
 
 
 def value_text(value: Any) -> str:

@@ -25,23 +25,29 @@ _CHUNK_BYTES = 64 << 20
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
+_Name = tuple[str, str]
+"""A run's id and a lane."""
+
+
 class Consoles:
     """The consoles of all runs in a store. Thread-safe."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._places: OrderedDict[str, list[tuple[int, tuple[int, int]]]] = OrderedDict()
+        self._places: OrderedDict[_Name, list[tuple[int, tuple[int, int]]]] = OrderedDict()
 
-    def read(self, run_id: str, after: int) -> dict[str, Any]:
-        """{text, next, over} from byte `after` on. NotFoundError when there is no such run."""
+    def read(self, run_id: str, after: int, lane: str = "") -> dict[str, Any]:
+        """{text, next, over, lanes} from byte `after` on of what one lane printed; `lanes` are the
+        others that printed. NotFoundError when there is no such run."""
         over = self._store.get_run(run_id).state.over  # before the read: what follows is the rest
-        places = self._known(run_id)
+        name = (run_id, lane)
+        places = self._known(name)
         index = bisect.bisect_right(places, after, key=lambda place: place[0]) - 1
         offset, before = places[index]
         data = bytearray()
         more = False
-        for chunk in self._store.chunks(run_id, ChunkKind.CONSOLE, after=before):
+        for chunk in self._store.chunks(run_id, ChunkKind.CONSOLE, lane=lane, after=before):
             if len(data) > PAGE_BYTES:
                 more = True
                 break
@@ -51,22 +57,29 @@ class Consoles:
             if offset + len(raw) > after:
                 data += raw[max(after - offset, 0) :]
             offset += len(raw)
-        self._remember(run_id, places)
+        self._remember(name, places)
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         text = decoder.decode(bytes(data), final=over and not more)
         held_back = len(decoder.getstate()[0])
-        return {"text": text, "next": after + len(data) - held_back, "over": over and not more}
+        streams = self._store.streams(run_id)
+        lanes = {each.lane for each in streams if each.kind == ChunkKind.CONSOLE} - {lane}
+        return {
+            "text": text,
+            "next": after + len(data) - held_back,
+            "over": over and not more,
+            "lanes": sorted(lanes),
+        }
 
-    def _known(self, run_id: str) -> list[tuple[int, tuple[int, int]]]:
+    def _known(self, name: _Name) -> list[tuple[int, tuple[int, int]]]:
         """(offset just behind a chunk, its writer and seq), rising; a copy."""
         with self._lock:
-            return list(self._places.get(run_id) or [(0, (0, -1))])
+            return list(self._places.get(name) or [(0, (0, -1))])
 
-    def _remember(self, run_id: str, places: list[tuple[int, tuple[int, int]]]) -> None:
+    def _remember(self, name: _Name, places: list[tuple[int, tuple[int, int]]]) -> None:
         with self._lock:
-            if len(places) > len(self._places.get(run_id, [])):
-                self._places[run_id] = places
-            self._places.move_to_end(run_id)
+            if len(places) > len(self._places.get(name, [])):
+                self._places[name] = places
+            self._places.move_to_end(name)
             while len(self._places) > _RUNS:
                 self._places.popitem(last=False)
 

@@ -136,11 +136,16 @@ def _trial(found: Services, trial_id: str) -> dict[str, Any]:
 
 
 async def console(request: Request) -> Response:
-    """GET /api/runs/{id}/console?after=<byte offset>: {text, next, over}."""
+    """GET /api/runs/{id}/console?after=<byte offset>&lane=: {text, next, over, lanes}.
+
+    What one of several processes printed, the first one's unless `lane` names it; `lanes` are the
+    others that printed.
+    """
     found = services(request)
-    after = Fields(request.query_params).whole("after", 0)
+    asked = Fields(request.query_params)
+    after, lane = asked.whole("after", 0), asked.text("lane", "", longest=40)
     return json_response(
-        await found.call(found.consoles.read, request.path_params["run_id"], after)
+        await found.call(found.consoles.read, request.path_params["run_id"], after, lane)
     )
 
 

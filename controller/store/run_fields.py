@@ -45,6 +45,7 @@ _RUN = {
     "ended": "ended_at finished_at",
     "steps": "history_line_count historyLineCount",
     "duration": "duration runtime",
+    "exit_code": "exit_code exitcode exitCode",
 }
 _METADATA = {
     "group": "group",

@@ -34,7 +34,7 @@ _PAGE = 500
 
 _BASE = (
     *("id", "name", "project", "entity", "state", "sweep_id"),
-    *("created", "started", "ended", "heard", "updated", "steps"),
+    *("created", "started", "ended", "heard", "updated", "steps", "exit_code"),
 )
 _ROW = select(*(runs.c[name] for name in _BASE))
 

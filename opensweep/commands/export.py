@@ -15,6 +15,7 @@ import click
 from opensweep import _text
 from opensweep.commands import connection, options
 from opensweep.commands.objective import curve, objective
+from opensweep.commands.runs import for_people
 from opensweep.commands.trials import all_trials
 from opensweep.tables import Layout, Spool, check_pyarrow, target
 from sweeps.errors import NotFoundError, UsageError
@@ -148,7 +149,7 @@ class _Found(NamedTuple):
 
     def batches(self, *, flat: bool) -> Iterator[Sequence[Mapping[str, Any]]]:
         for page in self.pages:
-            yield [_row(each, self.layout) for each in page] if flat else page
+            yield [_row(each, self.layout) if flat else for_people(each) for each in page]
 
 
 def _of_id(client: Client, text: str) -> _Found:

@@ -80,7 +80,7 @@ def runs(
                 columns=[*_ALWAYS, *chosen] if chosen else None,
             )
             total, after = page["total"], page["next"]
-            found += _rows(page) if chosen else page["runs"]
+            found += _rows(page) if chosen else map(for_people, page["runs"])
     if as_json:
         options.print_json(found)
     elif not found:
@@ -127,6 +127,11 @@ def _table(found: Sequence[Run], chosen: Sequence[str], *, one_project: bool) ->
         states={"STATE"},
         width=terminal_width(),
     )
+
+
+def for_people(run: Run) -> dict[str, Any]:
+    """A run or trial as JSON shows it: its config is the script's alone."""
+    return {**run, "config": _text.own(run["config"])}
 
 
 def _own_name(run: Run) -> str:
@@ -185,7 +190,7 @@ def print_run(run: Run) -> None:
 
 def _state(run: Run) -> str:
     code = run.get("exit_code")
-    return _text.state(str(run["state"])) + (f" (exit code {code})" if code else "")
+    return _text.state(str(run["state"])) + ("" if code is None else f" (exit code {code})")
 
 
 def _time(run: Run, now: float) -> str:

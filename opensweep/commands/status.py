@@ -113,12 +113,12 @@ def _named(client: Client, text: str) -> dict[str, Any]:
 def _show_run(run: dict[str, Any], watch: bool, as_json: bool) -> None:
     if watch:
         raise click.UsageError(f"{run['id']} is a run: `sweep logs {run['id']} -f` follows it")
-    if as_json:
-        options.print_json(run)
-        return
-    from opensweep.commands.runs import print_run
+    from opensweep.commands.runs import for_people, print_run
 
-    print_run(run)
+    if as_json:
+        options.print_json(for_people(run))
+    else:
+        print_run(run)
 
 
 def _watch(client: Client, first: dict[str, Any], as_json: bool) -> None:

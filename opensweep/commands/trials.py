@@ -247,15 +247,25 @@ def logs(trial_id: str, follow: bool, as_json: bool) -> None:
 
 
 def _console(client: Client, run: str, *, follow: bool) -> Any:
-    """Parts of a run's output, in order, to its present end, or (follow) until it is over."""
-    after = 0
+    """Parts of a run's output, in order, to its present end, or (follow) until it is over; then
+    what its other processes printed, if it has several, each under a line with its label."""
+    ended, lanes = yield from _lane(client, run, "", follow=follow)
+    for lane in lanes:
+        yield f"{'' if ended else chr(10)}==> {lane} <==\n"
+        ended, _ = yield from _lane(client, run, lane, follow=False)
+
+
+def _lane(client: Client, run: str, lane: str, *, follow: bool) -> Any:
+    """What one process printed; returns whether its last line is ended, and the others' labels."""
+    after, ended = 0, True
     while True:
-        answer = client.console(run, after)
+        answer = client.console(run, after, lane)
         if answer["text"]:
             yield answer["text"]
+            ended = answer["text"].endswith("\n")
         if answer["next"] > after:
             after = answer["next"]
         elif answer["over"] or not follow:
-            return
+            return ended, answer.get("lanes", ())
         else:
             time.sleep(FOLLOW_S)

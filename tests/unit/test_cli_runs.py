@@ -46,11 +46,13 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         more = {
             "started": 1e9 + 1,
             "metadata": {"tags": ["a", "b"], "host": "box"},
-            "config": {"lr": 0.2, "dim": 3},
+            "config": {"lr": 0.2, "dim": 3, "_wandb": {"visualize": {"roc": 1}}},
         }
         a_run(world, "r2", 4, **more)
         text = "one\ntwo\n"
         client.post_chunk("r2", 1, "console", 0, 0, len(text), 2, b"", text.encode())
+        for lane in ("b", "a"):
+            client.post_chunk("r1", 1, "console", 0, 0, 4, 1, b"", b"of " + lane.encode(), lane)
         client.end_run("r2", 1, 3, ended=1e9 + 30)
         world.client.register_run("odd", "uid-odd", project="odds/ends", started=1e9)
         post(
@@ -166,8 +168,28 @@ class TestRuns:
     def test_what_it_printed(self, world: World) -> None:
         assert out("logs", "r2") == "one\ntwo\n"
         assert out("logs", "r2", "-f") == "one\ntwo\n"  # it is over
-        assert "r1 is finished and printed nothing" in sweep("logs", "r1").stderr
+        assert "odd is running and printed nothing" in sweep("logs", "odd").stderr
         assert "no trial 'r9' here" in sweep("logs", "r9").stderr
+
+    def test_what_several_processes_printed(self, world: World) -> None:
+        assert out("logs", "r1") == "==> a <==\nof a\n==> b <==\nof b"
+
+    def test_what_is_kept_of_charts_is_not_for_people(self, world: World) -> None:
+        assert world.client.run("r2")["config"]["_wandb"]
+        for args in (
+            ["runs"], ["runs", "--json"], ["status", "r2"], ["status", "r2", "--json"],
+            ["export", "r2"], ["export", "r2", "--format", "json"],
+        ):  # fmt: skip
+            text = out(*args)
+            assert "dim" in text
+            assert "_wandb" not in text
+
+    def test_exit_codes(self, world: World) -> None:
+        found = json.loads(out("runs", "--filter", '{"exit_code": 3}', "--json"))
+        assert [run["id"] for run in found] == ["r2"]
+        listed = json.loads(out("runs", "digits", "--columns", "exit_code", "--json"))
+        assert {run["id"]: run["exit_code"] for run in listed} == {"r1": 0, "r2": 3}
+        assert "finished (exit code 0)" in out("status", "r1")
 
     def test_what_they_called_out(self, world: World) -> None:
         head, line = out("alerts").splitlines()

@@ -77,10 +77,15 @@ class PeopleCalls(Wire):
         """One trial, with `attempts_list` (one entry an attempt) and `summary`."""
         return self._object("GET", f"/api/trials/{part(trial_id)}")
 
-    def console(self, run: str, after: int = 0) -> dict[str, Any]:
-        """{text, next, over}: what a run printed from byte `after` on.
+    def console(self, run: str, after: int = 0, lane: str = "") -> dict[str, Any]:
+        """{text, next, over, lanes}: what a run printed from byte `after` on.
 
-        Ask again from `next`; `over` says that nothing more will come. One answer carries about
-        1 MiB at most; a character is never cut in two.
+        Of several processes each has a lane, the first one ""; `lanes` are the others. Ask again
+        from `next`; `over` says that nothing more will come. One answer carries about 1 MiB at
+        most; a character is never cut in two.
         """
-        return self._object("GET", f"/api/runs/{part(run)}/console", query={"after": after})
+        return self._object(
+            "GET",
+            f"/api/runs/{part(run)}/console",
+            query={"after": after, **({"lane": lane} if lane else {})},
+        )
