@@ -11,7 +11,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -20,6 +22,7 @@ from test_main_job import GRID, SCRIPT, Box, box, wait_for  # noqa: F401 - box i
 
 from logging_core.folder import RunFolder, being_written
 from logging_core.records import History, Reader
+from opensweep import following
 from opensweep.local import find_server
 from opensweep.settings import Settings
 from sweeps.errors import NotFoundError
@@ -342,6 +345,18 @@ def test_an_absent_server_is_not_waited_for(offline: Scripts, wait_s: str | None
     assert "and sent to" not in said
     assert "it is not sent: the server does not answer" in said
     assert f"`sweep sync {offline.folder / offline.r1}` sends it later" in said
+
+
+def test_a_follower_that_never_met_its_server_does_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENSWEEP_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("OPENSWEEP_API_KEY", "k")
+    monkeypatch.setattr(following, "NEVER_S", 0.1)
+    alone = following.Following()
+    alone.add(str(tmp_path))
+    alone.finish()  # returns: PATIENCE_S is for a server that was there
+    assert not [one for one in threading.enumerate() if one.name == f"follow {tmp_path}"]
 
 
 def test_the_end_waits_for_no_address_that_is_none(offline: Scripts) -> None:

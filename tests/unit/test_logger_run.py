@@ -17,6 +17,7 @@ from logger_place import clean_place, folder_of, records_of, rows_of, under_an_a
 
 import opensweep
 from logging_core import frames, trouble
+from logging_core.fate import Fate, say_fate
 from logging_core.records import Finished
 from logging_core.summary import SummaryFold
 
@@ -378,3 +379,25 @@ def test_very_many_names_are_kept_and_warned_about_once(
     assert capsys.readouterr().err.count("more than 100,000 different names") == 1
     assert run.summary["a99999"] == 99_999
     assert [len(row) for _, row in rows_of(run)] == [100_000, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("fate", "said"),
+    [
+        (Fate("sent"), "and sent to http://h/runs/r"),
+        (Fate("under way"), "and is being sent to http://h/runs/r"),
+        (Fate("waited", left=2_540_000), "2.5 MB left; it goes on in the background"),
+        (Fate("waited"), "still being sent to http://h/runs/r; it goes on in the background"),
+        (Fate("away"), "`sweep sync /f` sends it later"),
+        (Fate("refused", "taken."), "it is not sent: taken. `sweep sync /f --id NEW` sends it"),
+        (Fate("failed", "the key"), "it is not sent: the key. `sweep sync /f` tries again"),
+    ],
+)
+def test_what_the_end_says_of_the_way_to_the_server(
+    fate: Fate, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say_fate("r", Path("/f"), "http://h/runs/r", fate, trial=False)
+    told = capsys.readouterr().err
+    assert told.startswith("opensweep: run r is kept in /f")
+    assert said in told
+    assert ("and sent to" in told) == (fate.state == "sent")
