@@ -308,7 +308,10 @@ def check_writer(run: Any, writer: int) -> None:
 
 
 def no_run(run_id: str) -> NotFoundError:
-    return NotFoundError(f"there is no run {run_id!r}: `sweep trials SWEEP` lists a sweep's")
+    return NotFoundError(
+        f"there is no run {run_id!r}: `sweep runs` lists all runs, and `sweep trials SWEEP` those "
+        "of a sweep"
+    )
 
 
 def run_record(row: RowMapping, now: float) -> RunRecord:

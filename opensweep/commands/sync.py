@@ -72,7 +72,8 @@ def send(
         options.print_json([one.to_json() for one in sent])
     elif len(sent) > 1:
         good = sum(one.error is None for one in sent)
-        click.echo(f"{_text.plural(good, 'run')} at {client.url}" + _but(len(failed)))
+        are = "is" if good == 1 else "are"
+        click.echo(f"{_text.plural(good, 'run')} {are} at {client.url}" + _but(len(failed)))
     if failed:
         if len(sent) == 1 and failed[0].error is not None:
             raise failed[0].error
@@ -271,4 +272,4 @@ class _People:
 
 
 def _but(failed: int) -> str:
-    return f", {_text.plural(failed, 'folder')} not" if failed else ""
+    return f"; {_text.plural(failed, 'folder')} could not be sent, see above" if failed else ""

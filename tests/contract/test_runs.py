@@ -210,7 +210,7 @@ class TestLiving:
             lambda: store.end_run("x", 1, 0),
             lambda: store.edit_run("x", summary={}),
         ):
-            with pytest.raises(NotFoundError):
+            with pytest.raises(NotFoundError, match="`sweep runs` lists all runs"):
                 call()
 
     @pytest.mark.parametrize("sign", ["beat", "describe", "chunk"])

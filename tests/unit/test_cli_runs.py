@@ -15,6 +15,8 @@ import pytest
 from cli_world import sweep
 from test_server_api import KEY, World, running
 
+from opensweep.commands import sync
+from sweeps.errors import OpensweepError, UsageError
 from sweeps.protocol.chunks import encode
 
 Rows = list[tuple[int, float, dict[str, Any]]]
@@ -199,6 +201,17 @@ class TestRuns:
             "hot"
         ]
         assert "no alerts" in sweep("alerts", "--project", "none").stderr
+
+
+def test_what_sync_sent_and_what_not_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, bad = sync._Sent(Path("a")), sync._Sent(Path("b"), error=UsageError("no"))
+    monkeypatch.setattr(sync, "_send", lambda *_: [good, bad])
+    with pytest.raises(OpensweepError, match="1 folder could not be sent, see above"):
+        sync.send(world.client, [Path("a"), Path("b")])
+    said = f"1 run is at {world.client.url}; 1 folder could not be sent, see above\n"
+    assert capsys.readouterr().out == said
 
 
 class TestExport:
