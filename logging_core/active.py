@@ -85,7 +85,7 @@ def init(
             this machine is asked of the server, where one is known.
         fork_from: "RUN?_step=N": a new run that begins with that one's history up to step N.
         resume_from: the same run, gone back to that step: its later rows count no more.
-        allow_val_change: False: a config value that is set may not change any more.
+        allow_val_change: True: a config value that is set may change later (in a notebook it may).
         entity, project, name, notes, tags, group, job_type: recorded with the run.
         save_code: keep a copy of the main script with the run.
         force, anonymous, magic: W&B's; they change nothing here.

@@ -7,7 +7,7 @@ gives, run.py records what changes).
 
 from __future__ import annotations
 
-from logging_core.errors import UsageError
+from logging_core.errors import ConfigError
 from logging_core.given import as_mapping, tidy
 from logging_core.hints import Any, Callable, Mapping
 from logging_core.values import plain
@@ -30,6 +30,7 @@ class Config(dict):  # type: ignore[type-arg]
 
     _locked: Mapping[str, Any]
     _fixed: bool
+    _fixed_below: bool
     _changed: Changed
     _warn: Warn
     _path: str
@@ -44,6 +45,7 @@ class Config(dict):  # type: ignore[type-arg]
         set_attribute = object.__setattr__
         set_attribute(self, "_locked", {})
         set_attribute(self, "_fixed", False)
+        set_attribute(self, "_fixed_below", False)
         set_attribute(self, "_changed", _nothing)
         set_attribute(self, "_warn", _nothing)
         set_attribute(self, "_path", "")
@@ -56,12 +58,14 @@ class Config(dict):  # type: ignore[type-arg]
         object.__setattr__(self, "_changed", changed)
         object.__setattr__(self, "_warn", warn)
 
-    def fix(self) -> None:
-        """From now on a value that is there may not change: init(allow_val_change=False)."""
+    def fix(self, *, nested: bool) -> None:
+        """From now on a value that is there may not change (in nested mappings too, if `nested`),
+        as with W&B: what a run was given is not lost by a slip."""
         object.__setattr__(self, "_fixed", True)
+        object.__setattr__(self, "_fixed_below", nested)
         for value in self.values():
-            if isinstance(value, Config):
-                value.fix()
+            if nested and isinstance(value, Config):
+                value.fix(nested=True)
 
     def take(self, values: Mapping[str, Any]) -> list[str]:
         """The script's own values: those that the sweep set give way without a word. Returns the
@@ -78,7 +82,7 @@ class Config(dict):  # type: ignore[type-arg]
         self, values: Mapping[str, Any], *, warn: Warn | None = None, fixed: bool = False
     ) -> list[str]:
         """Take values in, locked leaves apart; returns the keys that have a new value. `fixed`:
-        raises UsageError, before any is taken, where one that is there would change."""
+        raises ConfigError, before any is taken, where one that is there would change."""
         warn = warn or self._warn
         taken = []
         named = {str(key).strip("-"): tidy(value) for key, value in values.items()}
@@ -103,7 +107,7 @@ class Config(dict):  # type: ignore[type-arg]
     def _refuse_change(self, values: Mapping[str, Any]) -> None:
         for key, value in values.items():
             if key in self and key not in self._locked and plain(self[key]) != plain(value):
-                raise UsageError(
+                raise ConfigError(
                     f"config.{self._path}{key} is {plain(self[key])!r} and may not become "
                     f"{plain(value)!r}: pass allow_val_change=True to init() or config.update()"
                 )
@@ -116,7 +120,8 @@ class Config(dict):  # type: ignore[type-arg]
             object.__setattr__(node, "_changed", lambda _below: self._changed(key))
             object.__setattr__(node, "_warn", self._warn_from_below)
             object.__setattr__(node, "_path", f"{self._path}{key}.")
-            object.__setattr__(node, "_fixed", self._fixed)
+            if self._fixed_below:
+                node.fix(nested=True)
             return node
         if isinstance(value, (list, tuple)):
             return [plain(item) for item in value]
@@ -130,8 +135,8 @@ class Config(dict):  # type: ignore[type-arg]
     def update(self, *given: Any, allow_val_change: bool | None = None, **more: Any) -> None:
         """Set several values: from a mapping, a namespace, a dataclass, a file, … (given.py).
 
-        A value that is there may change, unless `allow_val_change` is False here or was in init():
-        then UsageError is raised. What the sweep has set stays in any case.
+        A value that is there changes with `allow_val_change=True` alone, here or in init(), or in
+        a notebook; else ConfigError is raised. What the sweep has set stays in any case.
         """
         values: dict[str, Any] = {}
         for one in given:

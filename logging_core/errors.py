@@ -2,6 +2,7 @@
 
 Error                       base
 ├── UsageError              the script can mend it: log() before init(), a wrong filter, …
+│   └── ConfigError         a config value would change without allow_val_change=True
 └── CommError               asking the server failed: it does not answer, or answers nonsense
     ├── AuthenticationError it refuses the API key
     └── NotFoundError       it has no such run, project, artifact or file
@@ -18,6 +19,10 @@ class Error(Exception):
 
 class UsageError(Error, ValueError):
     """The script calls the logger wrongly; the message says what to change."""
+
+
+class ConfigError(UsageError):
+    """A config value that is set would change, and nobody said that it may."""
 
 
 class CommError(Error):

@@ -94,8 +94,10 @@ def open_run(asked: Asked, env: Environment) -> Run:
     said = config.take(
         {**_defaults_file(), **before.config, **asked.config, **_files(env.config_paths)}
     )
-    if asked.allow_val_change is False:
-        config.fix()
+    if asked.allow_val_change is False or not (
+        asked.allow_val_change or "ipykernel" in sys.modules
+    ):
+        config.fix(nested=asked.allow_val_change is False)
     writer = _open_writer(found, info, config) if records else None
     folder = found.folder
     silent = asked.silent or env.silent

@@ -153,7 +153,7 @@ def test_a_value_that_may_not_change() -> None:
         config.update({"new": 3, "lr": 2}, allow_val_change=False)
     assert "new" not in config
     config.update({"lr": 2}, True)  # by position, as W&B has it
-    config.fix()
+    config.fix(nested=True)
     config.update({"lr": 2, "new": 3})
     with pytest.raises(UsageError, match=r"config\.model\.layers is 2"):
         config.model.layers = 3

@@ -32,7 +32,7 @@ def a_run(run_id: str = "abc", rows: int = 5) -> RunFolder:
         run.define_metric("loss", summary="min")
         for step in range(rows):
             run.log({"loss": rows - step, "step": step})
-            run.config.seen = step
+            run.config.update({"seen": step}, allow_val_change=True)
         run.name = "renamed"
     return folder_of(run)
 

@@ -85,7 +85,7 @@ def test_under_an_agent_the_folder_is_the_agents(
     assert (run.id, run.sweep_id, run.project) == ("ab12cd34-1", "ab12cd34", "digits")
     assert "is set by the sweep" not in capsys.readouterr().err  # the script's are defaults
     run.config.lr = 9
-    run.config.update({"model": {"layers": 4}, "epochs": 4})
+    run.config.update({"model": {"layers": 4}, "epochs": 4}, allow_val_change=True)
     run.config.setdefaults({"lr": 5, "seed": 1})
     assert run.config == {
         "lr": 0.1,
@@ -261,7 +261,7 @@ def test_module_functions_need_a_run() -> None:
 
 def test_module_functions_go_to_the_run() -> None:
     run = opensweep.init(config={"lr": 1})
-    opensweep.config.lr = 2
+    opensweep.config.update({"lr": 2}, allow_val_change=True)
     opensweep.define_metric("a", summary="max")
     opensweep.log({"a": 1})
     opensweep.log({"a": 0})
@@ -379,3 +379,25 @@ def test_small_names_of_wandb(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_name_of_wandb_that_is_missing_is_said_so(name: str) -> None:
     with pytest.raises(AttributeError, match=rf"opensweep\.{name} is not there yet"):
         getattr(opensweep, name)
+
+
+def test_a_config_value_does_not_change_by_a_slip(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = opensweep.init(config={"lr": 1, "model": {"depth": 3}})
+    run.config.update({"lr": 1, "new": 5})
+    for change in (
+        lambda: run.config.update({"lr": 2}),
+        lambda: setattr(run.config, "lr", 2),
+        lambda: run.config.update({"model": {"depth": 4}}),
+    ):
+        with pytest.raises(opensweep.UsageError, match="pass allow_val_change=True"):
+            change()
+    run.config["model"]["depth"] = 4  # W&B's nested dicts are plain dicts
+    run.config.update({"lr": 2}, allow_val_change=True)
+    assert run.config == {"lr": 2, "model": {"depth": 4}, "new": 5}
+    run.finish()
+    run = opensweep.init(config={"lr": 1}, allow_val_change=True)
+    run.config.lr = 2
+    run.finish()
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    run = opensweep.init(config={"lr": 1})
+    run.config.lr = 2
