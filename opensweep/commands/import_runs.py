@@ -75,6 +75,10 @@ def _reader(kind: str) -> Callable[[Path], list[FoundRun]]:
     return find
 
 
+def _teller(run: FoundRun) -> Callable[[str], None]:
+    return lambda sentence: connection.say(f"{run.name or run.id}: {sentence}")
+
+
 def _write(found: list[FoundRun], base: Path, project: str | None) -> list[Path]:
     from opensweep.importing.folder import write_folder
 
@@ -82,7 +86,7 @@ def _write(found: list[FoundRun], base: Path, project: str | None) -> list[Path]
     folders, failed = [], 0
     for run in found:
         try:
-            folders.append(write_folder(run, base, project=project))
+            folders.append(write_folder(run, base, project=project, tell=_teller(run)))
         except (ImportFailed, OSError) as error:
             failed += 1
             connection.say(f"{run.source}: {error}")

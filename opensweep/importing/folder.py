@@ -12,15 +12,22 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from logging_core.folder import RunFolder
 from logging_core.records import ConfigUpdate, FileSaved, Finished, History, MetadataUpdate, Writer
 from logging_core.values import plain
-from opensweep.importing.found import FileFound, FoundRun, Printed, SystemRow
+from opensweep.importing.found import FileFound, FoundRun, LeftOut, Printed, SystemRow
 
 _NOTE = "import.json"
+
+Tell = Callable[[str], None]  # takes a sentence for the user
+
+
+def _nobody(_sentence: str) -> None:
+    return
 
 
 class _Note(NamedTuple):
@@ -30,13 +37,16 @@ class _Note(NamedTuple):
     writer: int
 
 
-def write_folder(found: FoundRun, base: Path, *, project: str | None = None) -> Path:
+def write_folder(
+    found: FoundRun, base: Path, *, project: str | None = None, tell: Tell = _nobody
+) -> Path:
     """Writes the run below `base` and returns its folder; one of the same content is left alone.
 
     Args:
         found: the run.
         base: where run folders are made.
         project: instead of the one that the run names.
+        tell: hears what does not come along.
 
     Raises ImportFailed for a source that cannot be read, and OSError.
     """
@@ -48,7 +58,7 @@ def write_folder(found: FoundRun, base: Path, *, project: str | None = None) -> 
     writer = old.writer + 1 if old else 1
     shutil.rmtree(fresh, ignore_errors=True)
     try:
-        _fill(found, RunFolder(fresh), uid, project, writer)
+        _fill(found, RunFolder(fresh), uid, project, writer, tell)
         note = _Note(_digest(RunFolder(fresh), writer), writer)
         if old is not None and old.digest == note.digest:
             return target
@@ -60,7 +70,9 @@ def write_folder(found: FoundRun, base: Path, *, project: str | None = None) -> 
     return target
 
 
-def _fill(found: FoundRun, folder: RunFolder, uid: str, project: str | None, writer: int) -> None:
+def _fill(
+    found: FoundRun, folder: RunFolder, uid: str, project: str | None, writer: int, tell: Tell
+) -> None:
     said = {name: value for name, value in found.metadata.items() if value is not None}
     owner = project or found.project or "imported"
     said |= {"project": owner, "name": found.name or found.id, "imported_from": found.source}
@@ -83,6 +95,8 @@ def _fill(found: FoundRun, folder: RunFolder, uid: str, project: str | None, wri
                     console.write(item.data)
                 elif isinstance(item, FileFound):
                     _keep(item, folder, records)
+                elif isinstance(item, LeftOut):
+                    tell(item.why)
                 elif isinstance(item, Finished):
                     end = item  # the files come after it, and belong to the run
                 else:

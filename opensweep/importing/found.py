@@ -1,6 +1,6 @@
 """What the readers give: runs, and of each its items in the order in which they were recorded.
 
-Items are our own records (logging_core.records) where there is one, and the three below. A reader
+Items are our own records (logging_core.records) where there is one, and the four below. A reader
 is an iterator, so that a long run is never in memory whole.
 """
 
@@ -37,7 +37,14 @@ class FileFound:
     content: bytes | Path
 
 
-Item = Record | SystemRow | Printed | FileFound
+@dataclass(frozen=True)
+class LeftOut:
+    """What of the run does not come along, in one sentence for the user."""
+
+    why: str
+
+
+Item = Record | SystemRow | Printed | FileFound | LeftOut
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class FoundRun:
     """A run of another tracker.
 
     Attributes:
-        source: where it was found, for messages; with `id` it names the run for ever.
+        source: where it was found, without links; with `id` it names the run for ever.
         id: as the other tracker has it, or made from where it lies.
         project, name: "" when the files do not say.
         items: opens the run's items; each call begins anew. Raises OSError and ImportFailed.

@@ -24,7 +24,7 @@ from logging_core.records import (
 )
 from logging_core.values import flatten
 from opensweep.importing import protobuf as pb
-from opensweep.importing.found import FileFound, FoundRun, Item, Printed, SystemRow
+from opensweep.importing.found import FileFound, FoundRun, Item, LeftOut, Printed, SystemRow
 from sweeps.errors import ImportFailed
 
 MAGIC = b":W&B\xe1\xbe\x00"
@@ -33,8 +33,9 @@ _HEAD = struct.Struct("<IHB")  # checksum, length, kind
 _WHOLE, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 
 # Fields of `Record`.
-_HISTORY, _SUMMARY, _CONFIG, _STATS, _ALERT, _METRIC, _OUTPUT = 2, 3, 5, 7, 10, 12, 13
-_RUN, _EXIT, _PREEMPTING, _ENVIRONMENT = 17, 18, 23, 26
+_HISTORY, _SUMMARY, _CONFIG, _STATS, _ARTIFACT, _ALERT = 2, 3, 5, 7, 8, 10
+_METRIC, _OUTPUT, _RUN, _EXIT, _ENVIRONMENT = 12, 13, 17, 18, 26
+_MADE_BY_WANDB = ("job", "run_table", "wandb-history", "wandb-run", "code")  # types of artifacts
 _SUMMARY_KINDS = ("min", "max", "mean", "best", "last", "none", "copy", "first")
 
 
@@ -59,7 +60,7 @@ def _found(file: Path) -> FoundRun:
             run = pb.one(record, _RUN)
             break
     return FoundRun(
-        source=str(file.absolute()),
+        source=str(file.resolve()),
         id=pb.text(run, 1) or file.stem.removeprefix("run-"),
         project=pb.text(run, 3),
         name=pb.text(run, 8),
@@ -69,7 +70,7 @@ def _found(file: Path) -> FoundRun:
 
 
 def _items(file: Path) -> Iterator[Item]:
-    alerts = 0
+    alerts = artifacts = 0
     ended = started = file.stat().st_mtime
     for record in _records(file):
         if _HISTORY in record:
@@ -105,14 +106,30 @@ def _items(file: Path) -> Iterator[Item]:
             level = pb.text(alert, 3) or "INFO"
             yield AlertRaised(alerts, ended, level, pb.whole(alert, 4) / 1000, title, text)
             alerts += 1
+        elif _ARTIFACT in record:
+            artifacts += pb.text(pb.one(record, _ARTIFACT), 4) not in _MADE_BY_WANDB
         elif _EXIT in record:
             end = pb.one(record, _EXIT)
             yield Finished(pb.whole(end, 1), started + pb.whole(end, 2))
-    files = file.parent / "files"
-    for path in sorted(files.rglob("*")):
-        inside = path.relative_to(files).as_posix()
-        if path.is_file() and not path.is_symlink() and inside != "output.log":
-            yield FileFound(inside, path)
+    if artifacts:
+        them = "1 artifact is" if artifacts == 1 else f"{artifacts} artifacts are"
+        yield LeftOut(f"{them} not brought over: log what is still needed anew")
+    yield from _files(file.parent / "files")
+
+
+def _files(folder: Path) -> Iterator[Item]:
+    """The run's files. What wandb.save() was given is a link to where the script has it."""
+    broken = []
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder).as_posix()
+        if path.is_file():
+            if inside != "output.log":
+                yield FileFound(inside, path)
+        elif path.is_symlink() and not path.is_dir():
+            broken.append(inside)
+    if broken:
+        shown = ", ".join(broken[:3]) + (", …" if len(broken) > 3 else "")
+        yield LeftOut(f"saved files that are no longer where the script had them: {shown}")
 
 
 def _history(history: pb.Message) -> History:

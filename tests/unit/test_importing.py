@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import struct
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,16 @@ def only(found: list[FoundRun]) -> FoundRun:
     return run
 
 
+def message(field: int, content: bytes) -> bytes:
+    """One field of a protocol buffer, of less than 128 bytes."""
+    return bytes([field << 3 | 2, len(content)]) + content
+
+
+def framed(record: bytes) -> bytes:
+    """A whole record as a .wandb file has it, the checksum left at 0."""
+    return struct.pack("<IHB", 0, len(record), 1) + record
+
+
 class TestWandb:
     def test_a_run_comes_over_whole(self, tmp_path: Path) -> None:
         folder = write_folder(only(wandb_file.find(WANDB)), tmp_path)
@@ -112,6 +123,43 @@ class TestWandb:
         folder = write_folder(found, tmp_path / "out")
         assert [r.path for r in records(folder) if isinstance(r, FileSaved)] == ["media/a.png"]
         assert (folder / "files" / "media" / "a.png").read_bytes() == b"png"
+
+    def test_what_wandb_save_linked_comes_along_and_what_is_gone_is_said(
+        self, tmp_path: Path
+    ) -> None:
+        run = tmp_path / "offline-run-20260101_000000-abcd1234"
+        (run / "files" / "sub").mkdir(parents=True)
+        shutil.copy(WANDB, run)
+        (tmp_path / "model.pt").write_bytes(b"weights")
+        (run / "files" / "sub" / "model.pt").symlink_to(tmp_path / "model.pt")
+        (run / "files" / "gone.pt").symlink_to(tmp_path / "gone.pt")
+        told: list[str] = []
+        folder = write_folder(only(wandb_file.find(run)), tmp_path / "out", tell=told.append)
+        assert [r.path for r in records(folder) if isinstance(r, FileSaved)] == ["sub/model.pt"]
+        kept = folder / "files" / "sub" / "model.pt"
+        assert kept.read_bytes() == b"weights"
+        assert not kept.is_symlink()
+        assert told == ["saved files that are no longer where the script had them: gone.pt"]
+
+    def test_artifacts_are_counted_and_said_but_not_wandbs_own(self, tmp_path: Path) -> None:
+        file = tmp_path / "run-art12345.wandb"
+        artifacts = [message(8, message(4, kind)) for kind in (b"dataset", b"run_table", b"model")]
+        file.write_bytes(wandb_file.MAGIC + b"".join(map(framed, artifacts)))
+        told: list[str] = []
+        write_folder(only(wandb_file.find(file)), tmp_path / "out", tell=told.append)
+        assert told == ["2 artifacts are not brought over: log what is still needed anew"]
+
+    def test_another_spelling_of_the_path_is_the_same_run(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "w").mkdir()
+        (tmp_path / "x").mkdir()
+        shutil.copy(WANDB, tmp_path / "w")
+        (tmp_path / "link").symlink_to(tmp_path / "w")
+        first = write_folder(only(wandb_file.find(tmp_path / "w")), tmp_path / "out")
+        monkeypatch.chdir(tmp_path / "x")
+        for other in (Path("../w"), tmp_path / "link" / WANDB.name):
+            assert write_folder(only(wandb_file.find(other)), tmp_path / "out") == first
 
     @pytest.mark.parametrize("cut", [40, 400, 33_000, 70_000])
     def test_a_run_that_was_killed_is_taken_as_far_as_it_goes(
