@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 
+from logging_core import nesting
 from logging_core.hints import Any, Callable, Iterator, Mapping, MutableMapping, Sequence
 from logging_core.records import Compacted, History, MetricDefined, Record, SummaryUpdate
 from logging_core.values import flatten, plain
@@ -223,7 +224,8 @@ def _matches(glob: str, name: str) -> bool:
 
 class Summary(MutableMapping[str, Any]):
     """`run.summary`: reads the fold; what is written is recorded, and stays until it is logged
-    again. Keys are dotted names; `summary.best_loss` is `summary["best_loss"]`."""
+    again. Nested as W&B's: summary["val"]["loss"] is also summary["val.loss"] and
+    summary.val.loss (nesting.py says what holds if there is a "val" besides)."""
 
     def __init__(
         self,
@@ -244,36 +246,54 @@ class Summary(MutableMapping[str, Any]):
         return self._read()
 
     def __getitem__(self, name: str) -> Any:
-        return self._values[name]
+        found = nesting.find(self._values, name)
+        return nesting.Nested(found, name, self) if isinstance(found, dict) else found
 
     def __setitem__(self, name: str, value: Any) -> None:
         self.update({name: value})
 
     def __delitem__(self, name: str) -> None:
-        if name not in self._values:
-            raise KeyError(name)
-        self._record({}, [name])
+        self._record(*nesting.removal(self._values, name))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(list(self._values))
+        return iter(nesting.nested(self._values))
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(nesting.nested(self._values))
 
     def __getattr__(self, name: str) -> Any:
         try:
-            return self._values[name]
+            return self[name]
         except KeyError:
             raise AttributeError(f"the summary has no value {name!r} yet") from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         self[name] = value
 
+    def __delattr__(self, name: str) -> None:
+        del self[name]
+
     def __repr__(self) -> str:
-        return repr(self._values)
+        return repr(nesting.nested(self._values))
 
     def update(self, *values: Any, **more: Any) -> None:
-        """Set several values at once: one record."""
+        """Set several values at once: one record. A dict takes the place of all below its name."""
         given = {str(name): value for name, value in dict(*values, **more).items()}
-        if given:
-            self._record(self._made_plain(given), ())
+        if not given:
+            return
+        if len(given) == 1:  # as most are; no copy of all that is there
+            ((name, value),) = self._made_plain(given).items()
+            self._record(*nesting.setting(self._values, name, value))
+            return
+        after = dict(self._values)
+        new: dict[str, Any] = {}
+        gone: dict[str, None] = {}
+        for name, value in self._made_plain(given).items():
+            wanted, removed = nesting.setting(after, name, value)
+            for old in removed:
+                del after[old]
+                new.pop(old, None)
+                gone[old] = None
+            after.update(wanted)
+            new.update(wanted)
+        self._record(new, [name for name in gone if name not in new])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterator, Mapping, MutableMapping
+from typing import Any, Callable, Iterator, Mapping, MutableMapping, Sequence
 
+from logging_core import nesting
 from logging_core.values import plain
 
 Persist = Callable[[Mapping[str, Any], "list[str]"], None]
@@ -13,8 +14,8 @@ Persist = Callable[[Mapping[str, Any], "list[str]"], None]
 class Summary(MutableMapping[str, Any]):
     """The last (or best, as define_metric says) values of a run.
 
-    Values are read by name, by dotted name or as attributes. What is set or deleted is sent by
-    `update()`, or by the run's.
+    Values are read by name, at any depth, by dotted name or as attributes (nesting.py). What is
+    set or deleted is sent by `update()`, or by the run's.
     """
 
     _values: dict[str, Any]
@@ -27,32 +28,20 @@ class Summary(MutableMapping[str, Any]):
         object.__setattr__(self, "_changed", set())
 
     def __getitem__(self, name: str) -> Any:
-        if name in self._values:
-            return _reachable(self._values[name])
-        below = {
-            key[len(name) + 1 :]: value
-            for key, value in self._values.items()
-            if key.startswith(name + ".")
-        }
-        if below:
-            return _Nested(below)
-        head, dot, rest = name.partition(".")
-        inner = self._values.get(head)
-        if not dot or not isinstance(inner, Mapping):
-            raise KeyError(name)
-        for part in rest.split("."):
-            if not isinstance(inner, Mapping) or part not in inner:
-                raise KeyError(name)
-            inner = inner[part]
-        return _reachable(inner)
+        found = nesting.find(self._values, name)
+        return nesting.Nested(found, name, self) if isinstance(found, dict) else found
 
     def __setitem__(self, name: str, value: Any) -> None:
-        self._values[name] = plain(value)
-        self._changed.add(name)
+        self._change(*nesting.setting(self._values, name, plain(value)))
 
     def __delitem__(self, name: str) -> None:
-        del self._values[name]
-        self._changed.add(name)
+        self._change(*nesting.removal(self._values, name))
+
+    def _change(self, new: Mapping[str, Any], removed: Sequence[str]) -> None:
+        for name in removed:
+            del self._values[name]
+        self._values.update(new)
+        self._changed.update(new, removed)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -66,18 +55,18 @@ class Summary(MutableMapping[str, Any]):
         self[name] = value
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
+        return iter(nesting.nested(self._values))
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(nesting.nested(self._values))
 
     def __repr__(self) -> str:
-        return repr(self._values)
+        return repr(self._json_dict)
 
     @property
     def _json_dict(self) -> dict[str, Any]:
-        """All of it as a plain dict, under the name that W&B's examples use."""
-        return dict(self._values)
+        """All of it as a plain dict, nested, under the name that W&B's examples use."""
+        return nesting.nested(self._values)
 
     def update(  # type: ignore[override]
         self, values: Any = None, **named: Any
@@ -89,36 +78,3 @@ class Summary(MutableMapping[str, Any]):
             there = {name: self._values[name] for name in self._changed if name in self._values}
             self._persist(there, [name for name in self._changed if name not in self._values])
             self._changed.clear()
-
-
-class _Nested(Mapping[str, Any]):
-    """A mapping within a summary; what is in it is changed by setting the whole."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = dict(values)
-
-    def __getitem__(self, name: str) -> Any:
-        return _reachable(self._values[name])
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name not in self._values:
-            raise AttributeError(name)
-        return self[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __repr__(self) -> str:
-        return repr(self._values)
-
-    def __eq__(self, other: object) -> bool:
-        return self._values == (other._values if isinstance(other, _Nested) else other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-def _reachable(value: Any) -> Any:
-    return _Nested(value) if isinstance(value, dict) else value

@@ -155,7 +155,7 @@ class TestRuns:
         assert summary["best"] == {"min": 0.5}
         assert summary.best.min == summary["best.min"] == 0.5
         assert math.isnan(summary["odd"])
-        assert sorted(summary.keys()) == ["best", "loss", "odd", "val.acc"]
+        assert sorted(summary.keys()) == ["best", "loss", "odd", "val"]
         assert type(summary._json_dict) is dict
         assert summary.get("none", 7) == 7
         with pytest.raises(KeyError):
@@ -273,10 +273,14 @@ class TestChanging:
         assert [each.id for each in api.runs("changing", {"tags": "best"})] == ["mine"]
 
     def test_a_summary_updates_itself(self, api: opensweep.Api, run: Any) -> None:
-        run.summary.update({"extra": {"x": 1}})
+        run.summary.update({"extra": {"x": 1, "deep": {"z": 1, "old": 1}}})
         run.summary.more = 2
+        run.summary["extra"]["deep"]["z"] = 3
+        del run.summary["extra"]["deep"]["old"]
         run.summary.update()
-        assert api.run("mine").summary["extra"] == {"x": 1}
+        again = api.run("mine")
+        assert again.summary["extra"] == {"x": 1, "deep": {"z": 3}}
+        assert again.summary_metrics["extra"]["deep"]["z"] == again.summary["extra.deep.z"] == 3
         assert api.run("mine").summary.more == 2
 
     def test_only_what_was_changed_is_sent(

@@ -18,6 +18,7 @@ from logger_place import clean_place, folder_of, records_of, rows_of, under_an_a
 import opensweep
 from logging_core import frames, trouble
 from logging_core.fate import Fate, say_fate
+from logging_core.nesting import nested
 from logging_core.records import Finished
 from logging_core.summary import SummaryFold
 
@@ -249,7 +250,7 @@ def test_the_file_folds_to_the_same_summary() -> None:
     fold = SummaryFold()
     for record in records_of(run):
         fold.apply(record)
-    assert fold.summary == dict(run.summary)
+    assert nested(fold.summary) == dict(run.summary)
     assert fold.summary["acc"] == {"min": 1, "mean": 3.0}
 
 
