@@ -246,7 +246,15 @@ class Run(Reach, AsInWandb):
             )
         if goal not in (None, "minimize", "maximize"):
             raise UsageError(f"define_metric({name!r}): goal {goal!r} is not minimize or maximize")
+        if "*" in name[:-1]:
+            raise UsageError(
+                f"define_metric({name!r}): a glob has its * at the end alone, as in 'val/*'"
+            )
         x_axis = getattr(step_metric, "name", step_metric)
+        if x_axis is not None and not isinstance(x_axis, str):
+            raise UsageError(
+                f"define_metric({name!r}): step_metric takes the name of a metric, not {x_axis!r}"
+            )
         sync = bool(x_axis) if step_sync is None else step_sync
         defined = MetricDefined(
             name, x_axis, bool(x_axis) and sync, bool(hidden), kinds, goal, bool(overwrite)
@@ -260,8 +268,14 @@ class Run(Reach, AsInWandb):
         self._journal.record(SummaryUpdate(flatten(values), tuple(removed)))
 
     def _config_changed(self, key: str) -> None:
-        value = self._config[key]
+        value: Any = self._config[key]
         value = value.as_dict() if isinstance(value, Config) else value
+        if type(value).__module__ == "logging_core.artifacts.artifact":
+            self._journal.warn_once(
+                f"config.{key} is an Artifact: its name alone is kept there, not that the run uses "
+                "it; run.use_artifact(…) records that"
+            )
+            value = value.name
         self._journal.record(ConfigUpdate({key: plain(value, self._journal.warn_once)}))
 
     def _describe(self, **said: Any) -> None:

@@ -117,6 +117,30 @@ def dumps(value: Any) -> bytes:
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=True).encode
 
 
+def take_reserved(row: dict[str, Any], odd: Odd = ignore) -> float | None:
+    """Takes out of a row what W&B keeps for itself, as W&B does: `_step` and `_runtime` are not
+    the script's to say; `_timestamp` (seconds since 1970) is the row's time, and returned."""
+    for name in ("_step", "_runtime"):
+        if name in row:
+            del row[name]
+            odd(f"log(): {name!r} is reserved and left out; step=… says the step of a row")
+    if "_timestamp" not in row:
+        return None
+    time = plain(row.pop("_timestamp"))
+    if type(time) in (int, float) and math.isfinite(time):
+        return float(time)
+    odd(f"log(): '_timestamp' is the time of a row, in seconds since 1970, not {time!r}")
+    return None
+
+
+def whole_step(step: Any) -> int:
+    """A step as log() takes it. Raises TypeError and ValueError for what is no whole number."""
+    number = int(step)
+    if number != step:
+        raise ValueError(step)
+    return number
+
+
 def flatten(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row with its nested dicts laid flat under dotted names: {"a": {"b": 1}} -> {"a.b": 1}.
 

@@ -15,7 +15,7 @@ from typing import Any, Mapping
 from logging_core import follower
 from logging_core.api.http import TIMEOUT_S, Server, ServerAddress, find_address, segment
 from logging_core.api.project import Project
-from logging_core.api.run import Run
+from logging_core.api.run import Run, User
 from logging_core.api.runs import Runs
 from logging_core.api.sweep import Sweep
 from logging_core.environment import read
@@ -85,6 +85,15 @@ class Api:
 
     def flush(self) -> None:
         """Nothing is kept from one question to the next; W&B has it."""
+
+    @property
+    def viewer(self) -> User:
+        """Who asks: the user of this machine."""
+        return User(read(dict(os.environ)).username)
+
+    def create_run(self, **_named: Any) -> Run:
+        """W&B's; a run is made by the process that records it."""
+        raise UsageError("create_run(): runs are made by opensweep.init(project=…), also here")
 
     # -- projects, runs, sweeps --------------------------------------------------------------
 
@@ -171,6 +180,13 @@ class Api:
 
         return artifacts.artifact_types(self._server, self._in_project(project))
 
+    def artifact_type(self, type_name: str, project: str | None = None) -> Any:
+        """One type of artifacts in a project. Raises NotFoundError."""
+        for each in self.artifact_types(project):
+            if each.name == type_name:
+                return each
+        raise NotFoundError(f"{self._in_project(project)!r} has no artifacts of type {type_name!r}")
+
     def artifact_collections(
         self,
         project_name: str,
@@ -190,6 +206,12 @@ class Api:
         except (NotFoundError, UsageError):
             return False
         return True
+
+    def artifact_collection_exists(self, name: str, type: str) -> bool:
+        """Whether there is an artifact [PROJECT/]NAME of this type, of whatever version."""
+        project, _, wanted = self._named(name).rpartition("/")
+        found = self.artifact_collections(project, type)
+        return any(each.name == wanted for each in found)
 
     def _named(self, name: str) -> str:
         """PROJECT/NAME of a name that may have an entity or lack a project."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 from typing import IO, Any, Mapping
 
 from logging_core.api.http import Server, segment
@@ -72,6 +73,12 @@ class File:
     def delete(self) -> None:
         """Remove it from the run."""
         self._server.json("DELETE", self._run + "/file", {"path": self.name})
+
+
+def like(pattern: str) -> str:
+    """A regular expression of a pattern of SQL's LIKE: % is any text, _ any letter."""
+    parts = {"%": ".*", "_": "."}
+    return "".join(parts.get(letter) or re.escape(letter) for letter in pattern)
 
 
 def files(server: Server, run_id: str) -> list[File]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 from logging_core.api import rows
 from logging_core.api.documents import Summary
 from logging_core.api.http import Server, segment
+from logging_core.errors import UsageError
 from logging_core.values import plain
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 _OPEN = ("running", "queued", "preempted")
 _MERGED = ("name", "notes", "tags", "group", "job_type")
+_STREAMS = ("default", "system", "events")
 
 
 class User:
@@ -162,7 +165,9 @@ class Run:
         Raises UsageError for a wrong argument, CommError when the server does not answer.
         """
         rows.check_keys(keys)
-        kind = "system" if stream in ("system", "events") else "history"
+        if stream not in _STREAMS:
+            raise UsageError(f"history(): stream {stream!r} is none of {', '.join(_STREAMS)}")
+        kind = "history" if stream == "default" else "system"
         found = self._rows().sampled(samples, keys, x_axis, kind)
         if format is not None:
             return rows.framed(found, format)
@@ -191,11 +196,39 @@ class Run:
 
     # -- files and artifacts -----------------------------------------------------------------
 
-    def files(self, names: Sequence[str] | None = None, per_page: int = 50) -> list[Any]:  # noqa: ARG002
-        """Its files; with `names` those alone."""
-        from logging_core.api.files import files
+    def files(
+        self,
+        names: Sequence[str] | None = None,
+        per_page: int = 50,  # noqa: ARG002
+        pattern: str | None = None,
+    ) -> list[Any]:
+        """Its files; with `names` those alone, or those that fit `pattern` ("media/%.png", as SQL's
+        LIKE has it). Raises UsageError for both at once."""
+        from logging_core.api.files import files, like
 
-        return [file for file in files(self._server, self.id) if not names or file.name in names]
+        if names and pattern is not None:
+            raise UsageError("files() takes names or a pattern, not both")
+        fits = re.compile(like(pattern or "%"), re.DOTALL)
+        return [
+            file
+            for file in files(self._server, self.id)
+            if (not names or file.name in names) and fits.fullmatch(file.name)
+        ]
+
+    def upload_file(self, path: str, root: str = ".") -> Any:
+        """W&B's; a file goes to a run from the process that records it."""
+        raise UsageError(
+            f"upload_file({path!r}): a file is added by the run itself: "
+            f"opensweep.init(id={self.id!r}, resume='must'), then run.save({path!r}, {root!r})"
+        )
+
+    def log_artifact(self, artifact: Any, aliases: Any = None, tags: Any = None) -> Any:
+        """W&B's; an artifact is logged by the process that records the run."""
+        del artifact, aliases, tags
+        raise UsageError(
+            "log_artifact(): an artifact is added by the run itself: "
+            f"opensweep.init(id={self.id!r}, resume='must'), then run.log_artifact(…)"
+        )
 
     def file(self, name: str) -> Any:
         """One of its files, by its path; `download()` fetches it."""

@@ -410,6 +410,10 @@ def target(path: str, project: str) -> tuple[str, str]:
 def _checked(metadata: Any) -> Mapping[str, Any]:
     if not isinstance(metadata, Mapping):
         raise UsageError(f"an artifact's metadata must be a mapping, not {metadata!r}")
+    odd: list[str] = []
+    plain(metadata, odd.append)
+    if odd:
+        raise UsageError(f"an artifact's metadata must be plain values, as JSON has them: {odd[0]}")
     return metadata
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from mimetypes import guess_type
 from typing import Any, Mapping, Sequence
 
 from logging_core.errors import UsageError
@@ -98,6 +99,11 @@ class Image(BatchableMedia):
         self.format = self._suffix[1:]
         with open(path, "rb") as file:
             self._size = picture_size(file.read(_HEAD))
+        if self._size is None and not (guess_type(os.fspath(path))[0] or "").startswith("image/"):
+            raise UsageError(
+                f"Image({os.fspath(path)!r}): neither its content nor its name is of "
+                "a picture; any other file goes with run.save()"
+            )
 
     def _take_pixels(self, pixels: Any, mode: str | None) -> None:
         height, width, channels = pixels.shape
@@ -113,7 +119,13 @@ class Image(BatchableMedia):
     def _take_pillow(self, image: Any, mode: str | None) -> None:
         self._size = (int(image.width), int(image.height))
         if mode is not None and image.mode != mode:
-            image = image.convert(mode)
+            try:
+                image = image.convert(mode)
+            except ValueError as error:
+                raise UsageError(
+                    f"Image: Pillow cannot make mode {mode!r} of {image.mode!r}: {error}; "
+                    "common modes are L, RGB and RGBA"
+                ) from None
         if self.format == "png" and image.mode in MODES.values() and "numpy" in sys.modules:
             self._set_bytes(png(pixels_of(image)), ".png")
             return

@@ -63,6 +63,11 @@ class Table(Media):
         if dataframe is None and is_frame(data):
             dataframe = data
         if dataframe is not None:
+            if not hasattr(dataframe, "columns"):
+                raise UsageError(
+                    f"Table(dataframe=…) takes a data frame of pandas or Polars, not "
+                    f"{type(dataframe).__name__}; lists of rows go into data="
+                )
             self.columns, found = _of_frame(dataframe)
             data = found
         elif columns is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Union
 
+from logging_core import terminal
 from logging_core.errors import UsageError
 from logging_core.media.table import Table
 
@@ -90,6 +91,12 @@ def plot_table(
     """
     if not isinstance(data_table, Table):
         raise UsageError(f"a chart is made of a Table, not of {type(data_table).__name__}")
+    for field, column in fields.items():
+        if isinstance(column, str) and column not in data_table.columns:
+            terminal.warn(
+                f"{vega_spec_name}: its table has no column {column!r} to be {field!r}; it has "
+                + ", ".join(map(str, data_table.columns))
+            )
     return CustomChart(data_table, vega_spec_name, fields, string_fields or {}, split_table)
 
 

@@ -20,7 +20,7 @@ import polars
 import pytest
 
 import opensweep
-from opensweep.errors import CommError
+from opensweep.errors import CommError, NotFoundError
 from opensweep.local import Settings, ensure_server, stop_server
 from sweeps.protocol.chunks import encode
 from sweeps.protocol.client import Client
@@ -271,6 +271,25 @@ class TestChanging:
         assert "odd" not in again.summary
         assert again.summary["val.acc"] == 0
         assert [each.id for each in api.runs("changing", {"tags": "best"})] == ["mine"]
+
+    def test_wrong_uses_and_names_that_only_wandb_has_say_what_to_do(
+        self, api: opensweep.Api, run: Any
+    ) -> None:
+        calls: list[tuple[Any, str]] = [
+            (lambda: run.history(stream="zzz"), "'zzz' is none of default, system"),
+            (lambda: run.files(names=["a"], pattern="%"), "names or a pattern"),
+            (lambda: run.upload_file("a.txt"), r"opensweep\.init\(id='mine', resume='must'\)"),
+            (lambda: run.log_artifact(object()), r"run\.log_artifact"),
+            (lambda: api.create_run(project="p"), r"opensweep\.init"),
+        ]
+        for call, message in calls:
+            with pytest.raises(opensweep.UsageError, match=message):
+                call()
+        with pytest.raises(NotFoundError, match="no artifacts of type 'zzz'"):
+            api.artifact_type("zzz", "p")
+        assert not api.artifact_collection_exists("p/none", "model")
+        assert api.viewer.username == api.viewer.name
+        assert run.files(pattern="%.none") == []
 
     def test_a_summary_updates_itself(self, api: opensweep.Api, run: Any) -> None:
         run.summary.update({"extra": {"x": 1, "deep": {"z": 1, "old": 1}}})

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from logging_core.values import dumps, flatten, plain
+from logging_core.values import dumps, flatten, plain, take_reserved, whole_step
 
 
 class Colour(enum.Enum):
@@ -111,3 +111,21 @@ def test_flatten() -> None:
     assert flatten({"a": {}}) == {}
     image = {"_type": "image-file", "path": "media/images/a.png"}
     assert flatten({"a": {"b": image}, "c": image}) == {"a.b": image, "c": image}
+
+
+def test_what_a_row_may_not_say() -> None:
+    told: list[str] = []
+    row = {"_step": 99, "_runtime": 3, "_timestamp": np.float32(5), "k": 1}
+    assert take_reserved(row, told.append) == 5.0
+    assert row == {"k": 1}
+    assert ["_step" in told[0], "_runtime" in told[1], len(told)] == [True, True, 2]
+    assert take_reserved({"_timestamp": "now"}, told.append) is None
+    assert "seconds since 1970, not 'now'" in told[2]
+    assert take_reserved(row, told.append) is None
+
+
+def test_a_step_is_a_whole_number() -> None:
+    assert [whole_step(3), whole_step(3.0), whole_step(np.int64(3))] == [3, 3, 3]
+    for wrong in (30.7, "3", np.float64(0.5)):
+        with pytest.raises(ValueError, match=re.escape(str(wrong))):
+            whole_step(wrong)
