@@ -74,7 +74,7 @@ _MODULES: dict[str, str | dict[str, str]] = {
     "sdk.wandb_login": _all("opensweep", "login"),
     "sdk.lib": _DISABLED,
     "sdk.lib.disabled": _DISABLED,
-    "sdk.lib.config_util": {"ConfigError": "logging_core.errors:UsageError"},
+    "sdk.lib.config_util": {"ConfigError": "logging_core.errors:ConfigError"},
     "sdk.lib.runid": _all("logging_core.wandb_module.util", "generate_id"),
     "sdk.artifacts": {},
     "sdk.artifacts.artifact": _all("opensweep", "Artifact"),

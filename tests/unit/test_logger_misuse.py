@@ -11,6 +11,7 @@ from logger_place import clean_place, records_of  # noqa: F401
 import opensweep
 from logging_core.api.files import like
 from logging_core.records import ConfigUpdate
+from opensweep.errors import ConfigError
 
 pytestmark = pytest.mark.usefixtures("clean_place")
 
@@ -71,3 +72,10 @@ def test_an_artifact_in_the_config(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_pattern_is_sqls() -> None:
     assert like("media/%.p_g") == r"media/.*\.p.g"
+
+
+def test_a_config_value_that_changes_by_a_slip() -> None:
+    run = opensweep.init(config={"a": 1})
+    with pytest.raises(ConfigError, match=r"config\.a is 1 and may not become 2.*allow_val_change"):
+        run.config.update({"a": 2})
+    assert run.config.a == 1
