@@ -28,7 +28,6 @@ BUDGET_S = 10.0
 """A slow tool makes fewer calls: what it does in so many seconds."""
 _clock = time.perf_counter
 _PIECE = 32  # calls between two looks at the clock
-_ROUNDS = 10
 
 
 def rows_of(calls: int, metrics: int) -> list[dict[str, float]]:
@@ -132,43 +131,55 @@ def recovered(tool: Tracker, folder: Path) -> dict[str, float]:
 def busy(tool: Tracker, folder: Path, steps: int, work: int) -> dict[str, float]:
     """A training loop that keeps the processor busy, without logging and with 1 or 100 metrics.
 
-    The loops take turns, and each begins when the threads of the tool rest: what else the machine
-    does falls on all of them. `work`: iterations that a step computes. A row is made in every
-    step, logged or not.
+    Whole loops, one after the other, differ more by what else the machine does than by a tool. So
+    a step's extra time is put together from what can be told apart: the mean of log(); by how much
+    the rest of a step is slower where ten steps with and without take turns; and the processor
+    time of the tool's own threads, for which the loop waits when they hold the interpreter. A row
+    is made in every step, logged or not. `work`: iterations that a step computes.
     """
     log = tool.begin(folder)
     with_step, at = tool.takes_step, 0
+    turns = random.Random(0)
 
-    def loop(metrics: int, logs: bool) -> float:
+    def loop(names: list[str], count: int, logs: bool) -> tuple[float, float]:
+        """Seconds in log(), and in the rest."""
         nonlocal at
-        names = [f"m{number}" for number in range(metrics)]
-        count = steps // _ROUNDS
-        _settle()
-        for _ in range(10):
-            compute(work)  # warm again
-        before = _clock()
+        inside, before = 0.0, _clock()
         for step in range(at, at + count):
             row = dict.fromkeys(names, compute(work))
             if logs:
+                called = _clock()
                 log(row, step) if with_step else log(row)
-        at += count
-        return (_clock() - before) / count
+                inside += _clock() - called
+        at += count * logs
+        return inside, _clock() - before - inside
 
-    took: dict[tuple[int, bool], list[float]] = {
-        (m, logs): [] for m in (1, 100) for logs in (False, True)
-    }
-    for number in range(_ROUNDS):
-        for metrics, logs in sorted(took, reverse=bool(number % 2)):
-            took[metrics, logs].append(loop(metrics, logs))
+    def extra(metrics: int) -> tuple[float, float]:
+        """Seconds that a step takes longer, and that it takes without logging."""
+        names = [f"m{number}" for number in range(metrics)]
+        rest: dict[bool, list[float]] = {False: [], True: []}
+        for _ in range(steps // 40):
+            first = turns.random() < 0.5
+            for logs in (first, not first):
+                rest[logs].append(loop(names, 10, logs)[1] / 10)
+        slower = statistics.median(map(operator.sub, rest[True], rest[False]))
+        _settle()
+        others = -_other_threads()
+        inside, _ = loop(names, steps, True)
+        _settle()
+        others += _other_threads()
+        return (inside + others) / steps + slower, statistics.median(rest[False])
+
+    time.sleep(1.2)  # what a tool does once, soon after the start, is not the loop's
+    _settle()
+    (one, bare), (hundred, _) = extra(1), extra(100)
     tool.finish()
-    extra = {
-        metrics: statistics.median(map(operator.sub, took[metrics, True], took[metrics, False]))
-        for metrics in (1, 100)
-    }
-    return {
-        "slowdown_1": extra[1] / statistics.median(took[1, False]),
-        "extra_100_us": extra[100] * 1e6,
-    }
+    return {"slowdown_1": one / bare, "extra_100_us": hundred * 1e6}
+
+
+def _other_threads() -> float:
+    """Processor time that all but this thread have used."""
+    return time.process_time() - time.thread_time()
 
 
 def _settle() -> None:

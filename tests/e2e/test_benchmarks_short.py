@@ -1,4 +1,4 @@
-"""The benchmarks of the controller and of the turn-around in short form: that they still measure.
+"""The benchmarks in short form: that they still measure.
 
 Their figures are judged by `make bench` on a quiet machine, never here.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import controller, history, ingest, turnaround
+from benchmarks import controller, history, ingest, logging, turnaround
 
 
 def test_the_controller_records_each_point_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,3 +34,17 @@ def test_a_chart_costs_what_is_asked_for_not_what_is_stored(tmp_path: Path) -> N
     assert figures["long whole warm ms"] < figures["long whole cold ms"]
     assert figures["bytes a value"] < history.AIMS["bytes a value"] * -1
     assert figures["http small chunks/s"] > 0
+
+
+def test_a_training_loop_pays_less_than_for_lines_of_json() -> None:
+    report = logging.measure(repeat=1, steps=40, calls={1: 8000, 100: 400}, long={1: 200_000})
+    assert not report.failed
+    ours, naive = report.figures["opensweep"], report.figures["JSON lines"]
+    assert ours["median_us_1"] < naive["median_us_1"]
+    assert ours["median_us_100"] < naive["median_us_100"] / 2
+    assert ours["long_metrics_per_s_1"] > naive["metrics_per_s_1"]
+    assert ours["bytes_100"] < naive["bytes_100"]
+    assert ours["packed_bytes_100"] < ours["bytes_100"]
+    assert ours["kept"] == logging.KILLED_AFTER
+    assert ours["long_grown_mb_1"] < 5  # and 200,000 rows are 8 MB of file
+    assert "opensweep" in logging.table(report.figures)
