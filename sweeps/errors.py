@@ -5,6 +5,7 @@
     │   ├── SpecError                 a sweep file is wrong: file, line, key path, what to do
     │   ├── NotFoundError             no such sweep, trial or run
     │   ├── RunExists                 the id of a run is taken by another one
+    │   ├── NotAllowed                the API key's role does not suffice
     │   └── ConfigurationError        an environment variable, address, key or option is wrong
     ├── ServerError                   the server answered with an error
     │   └── ServerUnreachable         there is no answer at all
@@ -82,6 +83,10 @@ class NotFoundError(UsageError):
 
 class RunExists(UsageError):
     """The id of a run is taken: another folder recorded under it, or it is a trial's."""
+
+
+class NotAllowed(UsageError):
+    """The API key is right, and its role does not allow this."""
 
 
 class ConfigurationError(UsageError):

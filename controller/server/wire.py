@@ -37,6 +37,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 _STATUS: tuple[tuple[type[errors.OpensweepError], int], ...] = (
     (errors.NotFoundError, 404),
     (errors.RunExists, 409),
+    (errors.NotAllowed, 403),
     (errors.UsageError, 400),
     (errors.ChunkError, 400),
     (errors.DigestMismatch, 400),
