@@ -21,6 +21,7 @@ from controller.store.store import Store
 from sweeps import retry
 from sweeps.errors import Fenced, UsageError
 from sweeps.objective import best_of, metric_value, no_objective
+from sweeps.project import OWN_ENTITY, whole_name
 from sweeps.spec import Goal, SweepSpec, load_spec, spec_from_mapping
 from sweeps.trial import AttemptState, Outcome, Reason, SweepState
 
@@ -30,7 +31,12 @@ _HANDS_OUT = (SweepState.PENDING, SweepState.RUNNING, SweepState.PAUSED)
 
 
 def create_sweep(
-    store: Store, yaml: str, *, path: str | None = None, origin: Mapping[str, Any]
+    store: Store,
+    yaml: str,
+    *,
+    path: str | None = None,
+    origin: Mapping[str, Any],
+    own_entity: str = OWN_ENTITY,
 ) -> tuple[SweepRecord, SweepSpec]:
     """Checks a sweep file and records it. Raises SpecError; nothing is recorded then.
 
@@ -38,13 +44,14 @@ def create_sweep(
         yaml: the file's text.
         path: its name as the user gave it, for messages.
         origin: where it comes from (cwd, host), for agents that look for the program.
+        own_entity: the server's own.
     """
     spec = load_spec(yaml, path=path)
     sweep_id = "".join(secrets.choice(_ALPHABET) for _ in range(8))
     sweep = store.create_sweep(
         sweep_id=sweep_id,
         name=spec.name or sweep_id,
-        project=spec.project or "",
+        project=whole_name(spec.project, spec.entity, own=own_entity),
         yaml=yaml,
         spec=spec.source,
         seed=spec.seed if spec.seed is not None else secrets.randbelow(2**31),

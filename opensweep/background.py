@@ -106,6 +106,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         ("OPENSWEEP_DATABASE_URL", settings.database_url),
         ("OPENSWEEP_ALERTS", settings.alerts),
         ("OPENSWEEP_ARTIFACTS_URL", settings.artifacts_url),
+        ("OPENSWEEP_ENTITY", settings.entity),
     ):
         env.pop(name, None)
         if value is not None:
@@ -166,6 +167,7 @@ def serve(
     import logging
 
     from controller.server.process import ServerOptions, serve
+    from sweeps.project import OWN_ENTITY
 
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
@@ -182,6 +184,7 @@ def serve(
         database_url=settings.database_url,
         alerts=settings.alerts,
         artifacts_url=settings.artifacts_url,
+        entity=settings.entity or OWN_ENTITY,
         idle_s=None if idle_s is None or math.isinf(idle_s) else idle_s,
     )
     serve(options, on_ready)

@@ -7,6 +7,7 @@
     OPENSWEEP_DATABASE_URL  as SQLAlchemy reads it; SQLite in the folder
     OPENSWEEP_ARTIFACTS_URL where the server keeps files: s3://…, gs://…, az://…; in the folder
     OPENSWEEP_ALERTS        apprise's addresses for alerts; the file alerts in the folder
+    OPENSWEEP_ENTITY        what the server's own entity is called, as W&B has them; opensweep
     OPENSWEEP_IDLE_S        when a server that was started when needed ends; 60
 
 A variable that is empty counts as not set. Neighbours: local.py (who uses it).
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +40,7 @@ class Settings:
     database_url: str | None = None
     alerts: str | None = None
     artifacts_url: str | None = None
+    entity: str | None = None
     idle_s: float = IDLE_S
 
     @classmethod
@@ -56,6 +59,7 @@ class Settings:
             database_url=_checked(given("OPENSWEEP_DATABASE_URL"), _check_database_url),
             alerts=given("OPENSWEEP_ALERTS"),
             artifacts_url=given("OPENSWEEP_ARTIFACTS_URL"),
+            entity=_checked(given("OPENSWEEP_ENTITY"), _check_entity),
             idle_s=_idle_s(given("OPENSWEEP_IDLE_S")),
         )
 
@@ -105,6 +109,14 @@ def _check_database_url(url: str) -> str:
             f"sqlite:////FOLDER/FILE.db; it begins with {scheme[:20]!r}."
         )
     return url
+
+
+def _check_entity(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}", name):
+        raise ConfigurationError(
+            f"OPENSWEEP_ENTITY: expected letters, digits, - _ and . (at most 128), not {name!r}."
+        )
+    return name
 
 
 def _idle_s(text: str | None) -> float:

@@ -16,11 +16,11 @@ from controller.server.files_api import asked_path, blobs_of, digest_of, guess_t
 from controller.server.services import Services, services
 from controller.server.wire import Fields, json_response, read_json
 from controller.store.artifact_records import ArtifactRecord, CollectionRecord, NewArtifact
-from controller.store.run_index import NO_PROJECT
 from logging_core.artifacts import names
 from logging_core.artifacts.manifest import Manifest
 from logging_core.errors import UsageError as NamesError
 from sweeps.errors import NotFoundError, UsageError
+from sweeps.project import NO_PROJECT
 
 MANIFEST_BYTES = 128 << 20
 """A manifest may not be longer."""

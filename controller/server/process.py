@@ -31,6 +31,7 @@ from controller.broker import Broker
 from controller.private import kept_secret, kept_text
 from controller.server.home import Home
 from sweeps.errors import ConfigurationError
+from sweeps.project import OWN_ENTITY
 
 if TYPE_CHECKING:
     import uvicorn
@@ -60,6 +61,7 @@ class ServerOptions:
         alerts: apprise's addresses, as `controller.alerts.split_addresses` takes them; None: those
             in the file `alerts` in `home`, if there is one.
         artifacts_url: where files go, as fsspec reads it; None: into `home`.
+        entity: what the server's own entity is called (sweeps/project.py).
         idle_s: end after so many seconds with no live agent and no request; None: never.
     """
 
@@ -72,6 +74,7 @@ class ServerOptions:
     database_url: str | None = None
     alerts: str | None = None
     artifacts_url: str | None = None
+    entity: str = OWN_ENTITY
     idle_s: float | None = None
 
 
@@ -170,6 +173,7 @@ def _assemble(
         key=key,
         server_id=server_id,
         version=version(),
+        entity=options.entity,
         idle_s=options.idle_s,
         alerts=alerts,
         blobs=blobs,

@@ -6,6 +6,7 @@ logged comes as chunks (agent_api.py). Numbers stay exact here, as they do for a
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Sequence
@@ -14,14 +15,15 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from controller.server.services import services
+from controller.server.services import Services, services
 from controller.server.wire import Fields, Handler, json_response, numbers_response, read_json
 from controller.store.records import ChunkKind, NewRun, RunRecord, RunState
 from controller.store.run_fields import run_field
 from controller.store.run_filters import parse_filters, parse_order
 from controller.store.run_index import RunQuery, Scope
 from controller.store.store import Store
-from sweeps.errors import UsageError
+from sweeps.errors import NotFoundError, UsageError
+from sweeps.project import whole_name
 
 _ID = re.compile(r"[^/\\#?%:\x00-\x20\x7f]{1,128}")
 _RESUME = ("", "allow", "must", "auto", "never")
@@ -48,8 +50,11 @@ async def register(request: Request) -> Response:
         id=run_id,
         uid=body.text("uid", longest=64),
         writer=body.whole("writer", 1, least=1),
-        project=body.text("project", "", longest=300),
-        entity=body.text("entity", "", longest=300),
+        project=whole_name(
+            body.text("project", "", longest=300),
+            body.text("entity", "", longest=300),
+            own=found.entity,
+        ),
         name=body.text("name", "", longest=1000),
         config=body.optional_mapping("config") or {},
         metadata=body.optional_mapping("metadata") or {},
@@ -132,10 +137,22 @@ async def remove(request: Request) -> Response:
 
 
 async def one(request: Request) -> Response:
-    """GET /api/runs/{id}: all that is known of it but its history."""
+    """GET /api/runs/{id}?project=: all that is known of it but its history.
+
+    With a project's whole name, the id may be the one that the run has within it.
+    """
     found = services(request)
-    run = await found.call(found.store.get_run, request.path_params["run_id"])
+    project = Fields(request.query_params).text("project", "", longest=600)
+    run = await found.call(_one, found, project, request.path_params["run_id"])
     return json_response(run_json(run), exact=_wants_exact(request))
+
+
+def _one(found: Services, project: str, run_id: str) -> RunRecord:
+    if project:
+        known = found.store.known_project(project, own=found.entity)
+        with contextlib.suppress(NotFoundError):
+            return found.store.find_run(known, run_id)
+    return found.store.get_run(run_id)
 
 
 async def listing(request: Request) -> Response:
@@ -148,7 +165,9 @@ async def listing(request: Request) -> Response:
     found = services(request)
     asked = Fields(request.query_params)
     names = _names(asked.optional_text("columns"))
-    project, sweep = asked.text("project", "", longest=300), asked.text("sweep", "", longest=200)
+    project, sweep = asked.text("project", "", longest=600), asked.text("sweep", "", longest=200)
+    if project:
+        project = await found.call(found.store.known_project, project, own=found.entity)
     query = RunQuery(
         scope=Scope(project or None, sweep or None),
         filter=parse_filters(asked.text("filters", "")),

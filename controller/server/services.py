@@ -20,6 +20,7 @@ from controller.alerts import Alerts
 from controller.blobs import Blobs
 from controller.server.console import Consoles
 from controller.store.store import Store
+from sweeps.project import OWN_ENTITY
 from sweeps.protocol.live import Live
 
 P = ParamSpec("P")
@@ -72,6 +73,7 @@ class Services:
     """Attributes:
     key: the API key.
     idle_s: after how many idle seconds the server ends; None: never by itself.
+    entity: the server's own (sweeps/project.py).
     blobs: where the bytes of files are; None: this server keeps none (in tests).
     """
 
@@ -83,6 +85,7 @@ class Services:
     server_id: str
     version: str
     idle_s: float | None = None
+    entity: str = OWN_ENTITY
     alerts: Alerts = field(default_factory=Alerts)
     activity: Activity = field(default_factory=Activity)
     blobs: Blobs | None = None

@@ -33,7 +33,14 @@ async def create(request: Request) -> Response:
         "cwd": body.optional_text("cwd", longest=4096),
         "host": body.optional_text("host", longest=300),
     }
-    sweep, spec = await found.call(record.create_sweep, found.store, yaml, path=path, origin=origin)
+    sweep, spec = await found.call(
+        record.create_sweep,
+        found.store,
+        yaml,
+        path=path,
+        origin=origin,
+        own_entity=found.entity,
+    )
     found.loop.wake()
     return json_response({"id": sweep.id, "name": sweep.name, "warnings": list(spec.warnings)})
 

@@ -29,7 +29,6 @@ from controller.store.artifact_rows import (
     versions_of,
 )
 from controller.store.files import batches, hold_blobs
-from controller.store.run_index import NO_PROJECT
 from controller.store.schema import (
     artifact_aliases,
     artifact_blobs,
@@ -40,6 +39,7 @@ from controller.store.schema import (
     runs,
 )
 from sweeps.errors import NotFoundError, UsageError
+from sweeps.project import NO_PROJECT
 
 _PAGE = 100
 

@@ -192,8 +192,8 @@ class RunRecord:
     Attributes:
         id: the trial's id, for a trial's run.
         sweep_id: its sweep; None for a run of its own.
-        project: the project that it belongs to; "" for none.
-        entity: whose it is, in W&B's words; "" for nobody's.
+        project: the whole name of the project that it belongs to (sweeps/project.py); "" for none.
+        local_id: by which its script knows it; unique within the project. Nearly always the id.
         name: for people; the id unless somebody named it.
         state: a trial's run: as the trial's. Else as it is shown: silence counts as a crash.
         exit_code: of a run without a sweep; None while it runs, or when nobody knows.
@@ -213,7 +213,7 @@ class RunRecord:
     id: str
     sweep_id: str | None
     project: str
-    entity: str
+    local_id: str
     name: str
     state: TrialState | RunState
     exit_code: int | None
@@ -240,18 +240,18 @@ class NewRun:
         id: the run's.
         uid: of the folder, drawn when it was made.
         writer: the folder's attempt, from 1.
-        project, entity, name, config, metadata: as in `RunRecord`; name "": the metadata's, or
+        project, name, config, metadata: as in `RunRecord`; name "": the metadata's, or
             the id.
         parent, fork_step: as in `RunRecord`.
         started: when the script began, by the clock of its machine; None: now.
         resume: what the script said: "allow", "must", "auto", "never" or "".
+        local_id: as in `RunRecord`; "": the id.
     """
 
     id: str
     uid: str
     writer: int = 1
     project: str = ""
-    entity: str = ""
     name: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -259,6 +259,7 @@ class NewRun:
     fork_step: int | None = None
     started: float | None = None
     resume: str = ""
+    local_id: str = ""
 
 
 @dataclass(frozen=True)

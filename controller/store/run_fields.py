@@ -34,7 +34,8 @@ class RunField(NamedTuple):
 
 
 _RUN = {
-    "id": "id name",
+    "id": "id",
+    "local_id": "name local_id",
     "name": "display_name displayName",
     "project": "project",
     "entity": "entity",

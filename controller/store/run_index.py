@@ -23,9 +23,7 @@ from controller.store.run_columns import Column, Mask, sorted_rows
 from controller.store.run_fields import RUN_COLUMNS, RunField, value_at
 from controller.store.run_filters import EVERYTHING, Filter, Order
 from controller.store.schema import runs
-
-NO_PROJECT = "uncategorized"
-"""What the runs of no project are listed under, as W&B does."""
+from sweeps.project import NO_PROJECT
 
 _BUDGET = 256 << 20  # bytes of columns
 _LATE_S = 60.0  # a transaction may be seen so long after the time that it wrote
@@ -33,7 +31,7 @@ _SAME_S = 1.0  # two changes of one run may carry the same time
 _PAGE = 500
 
 _BASE = (
-    *("id", "name", "project", "entity", "state", "sweep_id"),
+    *("id", "name", "project", "local_id", "state", "sweep_id"),
     *("created", "started", "ended", "heard", "updated", "steps", "exit_code"),
 )
 _ROW = select(*(runs.c[name] for name in _BASE))
@@ -223,6 +221,7 @@ class _Table:
     def _take(self, place: int, row: RowMapping) -> None:
         values: dict[str, Any] = {name: row[name] for name in RUN_COLUMNS if name in _BASE}
         values["project"] = row["project"] or NO_PROJECT
+        values["entity"] = row["project"].rpartition("/")[0]
         values["heard"] = row["updated"] if row["heard"] is None else row["heard"]
         until = row["ended"] or values["heard"]
         values["duration"] = max(0.0, until - row["started"]) if row["started"] else None

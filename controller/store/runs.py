@@ -16,9 +16,10 @@ from sqlalchemy import Connection, RowMapping, delete, func, select, update
 from controller.store.cache import Cache
 from controller.store.engine import Database
 from controller.store.records import SILENT_S, NewRun, Registered, RunRecord, RunState
-from controller.store.run_index import NO_PROJECT, RunIndex, RunPage, RunQuery
+from controller.store.run_index import RunIndex, RunPage, RunQuery
 from controller.store.schema import artifact_uses, metadata, runs, sweeps
 from sweeps.errors import Fenced, IllegalTransition, NotFoundError, RunExists
+from sweeps.project import NO_PROJECT
 from sweeps.trial import TrialState
 
 RESUMING = ("allow", "must", "auto")
@@ -33,7 +34,7 @@ _RECORDED = [
 ]
 """The tables in which a run has rows of its own."""
 _RUN_FIELDS = tuple(RunRecord.__dataclass_fields__)
-_RUN = select(*(runs.c[name] for name in _RUN_FIELDS))
+RUN = select(*(runs.c[name] for name in _RUN_FIELDS))
 
 
 class RunStore:
@@ -46,7 +47,7 @@ class RunStore:
     def get_run(self, run_id: str) -> RunRecord:
         """Raises NotFoundError."""
         with self._db.read() as connection:
-            query = _RUN.add_columns(self._db.now().label("now")).where(runs.c.id == run_id)
+            query = RUN.add_columns(self._db.now().label("now")).where(runs.c.id == run_id)
             row = connection.execute(query).mappings().one_or_none()
         if row is None:
             raise no_run(run_id)
@@ -62,7 +63,7 @@ class RunStore:
         with self._db.read() as connection:
             now = self._db.read_clock(connection)
             for start in range(0, len(run_ids), _PAGE):
-                some = _RUN.where(runs.c.id.in_(run_ids[start : start + _PAGE]))
+                some = RUN.where(runs.c.id.in_(run_ids[start : start + _PAGE]))
                 for row in connection.execute(some).mappings():
                     found[row["id"]] = run_record(row, now)
         return [found[run_id] for run_id in run_ids if run_id in found]
@@ -89,7 +90,7 @@ class RunStore:
             fresh = {
                 "id": new.id,
                 "project": new.project,
-                "entity": new.entity,
+                "local_id": new.local_id or new.id,
                 "name": new.name or (said if isinstance(said, str) and said else new.id),
                 "state": RunState.RUNNING,
                 "folders": {new.uid: 0},

@@ -145,6 +145,8 @@ attempts = Table(
 )
 
 # A trial's run has the trial's id and is recorded with the trial; others register themselves.
+# `project` is a project's whole name (sweeps/project.py). `local_id` is the id by which the run's
+# script knows it: W&B's ids are unique within a project alone, `id` is within the server.
 # `folders` maps the uid of each run folder that it was recorded from to the number of the last
 # writer before that folder's first: another folder that claims the same id is another run, unless
 # it says that it goes on with this one. `writer` is the newest attempt that was started. `heard`
@@ -158,7 +160,7 @@ runs = Table(
     Column("id", Text, primary_key=True),
     Column("sweep_id", ForeignKey("sweeps.id")),
     Column("project", Text, nullable=False),
-    Column("entity", Text, nullable=False, server_default=""),
+    Column("local_id", Text, nullable=False, server_default=""),
     Column("name", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("exit_code", Integer),
@@ -179,6 +181,7 @@ runs = Table(
     Column("config", Json, nullable=False),
     Index(None, "project", "created"),
     Index(None, "project", "updated"),
+    Index(None, "project", "local_id", unique=True),
     Index(None, "sweep_id", "updated"),
 )
 
@@ -261,6 +264,7 @@ segments = Table(
 # Bytes by their SHA-256: a file is kept once, whatever refers to it. The bytes are not in here
 # (controller/blobs.py). `state` is arriving, stored or doomed; `touched` is when somebody last sent
 # it or asked for it: what nobody refers to is only doomed a good while after (store/files.py).
+# `md5` (base64, as W&B's manifests have it) is there once somebody needed it.
 blobs = Table(
     "blobs",
     metadata,
@@ -268,6 +272,8 @@ blobs = Table(
     Column("size", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
     Column("touched", Double, nullable=False),
+    Column("md5", Text),
+    Index(None, "md5"),
 )
 
 # `writer` is the attempt that saved it: an older one's does not replace a newer one's.

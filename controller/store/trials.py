@@ -109,6 +109,7 @@ class TrialStore:
                     **common,
                     "id": trial_id,
                     "project": project,
+                    "local_id": trial_id,
                     "name": trial_id,
                     "config": trial.config,
                     "summary": {},

@@ -131,7 +131,7 @@ class Api:
         When the first run is fetched, a wrong filter or order raises UsageError, and a project that
         does not exist NotFoundError (a CommError); a project is there once it has a run.
         """
-        project = _parts(path, 2, "PROJECT or ENTITY/PROJECT")[-1] if path else self._project
+        project = "/".join(_parts(path, 2, "PROJECT or ENTITY/PROJECT")) if path else self._project
         return Runs(
             self._server, project=project or None, filters=filters, order=order, per_page=per_page
         )
@@ -140,8 +140,8 @@ class Api:
         """One run, by ID, PROJECT/ID or ENTITY/PROJECT/ID. Raises NotFoundError."""
         parts = [part for part in _parts(path, 4, "PROJECT/ID") if part != "runs"]
         run_id = parts[-1]
-        record = self._server.json("GET", "/api/runs/" + segment(run_id), {"exact": "1"})
-        run = Run(self._server, record)
+        asked = {"exact": "1", "project": "/".join(parts[:-1])}
+        run = Run(self._server, self._server.json("GET", "/api/runs/" + segment(run_id), asked))
         if len(parts) > 1 and parts[-2] != run.project:
             raise NotFoundError(
                 f"there is no run {run_id!r} in project {parts[-2]!r}; it is in {run.project!r}"

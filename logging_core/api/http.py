@@ -271,6 +271,7 @@ def run_before(run_id: str, *, within_s: float = 5.0) -> RunBefore | None:
         return None
     finally:
         server.close()
+    found["entity"], _, found["project"] = found["project"].rpartition("/")
     same = [name for name in RunBefore._fields if name != "next_step"]
     return RunBefore(next_step=found["steps"], **{name: found[name] for name in same})
 

@@ -16,8 +16,9 @@ class Project:
     def __init__(self, server: Server, entity: str, record: Mapping[str, Any]) -> None:
         self._server = server
         self._record = record
-        self.name = self.id = str(record["name"])
-        self.entity = entity
+        self._whole = str(record["name"])
+        theirs, _, self.name = self._whole.rpartition("/")
+        self.id, self.entity = self.name, theirs or entity
 
     def __repr__(self) -> str:
         return f"<Project {'/'.join(self.path)}>"
@@ -37,7 +38,7 @@ class Project:
 
     @property
     def runs(self) -> Runs:
-        return Runs(self._server, project=self.name)
+        return Runs(self._server, project=self._whole)
 
     def sweeps(self) -> list[Sweep]:
         """Its sweeps, the newest first."""
@@ -45,5 +46,5 @@ class Project:
         return [
             Sweep(self._server, sweep["id"])
             for sweep in listed
-            if (sweep["project"] or "uncategorized") == self.name
+            if (sweep["project"] or "uncategorized") == self._whole
         ]

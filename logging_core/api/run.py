@@ -302,7 +302,8 @@ class Run:
     def _take(self, record: Mapping[str, Any]) -> None:
         self._record = record
         self.id, self.name, self.state = record["id"], record["name"], record["state"]
-        self.project, self.entity = record["project"] or "uncategorized", record["entity"]
+        self.entity, _, project = record["project"].rpartition("/")
+        self.project = project or "uncategorized"
         self.metadata = dict(record["metadata"])
         self.notes = self.metadata.get("notes") or ""
         self.tags = list(self.metadata.get("tags") or ())

@@ -31,7 +31,7 @@ class Sweep:
 
     @property
     def project(self) -> str:
-        return str(self._status["project"] or "uncategorized")
+        return str(self._status["project"]).rpartition("/")[2] or "uncategorized"
 
     @property
     def entity(self) -> str:

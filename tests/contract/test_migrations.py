@@ -176,7 +176,7 @@ def test_what_an_older_database_holds_reads_the_same_after_the_upgrade(url, engi
     expected = [*(10.0 + step for step in range(3)), *(20.0 + step for step in range(3, 7))]
     with open_store(url) as store:
         run = store.get_run("aaaaaaaa-1")
-        assert (run.config, run.steps, run.entity, run.metrics) == ({"lr": 0.1}, 7, "", {})
+        assert (run.config, run.steps, run.local_id, run.metrics) == ({"lr": 0.1}, 7, run.id, {})
         assert store.get_trial("aaaaaaaa-1").summary["loss"] != 0
         feed = store.objective_feed("aaaaaaaa", 0)
         assert [(p.feed, p.token) for p in feed] == [(1, 1), (2, 2)]

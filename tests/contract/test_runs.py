@@ -58,14 +58,13 @@ class TestRegistering:
         done = register(
             store,
             project="p",
-            entity="me",
             config=config,
             metadata={"name": "näme", "tags": ["t"]},
             started=started,
         )
         assert (done.writer, done.steps, done.state, done.new) == (1, 0, RunState.RUNNING, True)
         run = store.get_run("r")
-        assert (run.id, run.sweep_id, run.project, run.entity) == ("r", None, "p", "me")
+        assert (run.id, run.sweep_id, run.project, run.local_id) == ("r", None, "p", "r")
         assert (run.name, run.state, run.exit_code) == ("näme", RunState.RUNNING, None)
         assert (run.config, run.metadata) == (config, {"name": "näme", "tags": ["t"]})
         assert (run.summary, run.metrics, run.writer, run.steps) == ({}, {}, 1, 0)
@@ -429,3 +428,34 @@ class TestDeleting:
             store.delete_run("r")
         with pytest.raises(NotFoundError):
             store.delete_run("x")
+
+
+class TestNames:
+    def test_a_run_id_of_another_project_gets_a_key_of_its_own(self, store):
+        register(store, project="p")
+        key = store.run_key("q", "r")
+        assert key != "r"
+        assert store.run_key("q", "r") == key
+        assert store.run_key("p", "r") == "r"
+        register(store, key, local_id="r", project="q", uid="another")
+        assert store.find_run("q", "r").id == key
+        assert store.find_run("p", "r").id == "r"
+        assert store.run_key("q", "r") == key
+        with pytest.raises(NotFoundError, match="no run 'r' in project 'z'"):
+            store.find_run("z", "r")
+
+    def test_no_project_has_two_names(self, store):
+        register(store, project="")
+        assert store.find_run("uncategorized", "r").id == "r"
+        assert store.find_run("", "r").id == "r"
+
+    def test_an_entity_that_has_nothing_here_is_left_out(self, store):
+        register(store, project="team/p")
+        assert store.known_project("team/p") == "team/p"
+        assert store.known_project("team/other") == "team/other"
+        assert store.known_project("nobody/p") == "p"
+        assert store.known_project("p") == "team/p"  # nobody else's is meant
+        register(store, "s", project="p", uid="b")
+        assert store.known_project("p") == "p"
+        assert store.known_project("opensweep/p") == "p"
+        assert store.known_project("lab/p", own="lab") == "p"
