@@ -16,6 +16,7 @@ from controller.store.engine import LOCK_TIMEOUT_S, Database
 from controller.store.files import FileStore
 from controller.store.history import HistoryStore
 from controller.store.ingest import IngestStore, chunk_commits
+from controller.store.names import NameStore
 from controller.store.packer import PackingStore
 from controller.store.run_index import RunIndex
 from controller.store.runs import RunStore
@@ -33,6 +34,7 @@ class Store(
     TrialStore,
     AttemptStore,
     RunStore,
+    NameStore,
     AlertStore,
     IngestStore,
     PackingStore,
