@@ -69,10 +69,13 @@ def kept_text(path: Path) -> str | None:
 
 
 def kept_secret(path: Path) -> str:
-    """The secret in a file, drawn and written there if there is none yet."""
+    """The secret in a file, drawn and written there if there is none yet.
+
+    160 random bits as 40 hex characters: older wandb clients take no key of another length.
+    """
     secret = kept_text(path)
     if secret is None:
-        secret = secrets.token_urlsafe(24)
+        secret = secrets.token_hex(20)
         write_private(path, secret + "\n")
     return secret
 

@@ -51,7 +51,7 @@ def make_app(found: Services) -> Starlette:
             ),
         ],
         middleware=[
-            Middleware(Gate, key=found.key, activity=found.activity),
+            Middleware(Gate, keys=found.keys, activity=found.activity),
             Middleware(Shortcut, method="POST", path="/api/agent/chunk", handler=agent_api.chunk),
         ],
         exception_handlers={HTTPException: _no_route},

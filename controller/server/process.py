@@ -15,6 +15,7 @@ import contextlib
 import importlib.metadata
 import logging
 import os
+import pwd
 import signal
 import socket
 import sys
@@ -174,6 +175,7 @@ def _assemble(
         server_id=server_id,
         version=version(),
         entity=options.entity,
+        owner=_user(),
         idle_s=options.idle_s,
         alerts=alerts,
         blobs=blobs,
@@ -324,6 +326,14 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def _user() -> str:
+    """Whose server it is, as the machine calls them."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # in a container, say
+        return f"uid{os.geteuid()}"
 
 
 def _is_loopback(host: str) -> bool:

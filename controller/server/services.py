@@ -19,6 +19,7 @@ from starlette.requests import Request
 from controller.alerts import Alerts
 from controller.blobs import Blobs
 from controller.server.console import Consoles
+from controller.server.keyring import KeyRing
 from controller.store.store import Store
 from sweeps.project import OWN_ENTITY
 from sweeps.protocol.live import Live
@@ -71,7 +72,8 @@ class Activity:
 @dataclass
 class Services:
     """Attributes:
-    key: the API key.
+    key: the API key of the server's owner, which opens everything.
+    owner: who that is; other keys are on record.
     idle_s: after how many idle seconds the server ends; None: never by itself.
     entity: the server's own (sweeps/project.py).
     blobs: where the bytes of files are; None: this server keeps none (in tests).
@@ -86,6 +88,7 @@ class Services:
     version: str
     idle_s: float | None = None
     entity: str = OWN_ENTITY
+    owner: str = "owner"
     alerts: Alerts = field(default_factory=Alerts)
     activity: Activity = field(default_factory=Activity)
     blobs: Blobs | None = None
@@ -94,6 +97,7 @@ class Services:
 
     def __post_init__(self) -> None:
         self.consoles = Consoles(self.store)
+        self.keys = KeyRing(self.store, self.key, self.owner)
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a blocking function in a thread; its exceptions come out here."""

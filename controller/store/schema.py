@@ -393,3 +393,19 @@ alerts = Table(
     Index(None, "project", "created"),
     Index(None, "created"),
 )
+
+# Of a key its SHA-256 alone is kept, and its first characters for people.
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("prefix", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("last_used", Double),
+    Column("revoked", Double),
+    Index(None, "digest", unique=True),
+)

@@ -16,6 +16,7 @@ from controller.store.engine import LOCK_TIMEOUT_S, Database
 from controller.store.files import FileStore
 from controller.store.history import HistoryStore
 from controller.store.ingest import IngestStore, chunk_commits
+from controller.store.keys import KeyStore
 from controller.store.names import NameStore
 from controller.store.packer import PackingStore
 from controller.store.run_index import RunIndex
@@ -43,6 +44,7 @@ class Store(
     SampleStore,
     FileStore,
     ArtifactStore,
+    KeyStore,
 ):
     """All that is on record. Thread-safe; use one for each process, and close it.
 
