@@ -47,7 +47,7 @@ from agent.supervisor import Supervisor, sweep_stragglers
 from agent.tally import Tally
 from agent.voice import Voice
 from agent.worker import Broker, SlotWorker
-from sweeps.errors import ConfigurationError, NotFoundError
+from sweeps.errors import ConfigurationError, NotAllowed, NotFoundError
 from sweeps.protocol.client import Client
 from sweeps.spec import Goal, SweepSpec, spec_from_mapping
 from sweeps.trial import Reason, SweepState
@@ -144,11 +144,17 @@ class Agent:
 
         Raises:
             NotFoundError: no such sweep.
+            NotAllowed: the API key may only read.
             ServerError, BrokerError: the server or Redis is out of reach at the start.
             UsageError: the program is not there, or cannot be run.
         """
         told = self.client.spec(self.sweep_id)
         self._hello = self.client.handshake()
+        if self._hello.get("role") == "read":
+            raise NotAllowed(
+                "an agent needs an API key of the role write, and this one may only read: "
+                "whoever runs the server makes one with `sweep server key create USER`."
+            )
         self._take_spec(spec_from_mapping(told["spec"]), told.get("origin") or {})
         try:
             self._connect()

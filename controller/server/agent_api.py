@@ -18,9 +18,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from controller import record
+from controller.server.auth import caller
 from controller.server.services import Services, services
 from controller.server.status import metric_json
 from controller.server.wire import json_response, read_body, read_json, read_query
+from controller.store.keys import Role
 from controller.store.records import Chunk, ChunkKind
 from sweeps.errors import BrokerError, UsageError
 from sweeps.protocol import chunks
@@ -39,14 +41,21 @@ _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
 
 
 async def handshake(request: Request) -> Response:
-    """GET /api/handshake: the address of Redis as this client reaches it, and who we are."""
+    """GET /api/handshake: the address of Redis as this client reaches it, and who we are.
+
+    The address holds a password: a key that may only read gets null.
+    """
     found = services(request)
     if found.broker.conflict:
         raise BrokerError(found.broker.conflict)
+    who = caller(request)
+    url = found.broker.agent_url(reached_as(request)) if who.role.includes(Role.WRITE) else None
     return json_response(
         {
             "version": found.version,
-            "redis_url": found.broker.agent_url(reached_as(request)),
+            "user": who.user,
+            "role": who.role.value,
+            "redis_url": url,
             "server_id": found.server_id,
             "idle_s": found.idle_s,
         }

@@ -20,6 +20,7 @@ from controller.server import (
     alerts_api,
     artifacts_api,
     files_api,
+    keys_api,
     runs_api,
     series_api,
     sweep_api,
@@ -27,15 +28,18 @@ from controller.server import (
 from controller.server.auth import Gate
 from controller.server.services import Services, services
 from controller.server.wire import Handler, endpoint, json_response, told
+from controller.wandb_api import routes as wandb_routes
 
 _MODULES = (
     agent_api,
     alerts_api,
     artifacts_api,
     files_api,
+    keys_api,
     runs_api,
     series_api,
     sweep_api,
+    wandb_routes,
 )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -157,6 +157,6 @@ def _named(name: str, rows: Sequence[RowMapping]) -> str:
     return str(found[0])
 
 
-def _record(row: Mapping[str, Any]) -> KeyRecord:
+def _record(row: RowMapping | dict[str, Any]) -> KeyRecord:
     values = {name: row[name] for name in _FIELDS}
     return KeyRecord(**{**values, "role": Role(values["role"])})

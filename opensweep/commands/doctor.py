@@ -29,6 +29,7 @@ _GIB = 1 << 30
 _LOW_DISK = 2 * _GIB
 _NO_DISK = _GIB // 10
 _SKEW_S = 5.0
+_WANDB_KEY = 40
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,9 @@ def _server(settings: Settings) -> Iterator[Finding]:
     with client:
         hands = client.handshake()
         yield _version(client.url, str(hands["version"]))
-        yield _broker(hands["redis_url"], hands["server_id"])
+        yield _key(client.key, str(hands["user"]), str(hands["role"]))
+        if hands["role"] != "read":  # which is not told the broker's password
+            yield _broker(hands["redis_url"], hands["server_id"])
         count = len(client.sweeps())
         yield Finding("database", "ok", f"holds {_text.plural(count, 'sweep')}")
         yield _alerts(client.alerts(limit=0)["delivery"])
@@ -153,6 +156,18 @@ def _version(url: str, theirs: str) -> Finding:
         todo = "Install the same version on both."
         return Finding("server", "warn", f"{url} is version {theirs}, this is {ours}", todo)
     return Finding("server", "ok", f"answers at {url}, version {theirs}")
+
+
+def _key(key: str, user: str, role: str) -> Finding:
+    """Whose API key it is, and whether the wandb client can use it as well."""
+    words = f"of {user}, role {role}"
+    if role == "read":
+        todo = "To record runs and to run agents: `sweep server key create USER` by an admin."
+        return Finding("key", "ok", words, todo)
+    if len(key) < _WANDB_KEY:
+        todo = f"The wandb client wants {_WANDB_KEY} characters: `sweep server key create USER`."
+        return Finding("key", "ok", words, todo)
+    return Finding("key", "ok", words)
 
 
 def _broker(url: str | None, server_id: str) -> Finding:

@@ -1,7 +1,7 @@
 """`sweep server`: start, look at, stop the server of this machine, or be it.
 
-What a server is and how it is found is opensweep/local.py's. The API key is never printed: only
-the file that holds it is named.
+What a server is and how it is found is opensweep/local.py's; `sweep server key` is server_keys.py.
+The server's own API key is never printed: only the file that holds it is named.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from opensweep import _text
-from opensweep.commands import connection, options
+from opensweep.commands import connection, options, server_keys
 
 if TYPE_CHECKING:
     from opensweep.local import Settings
@@ -39,6 +39,9 @@ def server(ctx: click.Context) -> int | None:
         return None
     code: int = ctx.invoke(status)
     return code
+
+
+server.add_command(server_keys.key)
 
 
 def listen_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -82,7 +85,8 @@ def _how_to_join(settings: Settings, host: str, url: str) -> list[str]:
     return [
         "on each other machine:",
         f"  export OPENSWEEP_URL=http://{socket.gethostname()}:{port}",
-        f"  export OPENSWEEP_API_KEY=…      the content of {settings.home / 'api_key'}",
+        f"  export OPENSWEEP_API_KEY=…      the content of {settings.home / 'api_key'},",
+        "                                  or of `sweep server key create USER`",
     ]
 
 

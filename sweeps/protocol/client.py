@@ -8,6 +8,7 @@ there, in ARCHITECTURE.md and in the docstrings here.
 Every call raises:
     ServerUnreachable   nobody answers, or not within the time limit
     ConfigurationError  the server refuses the API key
+    NotAllowed          the key's role does not suffice
     Fenced              409: the attempt is somebody else's now (or the state forbids it)
     NotFoundError, SpecError, UsageError, StoreUnavailable, …   as the server names them
     ServerError         anything else, also an answer that is not from an opensweep server
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 from sweeps.protocol.calls.agents import AgentCalls
 from sweeps.protocol.calls.files import FileCalls
+from sweeps.protocol.calls.keys import KeyCalls
 from sweeps.protocol.calls.people import PeopleCalls
 from sweeps.protocol.calls.runs import RunCalls
 from sweeps.protocol.calls.series import SeriesCalls
@@ -29,5 +31,5 @@ from sweeps.protocol.wire import ANSWER_S, CONNECT_S, check_key, check_url
 __all__ = ["ANSWER_S", "CONNECT_S", "Client", "check_key", "check_url"]
 
 
-class Client(PeopleCalls, AgentCalls, RunCalls, SeriesCalls, FileCalls):
+class Client(PeopleCalls, AgentCalls, RunCalls, SeriesCalls, FileCalls, KeyCalls):
     """All calls to one server; see `Wire` for its arguments."""

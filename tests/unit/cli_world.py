@@ -58,6 +58,7 @@ class World:
         self.orders: list[tuple[str, str]] = []
         self.requests: list[str] = []
         self.delivery: dict[str, Any] = {"addresses": 0, "problem": ""}
+        self.role = "admin"
         self.url = ""
 
     def add(self, sweep_id: str, trials: list[dict[str, Any]] | None = None, **fields: Any) -> None:
@@ -109,7 +110,14 @@ class World:
             case ["GET", "healthz"]:
                 return 200, {"ok": True, "version": "0.1.0", "server_id": "s1"}
             case ["GET", "api", "handshake"]:
-                return 200, {"version": "0.1.0", "redis_url": None, "server_id": "s1", "idle_s": 60}
+                return 200, {
+                    "version": "0.1.0",
+                    "user": "ann",
+                    "role": self.role,
+                    "redis_url": None,
+                    "server_id": "s1",
+                    "idle_s": 60,
+                }
             case ["GET", "api", "sweeps"]:
                 return 200, {"sweeps": [self.status(id_) for id_ in reversed(self.sweeps)]}
             case ["POST", "api", "sweeps"]:

@@ -94,6 +94,17 @@ def test_doctor_finds_a_broker_that_is_away(world: World) -> None:
     assert "only listed" in found["alerts"]["message"]
 
 
+def test_doctor_tells_whose_key_it_is_and_what_it_is_too_short_for(world: World) -> None:
+    found = findings(1)["key"]
+    assert found["message"] == "of ann, role admin"
+    assert "40 characters" in found["todo"]  # KEY is shorter
+    world.role = "read"
+    found = findings()
+    assert found["key"]["message"] == "of ann, role read"
+    assert "sweep server key create" in found["key"]["todo"]
+    assert "broker" not in found
+
+
 def test_doctor_tells_whether_alerts_reach_anybody(world: World) -> None:
     world.delivery = {"addresses": 2, "problem": ""}
     assert findings(1)["alerts"]["message"] == "go to 2 addresses"

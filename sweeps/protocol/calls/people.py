@@ -22,10 +22,11 @@ class PeopleCalls(Wire):
         return answer if isinstance(answer, dict) and answer.get("ok") is True else None
 
     def handshake(self) -> dict[str, Any]:
-        """{version, redis_url, server_id, idle_s}: what an agent needs to take part.
+        """{version, user, role, redis_url, server_id, idle_s}: what an agent needs to take part.
 
         `redis_url` carries a password: never print it (sweeps.protocol.connect.redact), never put
-        it into an argv. idle_s: None when the server stays until it is stopped.
+        it into an argv; None for a key of the role read. `user` and `role` are the key's.
+        idle_s: None when the server stays until it is stopped.
         """
         return self._object("GET", "/api/handshake")
 
