@@ -1,0 +1,70 @@
+"""The HTTP routes of the `wandb` client's door.
+
+graphql-core takes a while to import, so it is loaded by the first client that asks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from controller.server.auth import caller
+from controller.server.services import services
+from controller.server.wire import Handler, json_response, read_body
+from controller.wandb_api.context import Door
+from controller.wandb_api.unknown import UNKNOWN
+from sweeps.errors import UsageError
+
+GRAPHQL_BYTES = 64 << 20
+"""A document with its variables (a run's config, a summary) may not be longer."""
+
+
+def door_of(request: Request) -> Door:
+    """What the request's handler works with."""
+    return Door(services(request), caller(request), base_url(request))
+
+
+def base_url(request: Request) -> str:
+    """The server's address as the client wrote it."""
+    url = urlsplit(str(request.base_url))
+    return f"{url.scheme}://{url.netloc}{url.path.rstrip('/')}"
+
+
+async def graphql(request: Request) -> Response:
+    """POST /graphql {query, variables?, operationName?}."""
+    try:
+        asked: Any = orjson.loads(await read_body(request, GRAPHQL_BYTES))
+    except orjson.JSONDecodeError as error:
+        raise UsageError(f"the request is no JSON: {error}") from None
+    if not isinstance(asked, dict) or not isinstance(asked.get("query"), str):
+        raise UsageError("query: expected a GraphQL document")
+    variables, name = asked.get("variables"), asked.get("operationName")
+    if not isinstance(variables, dict | None) or not isinstance(name, str | None):
+        raise UsageError("variables: expected an object; operationName: expected text")
+    door = door_of(request)
+
+    def work() -> Response:
+        from controller.wandb_api.graphql import execute
+
+        answer = execute(asked["query"], variables, name, door)
+        body = orjson.dumps(answer.body, option=orjson.OPT_NON_STR_KEYS)
+        return Response(body, status_code=answer.status, media_type="application/json")
+
+    return await door.found.call(work)
+
+
+async def unknown(request: Request) -> Response:  # noqa: ARG001
+    """GET /api/wandb/unknown: {"unknown": [{operation, field, count}]}."""
+    fields = ("operation", "field", "count")
+    listed = [dict(zip(fields, each, strict=True)) for each in UNKNOWN.listed()]
+    return json_response({"unknown": listed})
+
+
+ROUTES: tuple[tuple[str, str, Handler], ...] = (
+    ("POST", "/graphql", graphql),
+    ("GET", "/api/wandb/unknown", unknown),
+)
