@@ -34,7 +34,8 @@ DOORS = {
     # (Optuna's storages raise its errors.)
     "sqlalchemy": {"controller/store/", "sweeps/search/optuna_export.py"},
     "alembic": {"controller/store/"},
-    "starlette": {"controller/server/"},
+    "graphql": {"controller/wandb_api/"},
+    "starlette": {"controller/server/", "controller/wandb_api/"},
     "uvicorn": {"controller/server/"},
     "click": {"opensweep/"},
     "rich": {"opensweep/"},
