@@ -37,7 +37,7 @@ async def create(request: Request) -> Response:
 async def listing(request: Request) -> Response:
     """GET /api/keys: {"keys": all that were ever made, the oldest first}."""
     found = services(request)
-    keys = await found.call(found.store.keys)
+    keys = await found.call(found.store.list_keys)
     return json_response({"keys": [_key_json(key) for key in keys]})
 
 

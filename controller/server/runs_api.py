@@ -241,11 +241,12 @@ def _samples(
 
 
 async def projects(request: Request) -> Response:
-    """GET /api/projects: {"projects": [{name, runs, created, updated}]}, by name."""
+    """GET /api/projects: {"projects": [{name, runs, created, updated, description}]}, by name."""
     found = services(request)
-    fields = ("name", "runs", "created", "updated")
+    fields = ("name", "runs", "created", "updated", "description")
     listed = await found.call(found.store.projects)
-    return json_response({"projects": [dict(zip(fields, each, strict=True)) for each in listed]})
+    told = [{name: getattr(each, name) for name in fields} for each in listed]
+    return json_response({"projects": told})
 
 
 def run_json(run: RunRecord) -> dict[str, Any]:

@@ -103,7 +103,7 @@ class KeyStore:
             connection.execute(insert(api_keys).values(digest=digest_of(key.encode()), **row))
         return _record(row), key
 
-    def keys(self) -> list[KeyRecord]:
+    def list_keys(self) -> list[KeyRecord]:
         """All that were ever made, the oldest first."""
         with self._db.read() as connection:
             rows = connection.execute(_KEYS.order_by(api_keys.c.created, api_keys.c.id))

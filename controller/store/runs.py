@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, func, select, update
+from sqlalchemy import Connection, RowMapping, delete, select, update
 
 from controller.store.cache import Cache
 from controller.store.engine import Database
@@ -19,7 +19,6 @@ from controller.store.records import SILENT_S, NewRun, Registered, RunRecord, Ru
 from controller.store.run_index import RunIndex, RunPage, RunQuery
 from controller.store.schema import artifact_uses, metadata, runs, sweeps
 from sweeps.errors import Fenced, IllegalTransition, NotFoundError, RunExists
-from sweeps.project import NO_PROJECT
 from sweeps.trial import TrialState
 
 RESUMING = ("allow", "must", "auto")
@@ -248,25 +247,6 @@ class RunStore:
                 connection.execute(delete(table).where(table.c.run_id == run_id))
             connection.execute(delete(runs).where(runs.c.id == run_id))
         self._cache.clear()
-
-    def projects(self) -> list[tuple[str, int, float, float]]:
-        """(name, how many runs, when the first was made, when anything was last recorded)."""
-        # Each question is answered by an index alone.
-        first = select(runs.c.project, func.count(), func.min(runs.c.created))
-        last = select(runs.c.project, func.max(runs.c.updated))
-        with self._db.read() as connection:
-            begun = connection.execute(first.group_by(runs.c.project)).all()
-            ends = connection.execute(last.group_by(runs.c.project)).all()
-        updated = {row[0]: row[1] for row in ends}
-        found: dict[str, tuple[str, int, float, float]] = {}
-        for project, count, created in begun:
-            name = project or NO_PROJECT
-            at = (name, count, created, updated.get(project, created))
-            if name in found:
-                _, more, earlier, later = found[name]
-                at = (name, count + more, min(at[2], earlier), max(at[3], later))
-            found[name] = at
-        return [found[name] for name in sorted(found)]
 
     def _change(self, connection: Connection, run_id: str, *, heard: bool, **changes: Any) -> None:
         now = self._db.now()

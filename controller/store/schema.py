@@ -409,3 +409,16 @@ api_keys = Table(
     Column("revoked", Double),
     Index(None, "digest", unique=True),
 )
+
+# What was said of a project; most have no row (projects.py).
+projects = Table(
+    "projects",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("user", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("access", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("updated", Double, nullable=False),
+    Column("settings", Json, nullable=False),
+)

@@ -19,6 +19,7 @@ from controller.store.ingest import IngestStore, chunk_commits
 from controller.store.keys import KeyStore
 from controller.store.names import NameStore
 from controller.store.packer import PackingStore
+from controller.store.projects import ProjectStore
 from controller.store.run_index import RunIndex
 from controller.store.runs import RunStore
 from controller.store.samples import SampleStore
@@ -36,6 +37,7 @@ class Store(
     AttemptStore,
     RunStore,
     NameStore,
+    ProjectStore,
     AlertStore,
     IngestStore,
     PackingStore,

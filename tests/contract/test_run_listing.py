@@ -116,7 +116,7 @@ def test_a_run_of_no_project_is_uncategorized(store):
     assert find(store, project="uncategorized", columns=["project"]).columns == [
         ["uncategorized"] * 2
     ]
-    assert [(name, count) for name, count, *_ in store.projects()] == [("uncategorized", 2)]
+    assert [(each.name, each.runs) for each in store.projects()] == [("uncategorized", 2)]
 
 
 def test_names_are_searched_word_by_word(store):

@@ -308,7 +308,7 @@ class TestEditing:
         register(store, run_id="1", project="b")
         register(store, run_id="2", project="a")
         register(store, run_id="3", project="b")
-        assert [(name, count) for name, count, _, _ in store.projects()] == [("a", 1), ("b", 2)]
+        assert [(each.name, each.runs) for each in store.projects()] == [("a", 1), ("b", 2)]
 
 
 class TestAlerts:
