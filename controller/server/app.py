@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -48,6 +48,8 @@ def make_app(found: Services) -> Starlette:
     app = Starlette(
         routes=[
             Route("/healthz", endpoint(healthz), methods=["GET"]),
+            Route("/ready", endpoint(ready), methods=["GET"]),
+            Route("/authorize", endpoint(authorize), methods=["GET"]),
             *(
                 Route(path, endpoint(handler), methods=[method])
                 for module in _MODULES
@@ -62,6 +64,13 @@ def make_app(found: Services) -> Starlette:
     )
     app.state.services = found
     return app
+
+
+_WHERE_KEYS_ARE = """\
+This server makes API keys on the command line. Ask whoever runs it for one:
+
+    sweep server key create YOUR_NAME
+"""
 
 
 class Shortcut:
@@ -84,8 +93,20 @@ class Shortcut:
 
 
 async def healthz(request: Request) -> Response:
-    """GET /healthz: that it lives; the one thing told without a key."""
+    """GET /healthz: that it lives; told without a key."""
     return json_response({"ok": True, "version": services(request).version})
+
+
+async def ready(request: Request) -> Response:
+    """GET /ready: that its database answers, too; 503 when not. Told without a key."""
+    found = services(request)
+    await found.call(found.store.check)
+    return json_response({"ok": True})
+
+
+async def authorize(request: Request) -> Response:  # noqa: ARG001
+    """GET /authorize: where the wandb client sends people for a key. Told without one."""
+    return PlainTextResponse(_WHERE_KEYS_ARE)
 
 
 async def _no_route(request: Request, error: Exception) -> Response:

@@ -67,6 +67,11 @@ class Store(
         """The database's name in messages, without its password."""
         return self._db.where
 
+    def check(self) -> None:
+        """Raises StoreError unless the database answers."""
+        with self._db.read() as connection:
+            self._db.read_clock(connection)
+
     def close(self) -> None:
         """Commits what was handed in, and closes the connections."""
         self._commits.close()

@@ -142,7 +142,7 @@ def create_team(_root: Any, info: Info, input: dict[str, Any]) -> dict[str, Any]
     return {"entity": Entity(door(info), _checked("teamName", input.get("teamName")))}
 
 
-def organization(_root: Any, info: Info, name: str | None = None) -> Entity:  # noqa: ARG001
+def organization(_root: Any, info: Info, name: str | None = None) -> Entity:
     """There is one, whatever a script calls it: that of the server's own entity."""
     here = door(info)
     return Entity(here, here.own_entity)

@@ -57,7 +57,7 @@ async def graphql(request: Request) -> Response:
     return await door.found.call(work)
 
 
-async def unknown(request: Request) -> Response:  # noqa: ARG001
+async def unknown(request: Request) -> Response:
     """GET /api/wandb/unknown: {"unknown": [{operation, field, count}]}."""
     fields = ("operation", "field", "count")
     listed = [dict(zip(fields, each, strict=True)) for each in UNKNOWN.listed()]
