@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 import redis
 from rq import Queue
+from rq.job import Job
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 
@@ -45,6 +46,20 @@ class TrialQueue:
         ]
         if jobs:
             queue.enqueue_many(jobs)
+
+    def take(self, sweep_id: str) -> tuple[str, int] | None:
+        """Takes the next (trial id, token) out, for an agent that cannot itself; None: none waits.
+
+        One that is taken and never claimed is queued again, as any that RQ lost.
+        """
+        queue = self._queue(sweep_id)
+        while (job := queue.pop_job_id()) is not None:
+            self._connection.delete(Job.key_for(job))
+            try:
+                return live.parse_job_id(job)
+            except ValueError:
+                continue  # not ours
+        return None
 
     def waiting(self, sweep_id: str) -> set[tuple[str, int]]:
         """The attempts that lie in the queue, not yet handed to a slot."""

@@ -15,6 +15,7 @@ from controller.store.runs import RUN, run_record
 from controller.store.schema import runs, sweeps
 from sweeps.errors import NotFoundError
 from sweeps.project import NO_PROJECT, OWN_ENTITY, entity_and_project
+from sweeps.run_name import attempt_of
 
 
 class NameStore:
@@ -27,14 +28,20 @@ class NameStore:
 
         Args:
             project: its whole name; NO_PROJECT and "" are the same.
+            local_id: also the name of a later attempt at a trial (sweeps/run_name.py), which is
+                recorded in the trial's run.
 
         Raises NotFoundError.
         """
         names = ["", NO_PROJECT] if project in ("", NO_PROJECT) else [project]
         query = RUN.add_columns(self._db.now().label("now"))
-        query = query.where(runs.c.project.in_(names), runs.c.local_id == local_id)
+        query = query.where(runs.c.project.in_(names)).order_by(runs.c.created)
         with self._db.read() as connection:
-            row = connection.execute(query.order_by(runs.c.created)).mappings().first()
+            row = connection.execute(query.where(runs.c.local_id == local_id)).mappings().first()
+            attempt = attempt_of(local_id) if row is None else None
+            if attempt is not None and attempt[0] != local_id:
+                trials = runs.c.id == attempt[0], runs.c.sweep_id.is_not(None)
+                row = connection.execute(query.where(*trials)).mappings().first()
         if row is None:
             raise NotFoundError(
                 f"there is no run {local_id!r} in project {project or NO_PROJECT!r}: "

@@ -27,6 +27,13 @@ LEASE_S = 15.0
 """Seconds that an attempt or an agent is believed to live without a word from it."""
 BEAT_S = 3.0
 """Seconds between two words."""
+WANDB_LEASE_S = 90.0
+"""The lease of an attempt that an agent of W&B's runs: such an agent speaks every five seconds at
+best, not at all while it waits for its children, and up to a minute late after an outage; its
+scripts speak every half minute."""
+WANDB_AGENT_S = 30.0
+"""For so long after its last word an agent of W&B's counts as there."""
+_WANDB = "wandb-"
 
 TRIAL_FUNCTION = "opensweep.trial"
 """The only function name that a queued job may carry."""
@@ -104,6 +111,16 @@ def parse_job_id(job: str) -> tuple[str, int]:
     return trial_id, int(token)
 
 
+def wandb_agent_id(host: str, key: str) -> str:
+    """The id, among all agents, of a W&B agent on `host`; `key` is unique."""
+    return f"{_WANDB}{host[:40]}-{key}"
+
+
+def is_wandb_agent(agent_id: str | None) -> bool:
+    """Whether an agent is W&B's own, and not ours."""
+    return agent_id is not None and agent_id.startswith(_WANDB)
+
+
 def wake_channel(agent_id: str) -> str:
     """The channel on which the controller says: look at your orders now."""
     return f"sweep:wake:{agent_id}"
@@ -113,6 +130,9 @@ class Live:
     """The live state in one Redis. Thread-safe, as its connection is.
 
     Every method raises `redis.exceptions.RedisError` when Redis is out of reach; callers retry.
+
+    Args:
+        lease_s: how long the lease of an agent of ours, or of its attempts, is good.
     """
 
     def __init__(self, connection: redis.Redis, lease_s: float = LEASE_S) -> None:
@@ -125,6 +145,10 @@ class Live:
             for name in ("claim", "renew", "finish", "project", "order", "expired", "beat")
         }
 
+    def _lease(self, agent_id: str) -> int:
+        """How long a lease of this agent's is good, in milliseconds."""
+        return int(WANDB_LEASE_S * 1000) if is_wandb_agent(agent_id) else self._lease_ms
+
     def _run(self, name: str, keys: Sequence[str], args: Sequence[str | int]) -> Any:
         return self._scripts[name](keys=list(keys), args=list(args))
 
@@ -133,12 +157,14 @@ class Live:
     def claim(self, trial_id: str, token: int, agent_id: str) -> Claim:
         """Takes a queued attempt for `agent_id`; of all that try, one gets OK."""
         keys = [f"sweep:attempt:{trial_id}", "sweep:leases", f"sweep:agent:{agent_id}"]
-        return Claim(_text(self._run("claim", keys, [trial_id, token, agent_id, self._lease_ms])))
+        args = (trial_id, token, agent_id, self._lease(agent_id))
+        return Claim(_text(self._run("claim", keys, args)))
 
     def renew(self, trial_id: str, token: int, agent_id: str) -> Renewal:
         """Prolongs the lease of a running attempt and reads its orders."""
         keys = [f"sweep:attempt:{trial_id}", "sweep:leases"]
-        status, order, why = self._run("renew", keys, [trial_id, token, agent_id, self._lease_ms])
+        args = (trial_id, token, agent_id, self._lease(agent_id))
+        status, order, why = self._run("renew", keys, args)
         return Renewal(Claim(_text(status)), Order(_text(order)), _text(why))
 
     def finish(self, trial_id: str, token: int) -> bool:
@@ -155,7 +181,9 @@ class Live:
         """
         keys = [f"sweep:agent:{beat.agent_id}", "sweep:agents", "sweep:doorbell"]
         info = json.dumps(dict(beat.info))
-        args = (beat.agent_id, beat.sweep_id, beat.free, info, self._lease_ms, int(ring))
+        wandb = is_wandb_agent(beat.agent_id)
+        lease = int(WANDB_AGENT_S * 1000) if wandb else self._lease_ms
+        args = (beat.agent_id, beat.sweep_id, beat.free, info, lease, int(ring))
         state = self._run("beat", keys, args)
         return None if state is None else _text(state)
 
@@ -185,7 +213,7 @@ class Live:
         Fenced when Redis was wiped since `epoch` was set: what the caller knows of it is void.
         """
         keys = [f"sweep:attempt:{trial_id}", "sweep:leases", "sweep:epoch"]
-        args = (trial_id, token, state, agent_id, sweep_id, self._lease_ms, epoch)
+        args = (trial_id, token, state, agent_id, sweep_id, self._lease(agent_id), epoch)
         done = int(self._run("project", keys, args))
         if done < 0:
             raise Fenced("Redis was wiped, or another server has taken it over")
