@@ -125,13 +125,13 @@ def _key_in(scope: Scope) -> bytes | None:
             scheme, _, token = value.partition(b" ")
             match scheme.lower():
                 case b"bearer":
-                    return bytes(token.strip())
+                    return bytes(token.strip()) or None
                 case b"basic":
                     try:
                         pair = base64.b64decode(token.strip())
                     except binascii.Error:
                         return None
-                    return pair.partition(b":")[2]
+                    return pair.partition(b":")[2] or None
     return None
 
 

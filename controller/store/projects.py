@@ -26,7 +26,8 @@ from sqlalchemy import (
 )
 
 from controller.store.engine import Database
-from controller.store.schema import artifact_collections, projects, runs, sweeps
+from controller.store.files import BlobState
+from controller.store.schema import artifact_collections, blobs, projects, runs, sweeps
 from sweeps.errors import UsageError
 from sweeps.project import NO_PROJECT
 
@@ -84,6 +85,12 @@ class ProjectStore:
         with self._db.read() as connection:
             names = connection.scalars(union(*(select(column) for column in _NAMES)))
             return {name.rpartition("/")[0] for name in names}
+
+    def stored_bytes(self) -> int:
+        """Of the files and artifacts of all projects, which share what is the same."""
+        query = select(func.sum(blobs.c.size)).where(blobs.c.state == BlobState.STORED)
+        with self._db.read() as connection:
+            return int(connection.scalar(query) or 0)
 
     def project_exists(self, name: str) -> bool:
         """Whether there is anything under this whole name."""

@@ -10,8 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from controller.server.auth import require
-from controller.store.keys import KeyRecord, Role
+from controller.store.keys import Role
 from controller.wandb_api.context import Door, Info, door
 from controller.wandb_api.entities import (
     Entity,
@@ -63,20 +62,21 @@ def user(_root: Any, info: Info, userName: str | None = None, id: str | None = N
 
 
 def api_keys(source: User, info: Info) -> dict[str, Any]:
-    """Theirs, for themselves and for admins; without the keys."""
+    """Theirs, for themselves and for admins; named by how they begin."""
     me = door(info).caller
     shown = source.keys if me.user == source.name or me.role is Role.ADMIN else ()
-    return _edges([_key_node(key, f"{key.prefix}…") for key in shown])
-
-
-def _key_node(key: KeyRecord, name: str) -> dict[str, Any]:
-    return {
-        "id": global_id("ApiKey", key.id),
-        "name": name,
-        "description": key.description,
-        "createdAt": key.created,
-        "lastUsed": key.last_used,
-    }
+    return _edges(
+        [
+            {
+                "id": global_id("ApiKey", key.id),
+                "name": key.prefix,
+                "description": key.description,
+                "createdAt": key.created,
+                "lastUsed": key.last_used,
+            }
+            for key in shown
+        ]
+    )
 
 
 def teams(source: User, info: Info) -> dict[str, Any]:
@@ -84,28 +84,10 @@ def teams(source: User, info: Info) -> dict[str, Any]:
     return _edges([Entity(here, name) for name in entity_names(here)])
 
 
-def generate_api_key(_root: Any, info: Info, input: dict[str, Any]) -> dict[str, Any]:
-    """A further key for the admin who asks; its name is the key, this once."""
-    here = door(info)
-    require(here.caller, Role.ADMIN)
-    said = str(input.get("description") or "")
-    record, key = here.store.add_key(here.caller.user, here.caller.role, said)
-    here.found.keys.forget()
-    return {"apiKey": _key_node(record, key)}
-
-
-def delete_api_key(_root: Any, info: Info, input: dict[str, Any]) -> dict[str, Any]:
-    here = door(info)
-    require(here.caller, Role.ADMIN)
-    here.store.revoke_key(parse_id(str(input.get("id")), "ApiKey"))
-    here.found.keys.forget()
-    return {"success": True}
-
-
 def not_here(_root: Any, _info: Info, input: dict[str, Any]) -> None:
     raise UsageError(
         "this server has no accounts and no invitations: whoever has an API key is a member of "
-        "every team. An admin makes a key with `sweep server key create USER`."
+        "every team. An admin makes keys with `sweep server key create USER`."
     )
 
 
@@ -291,8 +273,8 @@ RESOLVERS: dict[str, Callable[..., Any]] = {
     "Mutation.deleteModel": delete_model,
     "Mutation.deleteProject": delete_model,
     "Mutation.createTeam": create_team,
-    "Mutation.generateApiKey": generate_api_key,
-    "Mutation.deleteApiKey": delete_api_key,
+    "Mutation.generateApiKey": not_here,
+    "Mutation.deleteApiKey": not_here,
     "Mutation.createUser": not_here,
     "Mutation.createServiceAccount": not_here,
     "Mutation.createInvite": not_here,
@@ -315,6 +297,7 @@ RESOLVERS: dict[str, Callable[..., Any]] = {
     "Entity.isTeam": _value(True),
     "Entity.entityType": _value("team"),
     "Entity.privateOnly": _value(True),
+    "Entity.storageBytes": lambda source, _: source.door.store.stored_bytes(),
     "Entity.codeSavingEnabled": _value(True),
     "Entity.defaultAccess": _value("PRIVATE"),
     "Entity.isPaid": _value(False),
