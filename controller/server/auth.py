@@ -27,8 +27,9 @@ from sweeps.errors import NotAllowed, OpensweepError
 log = logging.getLogger(__name__)
 
 OPEN_PATHS = frozenset({"/healthz", "/ready", "/authorize"})
-OPEN_PREFIXES = ("/wandb-files/",)
-"""Below these an address is its own credential: it is signed (controller/wandb_api/signing.py)."""
+OPEN_PREFIXES = ("/wandb-files/", "/sdk/otel/")
+"""Below the first an address is its own credential: it is signed (controller/wandb_api/signing.py).
+What comes in below the second is thrown away unread."""
 
 _READING_POSTS = frozenset({"/graphql", "/api/series", "/api/blobs/fetch"})
 """Questions too long for an address. Mutations at /graphql ask for more by themselves."""

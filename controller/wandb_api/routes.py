@@ -57,6 +57,16 @@ async def graphql(request: Request) -> Response:
     return await door.found.call(work)
 
 
+async def telemetry(request: Request) -> Response:
+    """POST /sdk/otel/v1/metrics or logs: what newer clients tell of themselves. Thrown away.
+
+    Answered, because a client prints a line for each time that it is not.
+    """
+    async for _ in request.stream():
+        pass
+    return Response(media_type="application/x-protobuf")
+
+
 async def unknown(request: Request) -> Response:
     """GET /api/wandb/unknown: {"unknown": [{operation, field, count}]}."""
     fields = ("operation", "field", "count")
@@ -66,5 +76,6 @@ async def unknown(request: Request) -> Response:
 
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/graphql", graphql),
+    ("POST", "/sdk/otel/v1/{what}", telemetry),
     ("GET", "/api/wandb/unknown", unknown),
 )
