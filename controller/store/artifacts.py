@@ -99,6 +99,7 @@ class ArtifactStore(ArtifactLists):
             self._db.insert_absent(artifact_collections).values(
                 project=project,
                 name=name,
+                id=secrets.token_hex(10),
                 type=kind,
                 next_version=0,
                 created=self._db.now(),
