@@ -1,6 +1,7 @@
 """Where the bytes of blobs are: in a local folder, or in an object store behind fsspec.
 
-    <folder>/incoming/<digest>   what has arrived of an upload, in pieces
+    <folder>/incoming/…          what has arrived of uploads: <digest> of one in pieces, the
+                                 rest is arrivals.py's and parts.py's
     <folder>/<aa>/<digest>       whole blobs (local), named by their SHA-256
     <url>/<aa>/<digest>          whole blobs (elsewhere); then the folder has only `incoming`
 
@@ -51,22 +52,26 @@ class Upload:
         self.path, self.digest = path, digest
         self.have = 0
         self.lock = threading.Lock()
-        self._hash = hashlib.sha256()
+        self._begin()
         self._descriptor: int | None = None
+
+    @property
+    def md5(self) -> str:
+        """In hex, of what is there."""
+        return self._md5.hexdigest()
 
     def open(self) -> None:
         """Goes on where it was, also after a restart: the hash is made anew of what there is."""
         if self._descriptor is not None and self.path.exists():
             return
         self.close()
-        self._hash = hashlib.sha256()
+        self._begin()
         with room(self.path):
             self._descriptor = os.open(
                 self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
             )
             while part := os.read(self._descriptor, _READ):
-                self._hash.update(part)
-                self.have += len(part)
+                self._add(part)
 
     def write(self, data: bytes) -> None:
         """Raises StoreUnavailable: the disk is full, say; what came before stays."""
@@ -79,13 +84,12 @@ class Upload:
         except BaseException:
             self.close()  # who knows how much is there: the next one looks
             raise
-        self._hash.update(data)
-        self.have += len(data)
+        self._add(data)
 
     def check(self) -> None:
         """All has arrived: raises DigestMismatch, and throws it away, when it is something else."""
         assert self._descriptor is not None  # noqa: S101
-        if self._hash.hexdigest() != self.digest:
+        if self._sha256.hexdigest() != self.digest:
             self.discard()
             raise DigestMismatch(
                 f"what was sent as {self.digest} has another SHA-256, and was thrown away: the"
@@ -104,15 +108,28 @@ class Upload:
             os.close(self._descriptor)
         self._descriptor, self.have = None, 0
 
+    def _begin(self) -> None:
+        self._sha256 = hashlib.sha256()
+        self._md5 = hashlib.md5(usedforsecurity=False)  # wandb clients name blobs by it
+
+    def _add(self, data: bytes) -> None:
+        self._sha256.update(data)
+        self._md5.update(data)
+        self.have += len(data)
+
 
 class Blobs:
     """The bytes of all blobs. Thread-safe; a method that names no error of its own may raise
-    StoreUnavailable (no room, out of reach: try again) and StoreError."""
+    StoreUnavailable (no room, out of reach: try again) and StoreError.
+
+    Attributes:
+        incoming: the local folder of what arrives.
+    """
 
     _OPEN = 64  # uploads of which the hash is kept in memory
 
     def __init__(self, folder: Path, place: Place) -> None:
-        self._incoming = folder / "incoming"
+        self.incoming = folder / "incoming"
         self._place = place
         self._lock = threading.Lock()
         self._uploads: dict[str, Upload] = {}
@@ -124,14 +141,14 @@ class Blobs:
         if upload is not None and upload.have:
             return upload.have
         try:
-            return (self._incoming / digest).stat().st_size
+            return (self.incoming / digest).stat().st_size
         except OSError:
             return 0
 
     def begin(self, digest: str) -> Upload | None:
         """The upload of a blob, for the caller alone until `end`; None: another is sending it."""
         with self._lock:
-            upload = self._uploads.pop(digest, None) or Upload(self._incoming / digest, digest)
+            upload = self._uploads.pop(digest, None) or Upload(self.incoming / digest, digest)
             self._uploads[digest] = upload  # the last that was asked for
             if not upload.lock.acquire(blocking=False):
                 return None
@@ -156,18 +173,22 @@ class Blobs:
 
     def finish(self, upload: Upload) -> None:
         """Puts a blob, all of which has arrived and was checked, in its place."""
-        with room(upload.path):
-            upload.close()
-            self._place.put_file(upload.digest, upload.path)
+        upload.close()
+        self.put_file(upload.digest, upload.path)
+
+    def put_file(self, digest: str, path: Path) -> None:
+        """Takes a file below `incoming`, checked and forced to the disk, to its place."""
+        with room(path):
+            self._place.put_file(digest, path)
 
     def put_many(self, blobs: Mapping[str, bytes]) -> None:
         """Puts small blobs, already checked, in their places."""
-        with room(self._incoming):
+        with room(self.incoming):
             self._place.put_many(blobs)
 
     def read(self, digest: str, start: int = 0, length: int | None = None) -> Generator[bytes]:
         """The bytes from `start` on, at most `length`, piece by piece. Opens at once."""
-        with room(self._incoming):
+        with room(self.incoming):
             try:
                 file = self._place.open(digest)
             except FileNotFoundError:
@@ -178,13 +199,13 @@ class Blobs:
         return _pieces(file, start, length)
 
     def delete(self, digest: str) -> None:
-        with room(self._incoming):
+        with room(self.incoming):
             self._place.delete(digest)
 
     def drop_stale_uploads(self, older_than_s: float) -> int:
         """Removes what arrived of uploads that nobody went on with for so long. How many?"""
         dropped = 0
-        for path in sorted(self._incoming.iterdir()):
+        for path in sorted(self.incoming.iterdir()):
             with suppress(OSError):
                 if time.time() - path.stat().st_mtime < older_than_s:
                     continue

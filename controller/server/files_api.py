@@ -13,11 +13,13 @@ import re
 from collections.abc import AsyncIterator, Generator
 from contextlib import suppress
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from controller.blobs import Blobs, Upload
+from controller.checksums import md5_of
 from controller.server.services import Services, services
 from controller.server.wire import (
     Fields,
@@ -126,8 +128,9 @@ def _finish(found: Services, upload: Upload, size: int) -> None:
     if upload.digest in found.store.begin_blobs({upload.digest: size}):
         upload.discard()
         return
+    md5s = {upload.digest: upload.md5}
     blobs_of(found).finish(upload)
-    found.store.finish_blobs([upload.digest])
+    found.store.finish_blobs([upload.digest], md5s)
 
 
 async def _pass_over(request: Request) -> None:
@@ -164,7 +167,7 @@ def _put_bundle(found: Services, body: bytes) -> None:
     fresh = {digest: data for digest, data in given.items() if digest not in stored}
     if fresh:
         blobs_of(found).put_many(fresh)
-        found.store.finish_blobs(fresh)
+        found.store.finish_blobs(fresh, {digest: md5_of(data) for digest, data in fresh.items()})
 
 
 async def get_bundle(request: Request) -> Response:
@@ -230,7 +233,8 @@ async def file(request: Request) -> Response:
     found = services(request)
     path = path_of(asked_path(request))
     one = await found.call(found.store.get_file, request.path_params["run_id"], path)
-    return await send(request, one.digest, one.size, guess_type(path))
+    name = path.rpartition("/")[2]
+    return await send(request, one.digest, one.size, guess_type(path), name=name)
 
 
 async def delete_file(request: Request) -> Response:
@@ -293,16 +297,27 @@ def guess_type(path: str) -> str:
     return mimetypes.guess_type(path)[0] or "application/octet-stream"
 
 
-async def send(request: Request, digest: str, size: int, media_type: str) -> Response:
-    """A blob's bytes as an answer: all, or what the Range header asks for."""
+async def send(
+    request: Request, digest: str, size: int, media_type: str, *, name: str = ""
+) -> Response:
+    """A blob's bytes as an answer: all, or what the Range header asks for; none for HEAD.
+
+    Args:
+        name: what a browser calls the file when it saves it.
+    """
     found = services(request)
+    etag = f'"{digest}"'
     headers = {
         "Accept-Ranges": "bytes",
-        "ETag": f'"{digest}"',
+        "ETag": etag,
         # What scripts saved is shown by browsers as it is, and may do nothing there.
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "sandbox",
     }
+    if name:
+        headers["Content-Disposition"] = f"inline; filename*=UTF-8''{quote(name, safe='')}"
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers=headers)
     wanted = _asked_range(request, size)
     if wanted is not None and wanted[0] >= size:
         refused = error_response(416, "UsageError", f"the range is behind the {size:,} bytes")
@@ -312,12 +327,12 @@ async def send(request: Request, digest: str, size: int, media_type: str) -> Res
     headers["Content-Length"] = str(end - start)
     if wanted is not None:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    status = 206 if wanted else 200
+    if request.method == "HEAD":
+        return Response(status_code=status, headers=headers, media_type=media_type)
     pieces = await found.move(blobs_of(found).read, digest, start, end - start)
     return StreamingResponse(
-        _stream(found, pieces),
-        status_code=206 if wanted else 200,
-        headers=headers,
-        media_type=media_type,
+        _stream(found, pieces), status_code=status, headers=headers, media_type=media_type
     )
 
 

@@ -9,12 +9,13 @@ artifacts.py (the other one that refers to blobs), controller/garbage.py (who do
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, select, update
+from sqlalchemy import Connection, delete, exists, func, select, update
 
 from controller.store.engine import Database
 from controller.store.schema import artifact_blobs, artifacts, blobs, files, runs
@@ -47,6 +48,14 @@ class FileRecord:
     digest: str
     size: int
     updated: float
+
+
+@dataclass(frozen=True)
+class BlobRecord:
+    """Bytes that are there: their SHA-256, and how many."""
+
+    digest: str
+    size: int
 
 
 @dataclass(frozen=True)
@@ -122,8 +131,8 @@ class FileStore:
                 )
         return {digest for digest, state in known.items() if state == BlobState.STORED}
 
-    def finish_blobs(self, digests: Iterable[str]) -> None:
-        """The bytes of these are in place, to stay."""
+    def finish_blobs(self, digests: Iterable[str], md5s: Mapping[str, str] | None = None) -> None:
+        """The bytes of these are in place, to stay. `md5s`: as for `keep_md5s`."""
         with self._db.write() as connection:
             now = self._db.read_clock(connection)
             for batch in batches(sorted(set(digests))):
@@ -132,6 +141,43 @@ class FileStore:
                     .where(blobs.c.digest.in_(batch), blobs.c.state != BlobState.DOOMED)
                     .values(state=BlobState.STORED, touched=now)
                 )
+            _keep_md5s(connection, md5s or {})
+
+    def keep_md5s(self, md5s: Mapping[str, str]) -> None:
+        """Notes the MD5s of blobs: digest -> 32 hex digits."""
+        with self._db.write() as connection:
+            _keep_md5s(connection, md5s)
+
+    def known_md5s(self, digests: Iterable[str]) -> dict[str, str]:
+        """digest -> MD5, of the blobs of which it was noted."""
+        found: dict[str, str] = {}
+        with self._db.read() as connection:
+            for batch in batches(sorted(set(digests))):
+                query = select(blobs.c.digest, blobs.c.md5).where(
+                    blobs.c.digest.in_(batch), blobs.c.md5.is_not(None)
+                )
+                found.update({row.digest: row.md5 for row in connection.execute(query)})
+        return found
+
+    def blobs_by_md5(self, md5s: Iterable[str]) -> dict[str, BlobRecord]:
+        """MD5 (32 hex digits) -> the blob that has it, of those that are there and noted.
+
+        They are touched: they stay for as long as an upload may take.
+        """
+        found: dict[str, BlobRecord] = {}
+        with self._db.write() as connection:
+            for batch in batches(sorted(set(md5s))):
+                query = select(blobs.c.digest, blobs.c.size, blobs.c.md5).where(
+                    blobs.c.md5.in_(batch), blobs.c.state == BlobState.STORED
+                )
+                for row in connection.execute(query.order_by(blobs.c.digest)):
+                    found.setdefault(row.md5, BlobRecord(row.digest, row.size))
+            held = hold_blobs(
+                connection,
+                sorted({one.digest for one in found.values()}),
+                self._db.read_clock(connection),
+            )
+        return {md5: one for md5, one in found.items() if one.digest in held}
 
     def doom_blobs(self, older_than_s: float) -> list[str]:
         """Dooms the blobs that nobody refers to and nobody touched for so long; all that are
@@ -215,15 +261,39 @@ class FileStore:
         return []
 
     def files(
-        self, run_id: str, *, prefix: str = "", after: str = "", limit: int = 1000
+        self,
+        run_id: str,
+        *,
+        prefix: str = "",
+        like: str | None = None,
+        names: Sequence[str] | None = None,
+        after: str = "",
+        limit: int = 1000,
     ) -> list[FileRecord]:
-        """Files of a run by path, those behind `after`; [] of a run that has none (or is none)."""
+        """Files of a run by path, those behind `after`; [] of a run that has none (or is none).
+
+        Args:
+            prefix: only paths that begin so.
+            like: only paths that fit this pattern of SQL: "%" any text, "_" any character, "\\"
+                before one that is meant as it is. Upper and lower case are the same.
+            names: only these paths, at most 1000.
+        """
         query = _FILES.where(files.c.run_id == run_id, files.c.path > after)
         if prefix:
             query = query.where(files.c.path.startswith(prefix, autoescape=True))
+        if like is not None:
+            query = query.where(files.c.path.ilike(_whole_escapes(like), escape="\\"))
+        if names is not None:
+            query = query.where(files.c.path.in_(names))
         with self._db.read() as connection:
             found = connection.execute(query.order_by(files.c.path).limit(limit)).mappings()
             return [FileRecord(**row) for row in found]
+
+    def count_files(self, run_id: str) -> int:
+        """How many files a run has."""
+        query = select(func.count()).select_from(files).where(files.c.run_id == run_id)
+        with self._db.read() as connection:
+            return connection.scalar(query) or 0
 
     def get_file(self, run_id: str, path: str) -> FileRecord:
         """Raises NotFoundError."""
@@ -258,6 +328,17 @@ def hold_blobs(connection: Connection, digests: Sequence[str], now: float) -> di
         query = select(blobs.c.digest, blobs.c.size).where(blobs.c.digest.in_(batch))
         sizes.update({row.digest: row.size for row in connection.execute(query)})
     return sizes
+
+
+def _keep_md5s(connection: Connection, md5s: Mapping[str, str]) -> None:
+    for digest, md5 in sorted(md5s.items()):
+        absent = (blobs.c.digest == digest) & blobs.c.md5.is_(None)
+        connection.execute(update(blobs).where(absent).values(md5=md5))
+
+
+def _whole_escapes(like: str) -> str:
+    """A pattern that no database refuses: "\\" stands before something, or for itself."""
+    return re.sub(r"\\(?![%_\\])|\\(.)", lambda match: match[0] if match[1] else r"\\", like)
 
 
 def _lock_blobs(connection: Connection, digests: Sequence[str]) -> dict[str, str]:
