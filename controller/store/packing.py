@@ -145,6 +145,11 @@ def places(keys: Iterable[str]) -> list[str]:
     return list(found)
 
 
+def is_bundle(key: str) -> bool:
+    """Whether the segment of this key may hold columns of several names."""
+    return key == AXIS or key.startswith(_SHARD)
+
+
 def count_cells(columns: Columns) -> int:
     return sum(len(column.values) for column in columns.columns.values())
 

@@ -17,6 +17,7 @@ from controller.store.files import FileStore
 from controller.store.history import HistoryStore
 from controller.store.ingest import IngestStore, chunk_commits
 from controller.store.keys import KeyStore
+from controller.store.logged import LoggedStore
 from controller.store.names import NameStore
 from controller.store.packer import PackingStore
 from controller.store.projects import ProjectStore
@@ -42,6 +43,7 @@ class Store(
     IngestStore,
     PackingStore,
     HistoryStore,
+    LoggedStore,
     SeriesStore,
     SampleStore,
     FileStore,

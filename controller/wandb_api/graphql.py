@@ -38,13 +38,13 @@ from graphql.utilities import TypeInfo, TypeInfoVisitor, value_from_ast_untyped
 
 from controller.server.auth import require
 from controller.store.keys import Role
-from controller.wandb_api.context import Door, HttpStatus
+from controller.wandb_api.context import AskAgain, Door, HttpStatus
 from controller.wandb_api.unknown import UNKNOWN
 from sweeps.errors import BrokerError, NotAllowed, OpensweepError, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
-_MODULES: tuple[str, ...] = ("people",)
+_MODULES: tuple[str, ...] = ("people", "runs", "history")
 """Those with RESOLVERS, below controller.wandb_api."""
 
 MOST_TOKENS = 20_000
@@ -58,10 +58,12 @@ class Answer:
     """Attributes:
     status: of HTTP.
     body: {"data": …, "errors": [{"message": …, "path": …}]}.
+    again_s: not None: it is no answer yet; the request is to be executed again after so long.
     """
 
     status: int
     body: dict[str, Any]
+    again_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,8 @@ def execute(
     )
     status, errors = 200, []
     for each in result.errors or ():
+        if isinstance(each.original_error, AskAgain):
+            return Answer(503, {"data": None}, each.original_error.after_s)
         code, message = _told(each, document.name)
         status = max(status, code)
         errors.append({"message": message, "path": each.path})

@@ -605,3 +605,28 @@ def test_the_space_of_packed_chunks_is_used_again(tmp_path):
                 pack_all(store)
     # Doubles that are noise cannot be made smaller; chunks and segments together are twice that.
     assert 60 * 2000 * 7 < os.path.getsize(path) < 60 * 2000 * 8 * 1.6
+
+
+@pytest.mark.parametrize("packed", ["waiting", "half", "packed"])
+def test_what_was_logged_is_told_by_name_and_kind(store, packed):
+    """Long columns, small ones, odd names and odd values; wherever they lie."""
+    names = {f"many{n}": n for n in range(600)}
+    odd = {"\0odd": 1, "\x01": "text", "text": "t", "flag": True, "list": [1], "table": {"a": 1}}
+    send_columns(store, dense(np.arange(10_000)), seq=0)
+    if packed == "half":
+        pack_all(store, over=True)
+    send(store, [(10_000, 1.0, {**odd, **names}), (10_001, 1.0, {"flag": None, "loss": 2})], seq=1)
+    if packed == "packed":
+        pack_all(store, over=True)
+    found = store.logged_keys(RUN)
+    assert found["loss"] == ("number", 10_001)
+    assert found["rare"] == ("number", 200)
+    assert found["epoch"] == ("number", 10_000)
+    kinds = ["number", "string", "string", "bool", "list", "map"]
+    assert [found[name].kind for name in odd] == kinds
+    assert {found[name] for name in names} == {("number", 1)}
+    assert len(found) == 3 + len(odd) + len(names)
+    assert list(found) == sorted(found)
+    assert store.logged_keys(RUN, "system") == {}
+    with pytest.raises(NotFoundError):
+        store.logged_keys("nobody")
