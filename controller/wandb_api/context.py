@@ -26,6 +26,15 @@ class HttpStatus(OpensweepError):
         self.status = status
 
 
+class AskAgain(OpensweepError):
+    """There is no answer yet: the request is to be worked on again a little later, and no thread
+    waits meanwhile. A resolver may say so while `Door.asked` is small enough to it."""
+
+    def __init__(self, after_s: float) -> None:
+        super().__init__("there is no answer yet: ask again")
+        self.after_s = after_s
+
+
 @dataclass(frozen=True)
 class Door:
     """One request.
@@ -34,11 +43,13 @@ class Door:
         found: the server's services.
         caller: who asks.
         base_url: the server's address as the client reached it, without a slash at its end.
+        asked: how often this request was worked on before (`AskAgain`).
     """
 
     found: Services
     caller: Caller
     base_url: str
+    asked: int = 0
 
     @property
     def store(self) -> Store:

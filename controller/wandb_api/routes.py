@@ -5,9 +5,11 @@ graphql-core takes a while to import, so it is loaded by the first client that a
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
+import anyio
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -47,14 +49,19 @@ async def graphql(request: Request) -> Response:
         raise UsageError("variables: expected an object; operationName: expected text")
     door = door_of(request)
 
-    def work() -> Response:
+    def work() -> Response | float:
         from controller.wandb_api.graphql import execute
 
         answer = execute(asked["query"], variables, name, door)
+        if answer.again_s is not None:
+            return answer.again_s
         body = orjson.dumps(answer.body, option=orjson.OPT_NON_STR_KEYS)
         return Response(body, status_code=answer.status, media_type="application/json")
 
-    return await door.found.call(work)
+    while isinstance(found := await door.found.call(work), float):
+        await anyio.sleep(found)
+        door = replace(door, asked=door.asked + 1)
+    return found
 
 
 async def telemetry(request: Request) -> Response:
