@@ -60,7 +60,7 @@ def create(user: str, role: str, description: str, as_json: bool) -> None:
 def ls(as_json: bool) -> None:
     """List the keys on record, revoked ones too."""
     with connection.server() as client:
-        keys = client.keys()
+        keys = client.api_keys()
     if as_json:
         options.print_json(keys)
         return

@@ -19,7 +19,7 @@ class KeyCalls(Wire):
         body = {"user": user, "role": role, "description": description}
         return self._object("POST", "/api/keys", body=body)
 
-    def keys(self) -> list[dict[str, Any]]:
+    def api_keys(self) -> list[dict[str, Any]]:
         """All keys on record, revoked ones too, the oldest first."""
         return cast("list[dict[str, Any]]", self._object("GET", "/api/keys")["keys"])
 
