@@ -53,7 +53,7 @@ def events(run: RunRecord, info: Info, samples: int | None = None) -> list[str]:
 def sampled_history(run: RunRecord, info: Info, specs: Any) -> list[list[dict[str, Any]]]:
     """Run.sampledHistory: for each spec (a JSON text) the rows that have all of its keys.
 
-    A spec: {"keys": […], "samples": n, "minStep": first, "maxStep": behind the last}.
+    A spec: {"keys": […], "samples": n, "minStep": first, "maxStep": behind the last}; see below.
     """
     given = specs if isinstance(specs, list) else [specs]
     return [_of_spec(run, info, each) for each in given]
@@ -68,6 +68,8 @@ def _of_spec(run: RunRecord, info: Info, text: Any) -> list[dict[str, Any]]:
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise UsageError(f"specs: keys of {text!r} are no list of names")
     most, first, behind = _count(spec.get("samples")), spec.get("minStep"), spec.get("maxStep")
+    if first is not None and behind is not None and most == behind - first + 1:
+        behind += 1  # clients since 0.23 ask up to and with maxStep, and for just so many
     if first is None and behind is None:
         rows = _sampled(run, info, keys, most, ChunkKind.HISTORY)
     else:

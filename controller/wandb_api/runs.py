@@ -142,7 +142,7 @@ def wandb_config(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: {"value": spell_out(value), "desc": None} for key, value in config.items()}
 
 
-def summary_metrics(source: RunRecord, _: Info) -> dict[str, Any]:
+def summary_metrics(source: RunRecord, _: Info, keys: Any = None) -> dict[str, Any]:
     """Run.summaryMetrics, with W&B's own keys: `_step`, `_runtime`, `_timestamp`."""
     found = dict(source.summary)
     if source.steps:
@@ -151,7 +151,7 @@ def summary_metrics(source: RunRecord, _: Info) -> dict[str, Any]:
     if source.started is not None and until is not None:
         found.setdefault("_runtime", max(0.0, until - source.started))
         found.setdefault("_timestamp", until)
-    shown = spell_out(found)
+    shown = spell_out({key: found[key] for key in keys if key in found} if keys else found)
     assert isinstance(shown, dict)  # noqa: S101
     return shown
 
@@ -230,7 +230,9 @@ RESOLVERS = {
     "Run.user": user,
     "Run.runInfo": run_info,
     "Run.computeSeconds": _seconds,
+    "Run.exitCode": lambda source, _: source.exit_code,
     "Run.exitcode": lambda source, _: source.exit_code,
+    "Run.program": _said("program"),
     "Run.failed": lambda source, _: source.state.value in ("failed", "crashed"),
     "Run.running": lambda source, _: source.state.value == "running",
 }
