@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from cli_world import sweep
-from test_server_api import KEY, World, running
+from test_server_api import KEY, SWEEP, World, running
 
 from sweeps import errors
 from sweeps.protocol.client import Client
@@ -70,3 +70,15 @@ def test_only_an_admin_makes_keys(world: World, monkeypatch: pytest.MonkeyPatch)
     result = sweep("server", "key", "create", "eve", "--role", "admin")
     assert result.exit_code == 2
     assert "this needs admin" in result.stderr
+
+
+def test_an_agent_needs_more_than_a_key_to_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = world.client.create_sweep(SWEEP)
+    key = str(world.client.create_key("ann", "read")["key"])
+    monkeypatch.setenv("OPENSWEEP_API_KEY", key)
+    assert made["id"] in sweep("ls").stdout
+    result = sweep("agent", made["id"])
+    assert result.exit_code == 2
+    assert "may only read" in result.stderr
