@@ -114,9 +114,14 @@ def members(_source: Any, info: Info) -> list[dict[str, Any]]:
             "admin": each.admin,
             "pending": False,
             "accountType": "MEMBER",
+            "role": _role(each),
         }
         for each in all_users(door(info))
     ]
+
+
+def members_of_project(_source: Project, info: Info) -> list[dict[str, Any]]:
+    return [{**each, "role": {"name": each["role"]}} for each in members(None, info)]
 
 
 def create_team(_root: Any, info: Info, input: dict[str, Any]) -> dict[str, Any]:
@@ -251,9 +256,18 @@ def _email(source: User) -> str | None:
     return source.name if "@" in source.name else None
 
 
+def _role(source: User) -> str:
+    return "admin" if source.admin else "member"
+
+
 def _value(value: Any) -> Callable[..., Any]:
     """A field that is the same for all."""
     return lambda _source, _info, **_: value
+
+
+def _none(_source: Any, _info: Info, **_: Any) -> dict[str, Any]:
+    """There are no automations and no integrations here."""
+    return paged([], None, None)
 
 
 RESOLVERS: dict[str, Callable[..., Any]] = {
@@ -302,6 +316,9 @@ RESOLVERS: dict[str, Callable[..., Any]] = {
     "Entity.defaultAccess": _value("PRIVATE"),
     "Entity.isPaid": _value(False),
     "Entity.limits": _value("{}"),
+    "Entity.xxhashDigestsEnabled": _value(False),
+    "Entity.integrations": _none,
+    "Entity.triggers": _none,
     "Entity.members": members,
     "Entity.organization": own_organization,
     "Entity.project": project_of_entity,
@@ -309,6 +326,8 @@ RESOLVERS: dict[str, Callable[..., Any]] = {
     "Organization.id": lambda source, _: global_id("Organization", source.name),
     "Organization.orgEntity": lambda source, _: source,
     "Organization.members": members,
+    "Organization.featureFlags": _value([]),
+    "Organization.triggers": _none,
     "Project.id": lambda source, _: global_id("Project", source.key),
     "Project.internalId": lambda source, _: global_id("ProjectInternalId", str(source.number)),
     "Project.entityName": lambda source, _: source.entity,
@@ -321,5 +340,10 @@ RESOLVERS: dict[str, Callable[..., Any]] = {
     "Project.views": lambda source, _: source.record.settings.get("views"),
     "Project.isBenchmark": _value(False),
     "Project.readOnly": lambda source, _: not source.door.caller.role.includes(Role.WRITE),
+    "Project.repo": lambda source, _: source.record.settings.get("repo"),
+    "Project.dockerImage": lambda source, _: source.record.settings.get("dockerImage"),
     "Project.user": user_of_project,
+    "Project.members": members_of_project,
+    "Project.teamMembers": _value([]),
+    "Project.triggers": _none,
 }
