@@ -4,7 +4,7 @@ BIN := .venv/bin
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-frameworks lint format bench clean
+.PHONY: help setup demo test test-wandb test-frameworks lint format bench clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ demo: setup ## a sweep over a real training script: progress, the best configura
 test: export OPENSWEEP_TEST_NO_POSTGRES ?= $(shell command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo 1)
 test: setup ## the whole suite, in parallel
 	$(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8 $(ARGS)
+
+# Each version in an environment of its own, made once under .venv-wandb/.
+test-wandb: setup ## every version of the real wandb client against our server (`make test`: two)
+	OPENSWEEP_TEST_WANDB=all $(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8 tests/wandb_client $(ARGS)
 
 # In an environment of their own: the frameworks are large, and none is needed for anything else.
 test-frameworks: ## callbacks and media against the real frameworks (7 GB in .venv-frameworks)
