@@ -32,6 +32,7 @@ class Home:
         self.note_file = folder / "server.json"
         self.log_file = folder / "server.log"
         self.key_file = folder / "api_key"
+        self.signing_file = folder / "signing_key"
         self.broker_folder = folder / "broker"
         self.database_file = folder / "opensweep.db"
         self._descriptor: int | None = None

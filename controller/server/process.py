@@ -179,6 +179,7 @@ def _assemble(
         idle_s=options.idle_s,
         alerts=alerts,
         blobs=blobs,
+        signing_secret=kept_secret(home.signing_file),
     )
 
 

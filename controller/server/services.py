@@ -6,6 +6,7 @@ Redis goes through `Services.call`, to a small pool of threads. Made by process.
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -18,9 +19,12 @@ from starlette.requests import Request
 
 from controller.alerts import Alerts
 from controller.blobs import Blobs
+from controller.parts import Parts
 from controller.server.console import Consoles
 from controller.server.keyring import KeyRing
 from controller.store.store import Store
+from controller.wandb_api.notes import Notes
+from controller.wandb_api.signing import Signer
 from sweeps.project import OWN_ENTITY
 from sweeps.protocol.live import Live
 
@@ -77,6 +81,7 @@ class Services:
     idle_s: after how many idle seconds the server ends; None: never by itself.
     entity: the server's own (sweeps/project.py).
     blobs: where the bytes of files are; None: this server keeps none (in tests).
+    signing_secret: what addresses of files are signed with; the same after every restart.
     """
 
     store: Store
@@ -89,15 +94,19 @@ class Services:
     idle_s: float | None = None
     entity: str = OWN_ENTITY
     owner: str = "owner"
+    notes: Notes = field(default_factory=Notes)
     alerts: Alerts = field(default_factory=Alerts)
     activity: Activity = field(default_factory=Activity)
     blobs: Blobs | None = None
+    signing_secret: str = field(default_factory=lambda: secrets.token_hex(20))
     _limiter: anyio.CapacityLimiter | None = None
     _movers: anyio.CapacityLimiter | None = None
 
     def __post_init__(self) -> None:
         self.consoles = Consoles(self.store)
         self.keys = KeyRing(self.store, self.key, self.owner)
+        self.signer = Signer(self.signing_secret)
+        self.parts = None if self.blobs is None else Parts(self.store, self.blobs)
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a blocking function in a thread; its exceptions come out here."""

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
 
 from controller.store.engine import Database
-from controller.store.schema import artifact_blobs, artifacts, blobs, files, runs
+from controller.store.schema import artifact_blobs, artifacts, blobs, draft_files, files, runs
 from sweeps.errors import NotFoundError, StoreUnavailable
 
 BATCH = 1000
@@ -186,6 +186,7 @@ class FileStore:
             exists().where(files.c.digest == blobs.c.digest)
             | exists().where(artifact_blobs.c.digest == blobs.c.digest)
             | exists().where(artifacts.c.manifest == blobs.c.digest)
+            | exists().where(draft_files.c.md5 == blobs.c.md5)
         )
         old = blobs.c.touched < self._db.now() - older_than_s
         after = ""
@@ -282,16 +283,18 @@ class FileStore:
         if prefix:
             query = query.where(files.c.path.startswith(prefix, autoescape=True))
         if like is not None:
-            query = query.where(files.c.path.ilike(_whole_escapes(like), escape="\\"))
+            query = query.where(_fits(like))
         if names is not None:
             query = query.where(files.c.path.in_(names))
         with self._db.read() as connection:
             found = connection.execute(query.order_by(files.c.path).limit(limit)).mappings()
             return [FileRecord(**row) for row in found]
 
-    def count_files(self, run_id: str) -> int:
-        """How many files a run has."""
+    def count_files(self, run_id: str, *, like: str | None = None) -> int:
+        """How many files a run has; `like` as for `files`."""
         query = select(func.count()).select_from(files).where(files.c.run_id == run_id)
+        if like is not None:
+            query = query.where(_fits(like))
         with self._db.read() as connection:
             return connection.scalar(query) or 0
 
@@ -336,9 +339,10 @@ def _keep_md5s(connection: Connection, md5s: Mapping[str, str]) -> None:
         connection.execute(update(blobs).where(absent).values(md5=md5))
 
 
-def _whole_escapes(like: str) -> str:
-    """A pattern that no database refuses: "\\" stands before something, or for itself."""
-    return re.sub(r"\\(?![%_\\])|\\(.)", lambda match: match[0] if match[1] else r"\\", like)
+def _fits(like: str) -> ColumnElement[bool]:
+    # "\\" stands before something, or for itself: PostgreSQL refuses what has it otherwise.
+    whole = re.sub(r"\\(?![%_\\])|\\(.)", lambda match: match[0] if match[1] else r"\\", like)
+    return files.c.path.ilike(whole, escape="\\")
 
 
 def _lock_blobs(connection: Connection, digests: Sequence[str]) -> dict[str, str]:

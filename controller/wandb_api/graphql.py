@@ -44,7 +44,7 @@ from sweeps.errors import BrokerError, NotAllowed, OpensweepError, StoreUnavaila
 
 log = logging.getLogger(__name__)
 
-_MODULES: tuple[str, ...] = ("people", "runs", "history")
+_MODULES: tuple[str, ...] = ("people", "runs", "history", "files")
 """Those with RESOLVERS, below controller.wandb_api."""
 
 MOST_TOKENS = 20_000

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from controller.server.auth import caller
 from controller.server.services import services
 from controller.server.wire import Handler, json_response, read_body
+from controller.wandb_api import files, transfers
 from controller.wandb_api.context import Door
 from controller.wandb_api.unknown import UNKNOWN
 from sweeps.errors import UsageError
@@ -85,4 +86,6 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/graphql", graphql),
     ("POST", "/sdk/otel/v1/{what}", telemetry),
     ("GET", "/api/wandb/unknown", unknown),
+    *files.ROUTES,
+    *transfers.ROUTES,
 )
