@@ -3,8 +3,9 @@
 The busiest place of the store: hundreds of runs send several chunks a second. What is decided for
 one chunk (is it a repeat, may its writer speak, which step and which feed number does it bring) is
 decided in memory, over rows that were read for the whole batch and that stay locked until its
-commit; then everything is written by a handful of statements. Neighbours: `commits.py` (who makes
-the batches), `history.py` (who reads), `packing.py` (what becomes of chunks later).
+commit; then everything is written by a handful of statements. That a run lives, and what it amounts
+to, goes the same way. Neighbours: `commits.py` (who makes the batches), `history.py` (who reads),
+`packing.py` (what becomes of chunks later).
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Connection, Text, bindparam, insert, select, update
 
 from controller.store.commits import GroupCommit
 from controller.store.engine import Database
-from controller.store.records import Chunk, ChunkKind
+from controller.store.records import Chunk, ChunkKind, Heard, NextChunk, StreamPlace
 from controller.store.runs import check_writer, no_run
 from controller.store.schema import chunks, runs, streams, sweeps
 from controller.store.sweeps import raise_counter
@@ -39,6 +40,12 @@ _TOUCH_RUN = (
     .where(runs.c.id == bindparam("b_id"))
     .values(updated=bindparam("now"), heard=bindparam("now"), steps=bindparam("b_steps"))
 )
+# The text goes in as it came: it is JSON already.
+_TELL_SUMMARY = (
+    update(runs)
+    .where(runs.c.id == bindparam("b_id"))
+    .values(summary=bindparam("b_summary", type_=Text))
+)
 _TOUCH_STREAM = (
     update(streams)
     .where(*(streams.c[name] == bindparam(f"b_{name}") for name in _NAME))
@@ -51,11 +58,23 @@ _NEW_CHUNK = insert(chunks)
 _Name = tuple[str, str, int, str]
 
 
+class Moved(OpensweepError):
+    """A `NextChunk` is not the next: its stream stands elsewhere by now. Nothing was kept.
+
+    Attributes:
+        place: where.
+    """
+
+    def __init__(self, place: StreamPlace) -> None:
+        super().__init__(f"the stream stands at chunk {place.seq}")
+        self.place = place
+
+
 class IngestStore:
     """Chunks, taken in."""
 
     _db: Database
-    _commits: GroupCommit[Chunk, bool]
+    _commits: GroupCommit[Chunk | Heard, bool]
 
     def add_chunk(self, chunk: Chunk) -> bool:
         """Keeps a chunk; with objective values in it, they get the sweep's next feed number.
@@ -69,19 +88,44 @@ class IngestStore:
         Raises:
             NotFoundError: no such run.
             Fenced: a newer writer has started.
+            Moved: a `NextChunk` is not the next.
             ChunkError: the objective values are torn. (The data is not looked at.)
         """
         return self._commits.wait_for(_checked(chunk))
 
     def offer_chunk(self, chunk: Chunk, answer: Callable[[bool | Exception], None]) -> None:
         """As add_chunk, without waiting: `answer` is told what that would return or raise, in
-        another thread, which it must not hold up.
+        another thread, which it must not hold up. Chunks that are offered one after the other are
+        taken in that order.
 
         Raises ChunkError and StoreUnavailable where that is known at once.
         """
         self._commits.submit(_checked(chunk), answer)
 
-    def _keep(self, batch: Sequence[Chunk]) -> list[bool | Exception]:
+    def offer_word(self, heard: Heard, answer: Callable[[bool | Exception], None]) -> None:
+        """A run was heard of: `answer` is told True, NotFoundError or Fenced as in offer_chunk.
+
+        Raises StoreUnavailable where that is known at once.
+        """
+        self._commits.submit(heard, answer)
+
+    def stream_places(self, run_id: str, writer: int, lane: str) -> dict[ChunkKind, StreamPlace]:
+        """How far a writer's streams have come; each kind is there.
+
+        Raises NotFoundError.
+        """
+        mine = (streams.c.run_id == run_id, streams.c.writer == writer, streams.c.lane == lane)
+        fields = (streams.c.kind, streams.c.seq, streams.c.first, streams.c.last)
+        with self._db.snapshot() as connection:
+            steps = connection.scalar(select(runs.c.steps).where(runs.c.id == run_id))
+            if steps is None:
+                raise no_run(run_id)
+            found = dict.fromkeys(ChunkKind, StreamPlace(steps=steps))
+            for kind, seq, first, last in connection.execute(select(*fields).where(*mine)):
+                found[ChunkKind(kind)] = StreamPlace(seq, first, last, steps)
+        return found
+
+    def _keep(self, batch: Sequence[Chunk | Heard]) -> list[bool | Exception]:
         with self._db.write() as connection:
             return _Batch(connection, self._db.read_clock(connection), batch).keep()
 
@@ -94,6 +138,7 @@ class _Run:
     id: str
     newest: int = 0  # the newest writer of history
     changed: bool = False
+    summary: str | None = None
 
 
 @dataclass(slots=True)
@@ -108,9 +153,9 @@ class _Stream:
 
 
 class _Batch:
-    """Some chunks, in the order of their arrival, within one transaction."""
+    """Some chunks and words, in the order of their arrival, within one transaction."""
 
-    def __init__(self, connection: Connection, now: float, batch: Sequence[Chunk]) -> None:
+    def __init__(self, connection: Connection, now: float, batch: Sequence[Chunk | Heard]) -> None:
         self._connection = connection
         self._now = now
         self._batch = batch
@@ -121,8 +166,11 @@ class _Batch:
     def keep(self) -> list[bool | Exception]:
         """An answer for each: kept, a repeat, or why not."""
         self._read()
-        answers = [self._take(chunk) for chunk in self._batch]
-        if self._kept:
+        answers = [
+            self._hear(item) if isinstance(item, Heard) else self._take(item)
+            for item in self._batch
+        ]
+        if any(run.changed for run in self._runs.values()):
             self._number()
             self._write()
         return answers
@@ -148,10 +196,13 @@ class _Batch:
             return no_run(chunk.run_id)
         name = (chunk.run_id, chunk.kind.value, chunk.writer, chunk.lane)
         stream = self._streams.get(name)
-        if stream is not None and chunk.seq <= stream.seq:
+        repeated = stream is not None and chunk.seq <= stream.seq
+        if repeated and not isinstance(chunk, NextChunk):
             return False
         try:
             check_writer(run, chunk.writer)
+            if isinstance(chunk, NextChunk):
+                _check_place(chunk, stream, run)
         except OpensweepError as error:
             return error
         if stream is None:
@@ -172,6 +223,19 @@ class _Batch:
         )
         return True
 
+    def _hear(self, heard: Heard) -> bool | Exception:
+        run = self._runs.get(heard.run_id)
+        if run is None:
+            return no_run(heard.run_id)
+        try:
+            check_writer(run, heard.writer)
+        except OpensweepError as error:
+            return error
+        run.changed = True
+        if heard.summary is not None:
+            run.summary = heard.summary
+        return True
+
     def _number(self) -> None:
         """Feed numbers for the chunks that have objective values."""
         feeds: dict[str, list[dict[str, Any]]] = {}
@@ -186,7 +250,15 @@ class _Batch:
 
     def _write(self) -> None:
         execute, now = self._connection.execute, self._now
-        execute(_NEW_CHUNK, self._kept)
+        if self._kept:
+            execute(_NEW_CHUNK, self._kept)
+        told = [
+            {"b_id": run.id, "b_summary": run.summary}
+            for run in self._runs.values()
+            if run.summary is not None
+        ]
+        if told:
+            execute(_TELL_SUMMARY, told)
         execute(
             _TOUCH_RUN,
             [
@@ -218,6 +290,15 @@ class _Batch:
             execute(_NEW_STREAM, new)
 
 
+def _check_place(chunk: NextChunk, stream: _Stream | None, run: _Run) -> None:
+    """Raises Moved when its stream, or its run, stands elsewhere than it says."""
+    place = StreamPlace(steps=run.steps)
+    if stream is not None:
+        place = StreamPlace(stream.seq, stream.first, stream.last, run.steps)
+    if chunk.after != place.seq or chunk.steps not in (None, place.steps):
+        raise Moved(place)
+
+
 def _checked(chunk: Chunk) -> Chunk:
     if chunk.objective is not None:
         unpack_points(chunk.objective)
@@ -241,6 +322,10 @@ def _values(chunk: Chunk) -> dict[str, Any]:
     }
 
 
-def chunk_commits(store: IngestStore) -> GroupCommit[Chunk, bool]:
+def chunk_commits(store: IngestStore) -> GroupCommit[Chunk | Heard, bool]:
     """The thread that commits a store's chunks."""
-    return GroupCommit(store._keep, lambda chunk: len(chunk.data))
+    return GroupCommit(store._keep, _weight)
+
+
+def _weight(item: Chunk | Heard) -> int:
+    return len(item.summary or "") if isinstance(item, Heard) else len(item.data)

@@ -82,7 +82,14 @@ class PackingStore:
 
     def due_streams(self, limit: int = 64) -> list[Due]:
         """Streams that are to be packed now, those that have waited longest first."""
-        waiting = streams.c.seq - streams.c.packed
+        # Numbers may have gaps (see `NextChunk`): chunks are counted where there may be many.
+        far = streams.c.seq - streams.c.packed >= WAITING_CHUNKS
+        waiting = (
+            select(func.count())
+            .where(*(chunks.c[column] == streams.c[column] for column in StreamName._fields))
+            .where(chunks.c.seq > streams.c.packed)
+            .scalar_subquery()
+        )
         over = runs.c.ended.is_not(None)
         age = self._db.now() - streams.c.updated
         query = (
@@ -92,7 +99,7 @@ class PackingStore:
             .where(streams.c.packed < streams.c.seq, literal_column("kind <> 'console'"))
             .where(
                 or_(
-                    waiting >= WAITING_CHUNKS,
+                    case((far, waiting), else_=0) >= WAITING_CHUNKS,
                     streams.c.rows - streams.c.packed_rows >= ROWS,
                     streams.c.bytes - streams.c.packed_bytes >= WAITING_BYTES,
                     and_(over, age >= SETTLED_S),

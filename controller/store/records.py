@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from sweeps.trial import AttemptState, Outcome, Reason, SweepState, TrialState
 
@@ -32,8 +32,12 @@ SILENT_S = 300.0
 
 
 class RunState(StrEnum):
-    """Where a run without a sweep stands; a trial's run has its trial's state instead."""
+    """Where a run without a sweep stands; a trial's run has its trial's state instead.
 
+    pending: somebody made it for a script that is to come.
+    """
+
+    PENDING = "pending"
     RUNNING = "running"
     FINISHED = "finished"
     FAILED = "failed"
@@ -41,7 +45,7 @@ class RunState(StrEnum):
 
     @property
     def over(self) -> bool:
-        return self is not RunState.RUNNING
+        return self not in (RunState.PENDING, RunState.RUNNING)
 
 
 @dataclass(frozen=True)
@@ -307,6 +311,51 @@ class Chunk:
     data: bytes
     objective: bytes | None = None
     lane: str = ""
+
+
+class StreamPlace(NamedTuple):
+    """How far a stream has come: all chunks of one (run, kind, writer, lane).
+
+    Attributes:
+        seq: the newest chunk's; -1: there is none.
+        first, last: the lowest and the highest of its chunks' `first` and `last`.
+        steps: `RunRecord.steps` of its run.
+    """
+
+    seq: int = -1
+    first: int = 0
+    last: int = 0
+    steps: int = 0
+
+
+@dataclass(frozen=True)
+class NextChunk(Chunk):
+    """A chunk that was made knowing what came before: it is kept only right behind that.
+
+    For who counts lines instead of chunks: `seq` may be the number of its last line, and any
+    repeat or overlap shows in where the stream stands.
+
+    Attributes:
+        after: `StreamPlace.seq` of its stream.
+        steps: the run's, where the rows' own steps were given out on it; None: does not matter.
+    """
+
+    after: int = -1
+    steps: int | None = None
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A run was heard of.
+
+    Attributes:
+        run_id, writer: as in `Chunk`.
+        summary: takes the place of what it had, as JSON text; None: that stays.
+    """
+
+    run_id: str
+    writer: int
+    summary: str | None = None
 
 
 @dataclass(frozen=True)
