@@ -24,6 +24,7 @@ FIRST_S = 30.0
 """After the start: not at once, when agents come back and have much to say."""
 UNTOUCHED_S = 24 * 3600.0
 STALE_UPLOAD_S = 7 * 24 * 3600.0
+"""As long as W&B's clients try again."""
 _PAGE = 500
 
 
@@ -34,18 +35,20 @@ class Collected:
     versions: int
     blobs: int
     uploads: int
+    drafts: int = 0
 
 
 def collect(store: Store, blobs: Blobs, *, untouched_s: float = UNTOUCHED_S) -> Collected:
     """One round. Raises StoreUnavailable and StoreError; what was done until then stays done."""
     versions = store.expire_artifacts()
+    drafts = store.drop_stale_drafts(STALE_UPLOAD_S)
     doomed = store.doom_blobs(untouched_s)
     for start in range(0, len(doomed), _PAGE):
         page = doomed[start : start + _PAGE]
         for digest in page:
             blobs.delete(digest)
         store.forget_blobs(page)
-    return Collected(versions, len(doomed), blobs.drop_stale_uploads(STALE_UPLOAD_S))
+    return Collected(versions, len(doomed), blobs.drop_stale_uploads(STALE_UPLOAD_S), drafts)
 
 
 class Collector:
@@ -78,6 +81,7 @@ class Collector:
             else:
                 if any(vars(done).values()):
                     log.info(
-                        "removed %d expired versions, %d unused files, %d uploads given up",
-                        *(done.versions, done.blobs, done.uploads),
+                        "removed %d expired versions, %d unused files, %d uploads given up, %d"
+                        " versions that were never sent whole",
+                        *(done.versions, done.blobs, done.uploads, done.drafts),
                     )

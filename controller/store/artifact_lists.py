@@ -5,24 +5,32 @@ Neighbours: artifacts.py (how they are made and changed), artifact_rows.py (how 
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from collections.abc import Collection, Iterable
+from typing import Any
 
-from controller.store.artifact_records import ArtifactRecord, CollectionRecord
+from sqlalchemy import Connection, select
+
+from controller.store.artifact_records import ArtifactRecord, CollectionRecord, Membership
 from controller.store.artifact_rows import (
     ARTIFACTS,
+    COLLECTIONS,
     LATEST,
     aliased,
     all_of,
     by_id,
-    collection_query,
+    collection_by_id,
+    collection_record,
     find,
+    find_collection,
     seen_from,
     versions_of,
 )
 from controller.store.engine import Database
+from controller.store.files import batches
 from controller.store.schema import (
     artifact_aliases,
     artifact_collections,
+    artifact_links,
     artifact_uses,
     artifacts,
 )
@@ -51,9 +59,7 @@ class ArtifactLists:
             found = find(connection, project, name, alias)
             if found is not None:
                 return found
-            collection = connection.execute(collection_query(project, name)).one_or_none()
-            if collection is None:
-                raise NotFoundError(f"project {project!r} has no artifact {name!r}")
+            collection = find_collection(connection, project, name)
             aliases = connection.scalars(
                 select(artifact_aliases.c.alias).where(aliased(project, name)).limit(20)
             ).all()
@@ -61,6 +67,48 @@ class ArtifactLists:
             f"the artifact {name!r} of project {project!r} has no version {alias!r}: its newest is"
             f" v{collection.next_version - 1}, its aliases are {', '.join(sorted(aliases)) or '-'}"
         )
+
+    def find_digest(self, project: str, name: str, md5_digest: str) -> ArtifactRecord:
+        """The version of a name that W&B's clients know by this digest. Raises NotFoundError."""
+        here = (artifacts.c.project == project) & (artifacts.c.name == name)
+        with self._db.read() as connection:
+            found = all_of(connection, ARTIFACTS.where(here, artifacts.c.md5_digest == md5_digest))
+        if not found:
+            raise NotFoundError(f"{name!r} of project {project!r} has no version {md5_digest}")
+        return found[0]
+
+    def artifacts_by_id(self, ids: Collection[str]) -> list[ArtifactRecord]:
+        """Those that are there, in the order of `ids`."""
+        found: dict[str, ArtifactRecord] = {}
+        with self._db.read() as connection:
+            for batch in batches(list(dict.fromkeys(ids))):
+                for one in all_of(connection, ARTIFACTS.where(artifacts.c.id.in_(batch))):
+                    found[one.id] = one
+        return [found[one] for one in ids if one in found]
+
+    def memberships(self, artifact_ids: Iterable[str]) -> dict[str, list[Membership]]:
+        """Where each version is: first its own collection, then those that it is linked to."""
+        ids = list(dict.fromkeys(artifact_ids))
+        found: dict[str, list[Membership]] = {one: [] for one in ids}
+        with self._db.snapshot() as connection:
+            for batch in batches(ids):
+                aliases = _aliases(connection, batch)
+                own = select(artifacts.c.id, artifacts.c.version, artifacts.c.created)
+                own = own.add_columns(*_COLLECTION).where(artifacts.c.id.in_(batch))
+                own = own.join(artifact_collections, _of(artifacts))
+                links = artifact_links
+                linked = select(links.c.artifact_id, links.c.version, links.c.created)
+                linked = linked.add_columns(*_COLLECTION).where(links.c.artifact_id.in_(batch))
+                linked = linked.join(artifact_collections, _of(links)).order_by(links.c.created)
+                for query in (own, linked):
+                    for row in connection.execute(query).all():
+                        artifact_id, version, created = row[:3]
+                        collection = collection_record(dict(zip(_FIELDS, row[3:], strict=True)))
+                        place = (artifact_id, collection.project, collection.name)
+                        found[artifact_id].append(
+                            Membership(collection, version, tuple(aliases.get(place, ())), created)
+                        )
+        return found
 
     # -- lineage -----------------------------------------------------------------------------
 
@@ -106,13 +154,35 @@ class ArtifactLists:
     ) -> list[CollectionRecord]:
         """The names of a project, of one type or all, those behind the name `after`."""
         table = artifact_collections
-        query = select(*(table.c[name] for name in CollectionRecord.__dataclass_fields__))
-        query = query.where(table.c.project == project, table.c.name > after)
+        query = COLLECTIONS.where(table.c.project == project, table.c.name > after)
         if type is not None:
             query = query.where(table.c.type == type)
         with self._db.read() as connection:
             found = connection.execute(query.order_by(table.c.name).limit(limit)).mappings()
-            return [CollectionRecord(**row) for row in found]
+            return [collection_record(row) for row in found]
+
+    def collection(self, project: str, name: str) -> CollectionRecord:
+        """Raises NotFoundError."""
+        with self._db.read() as connection:
+            return find_collection(connection, project, name)
+
+    def collection_by_id(self, collection_id: str) -> CollectionRecord:
+        """By its own id, or by one that a client made up. Raises NotFoundError."""
+        with self._db.read() as connection:
+            return collection_by_id(connection, collection_id)
+
+    def collection_aliases(self, collection: CollectionRecord) -> list[str]:
+        """Of all versions, in order."""
+        query = select(artifact_aliases.c.alias).where(aliased(collection.project, collection.name))
+        with self._db.read() as connection:
+            return list(connection.scalars(query.order_by(artifact_aliases.c.alias)))
+
+    def collection_versions(self, collection: CollectionRecord) -> list[tuple[str, int]]:
+        """(id, number) of all its versions, the newest first."""
+        versions = versions_of(collection.project, collection.name)
+        query = select(versions.c.id, versions.c.number).order_by(versions.c.number.desc())
+        with self._db.read() as connection:
+            return [(row.id, row.number) for row in connection.execute(query)]
 
     def artifact_types(self, project: str) -> list[str]:
         """The types that a project has artifacts of."""
@@ -120,3 +190,25 @@ class ArtifactLists:
         query = select(table.c.type).distinct().where(table.c.project == project)
         with self._db.read() as connection:
             return list(connection.scalars(query.order_by(table.c.type)))
+
+
+_FIELDS = tuple(CollectionRecord.__dataclass_fields__)
+_COLLECTION = tuple(artifact_collections.c[name] for name in _FIELDS)
+
+
+def _of(table: Any) -> Any:
+    """Joins a version, or a link, to its collection."""
+    return (artifact_collections.c.project == table.c.project) & (
+        artifact_collections.c.name == table.c.name
+    )
+
+
+def _aliases(connection: Connection, ids: Collection[str]) -> dict[tuple[str, str, str], list[str]]:
+    """(artifact's id, project, name) -> its aliases there."""
+    table = artifact_aliases
+    query = select(table.c.artifact_id, table.c.project, table.c.name, table.c.alias)
+    query = query.where(table.c.artifact_id.in_(ids)).order_by(table.c.alias)
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for row in connection.execute(query):
+        found.setdefault((row.artifact_id, row.project, row.name), []).append(row.alias)
+    return found

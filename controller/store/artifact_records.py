@@ -22,6 +22,9 @@ class NewArtifact:
         use: the run does not make it, it uses it.
         aliases: beside "latest", which it always gets.
         ttl_s: after how many seconds it is removed; None: never.
+        id: that of its draft; None: a new one is made.
+        md5_digest: names the content as W&B's clients do; None: not known yet.
+        history_step: how many steps its run had recorded.
     """
 
     name: str
@@ -39,6 +42,9 @@ class NewArtifact:
     description: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     ttl_s: float | None = None
+    id: str | None = None
+    md5_digest: str | None = None
+    history_step: int | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,8 @@ class ArtifactRecord:
         id: the same wherever it is linked to.
         project, name, version, aliases: in the collection in which it was looked for.
         source: (project, name, version) in the collection that it was made in.
-        type, digest, manifest, size, files, description, tags, metadata: as NewArtifact has them.
+        type, digest, md5_digest, manifest, size, files, description, tags, metadata, history_step:
+            as NewArtifact has them.
         run_id: the run that made it; None: it was only ever used, or put there by hand.
         created, updated: seconds since the epoch.
         expires: when it is removed; None: never.
@@ -61,10 +68,12 @@ class ArtifactRecord:
     name: str
     version: int
     digest: str
+    md5_digest: str | None
     manifest: str
     size: int
     files: int
     run_id: str | None
+    history_step: int | None
     created: float
     updated: float
     expires: float | None
@@ -83,11 +92,125 @@ class ArtifactRecord:
 
 @dataclass(frozen=True)
 class CollectionRecord:
-    """All versions of one name; `next_version` is the number that the next one gets."""
+    """All versions of one name.
+
+    Attributes:
+        id: stays when it is renamed.
+        next_version: the number that the next one gets.
+        portfolio: it came into being by a link.
+        created, updated: seconds since the epoch; None: never changed.
+    """
+
+    project: str
+    name: str
+    id: str
+    type: str
+    next_version: int
+    portfolio: bool
+    created: float
+    updated: float | None
+    description: str
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Membership:
+    """A version as one collection has it: the one that it was made in, or one that it is linked to.
+
+    Attributes:
+        collection: which.
+        version: its number there; aliases: those that it has there.
+        created: when it was made or linked.
+    """
+
+    collection: CollectionRecord
+    version: int
+    aliases: tuple[str, ...]
+    created: float
+
+
+@dataclass(frozen=True)
+class Said:
+    """What was told of a version before its files came; as NewArtifact has it.
+
+    Attributes:
+        sequence_client_id: what the client calls the collection.
+    """
+
+    aliases: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    description: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    ttl_s: float | None = None
+    history_step: int | None = None
+    sequence_client_id: str | None = None
+
+    @classmethod
+    def of(cls, new: NewArtifact) -> Said:
+        return cls(
+            aliases=new.aliases,
+            tags=new.tags,
+            description=new.description,
+            metadata=new.metadata,
+            ttl_s=new.ttl_s,
+            history_step=new.history_step,
+        )
+
+
+@dataclass(frozen=True)
+class NewDraft:
+    """A version that a client begins to send.
+
+    Attributes:
+        project, name, type: of its collection.
+        digest: names the content as W&B's clients do.
+        said: what becomes of it.
+        run_id: who logs it; None: nobody's run.
+        client_id: what the client calls it.
+        distributed_id: several processes send parts of one version; None: this one alone.
+    """
 
     project: str
     name: str
     type: str
-    next_version: int
+    digest: str
+    said: Said
+    run_id: str | None = None
+    client_id: str | None = None
+    distributed_id: str | None = None
+
+
+@dataclass(frozen=True)
+class DraftRecord:
+    """A version that is still being sent; see NewDraft.
+
+    Attributes:
+        base: the version that was the newest of its collection when it was begun, if any.
+    """
+
+    id: str
+    project: str
+    type: str
+    name: str
+    digest: str
+    base: str | None
+    run_id: str | None
     created: float
-    description: str
+    said: Said
+
+
+@dataclass(frozen=True)
+class DraftManifest:
+    """A list of entries that a draft is made of.
+
+    Attributes:
+        kind: "full", "patch" (one process's part) or "incremental" (what is new since `base`).
+        base: id of a version; None: the draft's.
+        md5: of the list's own bytes, hex; "": not told yet.
+    """
+
+    id: str
+    draft_id: str
+    kind: str
+    base: str | None
+    md5: str

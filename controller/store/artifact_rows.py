@@ -1,18 +1,20 @@
-"""How artifacts are read from their tables; for artifacts.py and artifact_lists.py alone."""
+"""How artifacts are read from their tables; for artifacts.py, drafts.py and their like alone."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from controller.store.artifact_records import ArtifactRecord
+from controller.store.artifact_records import ArtifactRecord, CollectionRecord
 from controller.store.files import batches
 from controller.store.schema import (
     artifact_aliases,
     artifact_collections,
     artifact_links,
+    artifact_other_ids,
     artifacts,
 )
 from sweeps.errors import NotFoundError
@@ -20,15 +22,46 @@ from sweeps.errors import NotFoundError
 LATEST = "latest"
 _VERSION = re.compile(r"v(0|[1-9][0-9]{0,8})")
 _COLUMNS = (
-    *("id", "project", "type", "name", "version", "digest", "manifest", "size", "files"),
-    *("run_id", "created", "updated", "expires", "description", "tags", "metadata"),
+    *("id", "project", "type", "name", "version", "digest", "md5_digest", "manifest", "size"),
+    *("files", "run_id", "history_step", "created", "updated", "expires"),
+    *("description", "tags", "metadata"),
 )
 ARTIFACTS = select(*(artifacts.c[name] for name in _COLUMNS))
 
 
+COLLECTIONS = select(
+    *(artifact_collections.c[name] for name in CollectionRecord.__dataclass_fields__)
+)
+
+
 def collection_query(project: str, name: str) -> Select[Any]:
     table = artifact_collections
-    return select(table).where(table.c.project == project, table.c.name == name)
+    return COLLECTIONS.where(table.c.project == project, table.c.name == name)
+
+
+def collection_record(row: Mapping[Any, Any]) -> CollectionRecord:
+    return CollectionRecord(**{**row, "tags": tuple(row["tags"])})
+
+
+def find_collection(connection: Connection, project: str, name: str) -> CollectionRecord:
+    row = connection.execute(collection_query(project, name)).mappings().one_or_none()
+    if row is None:
+        raise NotFoundError(f"project {project!r} has no artifact {name!r}")
+    return collection_record(row)
+
+
+def collection_by_id(
+    connection: Connection, collection_id: str, *, lock: bool = False
+) -> CollectionRecord:
+    table = artifact_collections
+    other = select(artifact_other_ids.c.collection_id).where(
+        artifact_other_ids.c.id == collection_id
+    )
+    query = COLLECTIONS.where((table.c.id == collection_id) | table.c.id.in_(other))
+    row = connection.execute(query.with_for_update() if lock else query).mappings().first()
+    if row is None:
+        raise NotFoundError(f"there is no artifact collection with the id {collection_id!r}")
+    return collection_record(row)
 
 
 def aliased(project: str, name: str) -> Any:
@@ -51,7 +84,13 @@ def find(connection: Connection, project: str, name: str, alias: str) -> Artifac
 
 
 def by_id(connection: Connection, artifact_id: str) -> ArtifactRecord:
+    """By its own id, or by any other that leads to it."""
     found = one(connection, ARTIFACTS.where(artifacts.c.id == artifact_id))
+    if found is None:
+        other = select(artifact_other_ids.c.artifact_id).where(
+            artifact_other_ids.c.id == artifact_id
+        )
+        found = one(connection, ARTIFACTS.where(artifacts.c.id.in_(other)))
     if found is None:
         raise NotFoundError(f"there is no artifact with the id {artifact_id!r}")
     return found
@@ -112,11 +151,12 @@ def seen_from(
 
 
 def versions_of(project: str, name: str) -> Any:
-    """(id, number) of all versions that a name has, its own and those linked to it."""
-    own = select(artifacts.c.id, artifacts.c.version.label("number")).where(
+    """(id, number, created) of all versions that a name has, its own and those linked to it."""
+    own = select(artifacts.c.id, artifacts.c.version.label("number"), artifacts.c.created).where(
         artifacts.c.project == project, artifacts.c.name == name
     )
-    linked = select(artifact_links.c.artifact_id, artifact_links.c.version).where(
-        artifact_links.c.project == project, artifact_links.c.name == name
+    links = artifact_links
+    linked = select(links.c.artifact_id, links.c.version, links.c.created).where(
+        links.c.project == project, links.c.name == name
     )
     return own.union_all(linked).subquery()

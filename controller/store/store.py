@@ -9,9 +9,9 @@ from __future__ import annotations
 from types import TracebackType
 
 from controller.store.alerts import AlertStore
-from controller.store.artifacts import ArtifactStore
 from controller.store.attempts import AttemptStore
 from controller.store.cache import Cache
+from controller.store.drafts import DraftStore
 from controller.store.engine import LOCK_TIMEOUT_S, Database
 from controller.store.files import FileStore
 from controller.store.history import HistoryStore
@@ -20,6 +20,7 @@ from controller.store.keys import KeyStore
 from controller.store.logged import LoggedStore
 from controller.store.names import NameStore
 from controller.store.packer import PackingStore
+from controller.store.processes import ProcessStore
 from controller.store.projects import ProjectStore
 from controller.store.run_index import RunIndex
 from controller.store.runs import RunStore
@@ -37,6 +38,7 @@ class Store(
     TrialStore,
     AttemptStore,
     RunStore,
+    ProcessStore,
     NameStore,
     ProjectStore,
     AlertStore,
@@ -47,7 +49,7 @@ class Store(
     SeriesStore,
     SampleStore,
     FileStore,
-    ArtifactStore,
+    DraftStore,
     KeyStore,
 ):
     """All that is on record. Thread-safe; use one for each process, and close it.
