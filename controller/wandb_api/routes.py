@@ -5,6 +5,7 @@ graphql-core takes a while to import, so it is loaded by the first client that a
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from controller.server.wire import Handler, json_response, read_body
 from controller.wandb_api import files, transfers
 from controller.wandb_api.context import Door
 from controller.wandb_api.unknown import UNKNOWN
+from controller.wandb_api.writers import client_of
 from sweeps.errors import UsageError
 
 GRAPHQL_BYTES = 64 << 20
@@ -28,13 +30,28 @@ GRAPHQL_BYTES = 64 << 20
 
 def door_of(request: Request) -> Door:
     """What the request's handler works with."""
-    return Door(services(request), caller(request), base_url(request))
+    return Door(
+        services(request), caller(request), base_url(request), client=client_of(request.headers)
+    )
 
 
 def base_url(request: Request) -> str:
-    """The server's address as the client wrote it."""
+    """The server's address as the client wrote it.
+
+    A proxy in front tells by X-Forwarded-Proto, -Host and -Prefix what became of it. They are
+    believed, because nothing but addresses in the answer to this same client comes of them.
+    """
     url = urlsplit(str(request.base_url))
-    return f"{url.scheme}://{url.netloc}{url.path.rstrip('/')}"
+    scheme = _forwarded(request, "proto", r"https?") or url.scheme
+    host = _forwarded(request, "host", r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+    prefix = _forwarded(request, "prefix", r"(/[A-Za-z0-9._~-]+)+")
+    return f"{scheme}://{host or url.netloc}{prefix or url.path.rstrip('/')}"
+
+
+def _forwarded(request: Request, what: str, pattern: str) -> str:
+    """What the outermost proxy said; "" for nothing, and for what nobody would say."""
+    said = request.headers.get(f"x-forwarded-{what}", "").split(",")[0].strip()
+    return said if re.fullmatch(pattern, said) else ""
 
 
 async def graphql(request: Request) -> Response:

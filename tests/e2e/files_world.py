@@ -67,6 +67,7 @@ class FilesWorld:
             server_id="server-of-test",
             version="1.2.3",
             blobs=self.blobs,
+            signing_secret="a-secret-for-tests",
         )
         self.listener = Listener()
         self.port = 0
