@@ -56,6 +56,7 @@ class KeyRing:
         self._owner = Caller(owner, Role.ADMIN)
         self._known: dict[str, Caller] = {}
         self._stale_at = 0.0
+        self._changes = 0
         self._noted: dict[str, float] = {}
         self._turn = asyncio.Lock()
         self._threads: anyio.CapacityLimiter | None = None
@@ -74,6 +75,7 @@ class KeyRing:
 
     def forget(self) -> None:
         """The keys on record have changed: they are read again before the next answer."""
+        self._changes += 1
         self._stale_at = 0.0
 
     async def _read(self) -> None:
@@ -81,18 +83,15 @@ class KeyRing:
             # Of its own: requests that wait for the database must not keep others from coming in.
             self._threads = anyio.CapacityLimiter(1)
         async with self._turn:
-            now = time.monotonic()
-            if now < self._stale_at:
+            if time.monotonic() < self._stale_at:
                 return  # somebody else has read them meanwhile
-            self._stale_at = now + FRESH_S  # before: if they change while they are read, once more
-            try:
-                keys = await anyio.to_thread.run_sync(self._store.good_keys, limiter=self._threads)
-            except BaseException:
-                self.forget()
-                raise
+            changes = self._changes
+            keys = await anyio.to_thread.run_sync(self._store.good_keys, limiter=self._threads)
             self._known = {
                 digest: Caller(key.user, key.role, key.id) for digest, key in keys.items()
             }
+            if changes == self._changes:  # else: they may have been read too soon
+                self._stale_at = time.monotonic() + FRESH_S
 
     def _note(self, key_id: str) -> None:
         now = time.monotonic()

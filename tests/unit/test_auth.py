@@ -184,6 +184,38 @@ def test_keys_are_read_once_a_second_however_many_ask(
     assert len(asked) <= (time.monotonic() - begun) / FRESH_S + 1
 
 
+def test_who_comes_while_the_keys_are_read_waits_for_them(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, key = world.store.add_key("crowd", Role.READ)
+    reading, go_on = threading.Event(), threading.Event()
+    read = world.store.good_keys
+
+    def slowly() -> object:
+        reading.set()
+        assert go_on.wait(20)
+        return read()
+
+    monkeypatch.setattr(world.store, "good_keys", slowly)
+    world.services.keys.forget()
+    codes: list[int] = []
+    threads = [
+        threading.Thread(
+            target=lambda: codes.append(status(world, "GET", "/api/sweeps", basic(key)))
+        )
+        for _ in range(3)
+    ]
+    threads[0].start()
+    assert reading.wait(20)
+    for thread in threads[1:]:
+        thread.start()
+        thread.join(0.2)  # one that does not wait is answered by now
+    go_on.set()
+    for thread in threads:
+        thread.join(20)
+    assert codes == [200, 200, 200]
+
+
 def test_the_use_of_a_key_is_on_record(world: World) -> None:
     made = world.client.create_key("seen", description="words")
     assert made["last_used"] is None
