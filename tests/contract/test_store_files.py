@@ -323,3 +323,50 @@ def test_names_and_types_of_a_project(store):
     assert [one.name for one in store.artifact_collections("p", type="model")] == ["models"]
     assert [one.name for one in store.artifact_collections("p", after="ds")] == ["models"]
     assert replace(store.find_artifact("other", "ds"), id="") != store.find_artifact("p", "ds")
+
+
+# -- MD5s, and files by pattern ------------------------------------------------------------------
+
+
+def test_blobs_are_found_by_their_md5s(store):
+    one, two = put(store, "one", "two")
+    store.keep_md5s({one: "1" * 32, sha("absent"): "3" * 32})
+    store.keep_md5s({one: "2" * 32})  # the first word counts: bytes do not change
+    assert store.known_md5s([one, two, sha("absent")]) == {one: "1" * 32}
+    arriving = sha("arriving")
+    store.begin_blobs({arriving: 8})
+    store.keep_md5s({arriving: "4" * 32})
+    found = store.blobs_by_md5(["1" * 32, "2" * 32, "4" * 32])
+    assert {md5: (blob.digest, blob.size) for md5, blob in found.items()} == {"1" * 32: (one, 3)}
+    store.finish_blobs([arriving], {arriving: "5" * 32})
+    assert set(store.blobs_by_md5(["4" * 32])) == {"4" * 32}
+
+
+def test_a_blob_that_was_found_by_its_md5_stays(store):
+    (one,) = put(store, "one")
+    store.keep_md5s({one: "1" * 32})
+    with store._db.write() as connection:
+        connection.execute(update(blobs).values(touched=0.0))
+    assert store.blobs_by_md5(["1" * 32])
+    assert store.doom_blobs(3600.0) == []
+
+
+def test_files_by_pattern_and_by_name(store):
+    run, (digest,) = new_run(store), put(store, "x")
+    paths = ["A.json", "a_b.json", "axb.txt", "back\\slash", "per%cent", "sub/a.json"]
+    store.add_files(run, 1, [NewFile(path, digest) for path in paths])
+
+    def fitting(like):
+        found = [one.path for one in store.files(run, like=like)]
+        assert len(found) == store.count_files(run, like=like)
+        return set(found)
+
+    assert fitting("%.JSON") == {"A.json", "a_b.json", "sub/a.json"}
+    assert fitting("a_b%") == {"a_b.json", "axb.txt"}
+    assert fitting("a\\_b%") == {"a_b.json"}
+    assert fitting("%\\%%") == {"per%cent"}
+    assert fitting("%k\\\\s%") == fitting("%k\\s%") == {"back\\slash"}
+    assert fitting("%\\") == set()
+    named = store.files(run, names=["axb.txt", "absent", "A.json"])
+    assert {one.path for one in named} == {"axb.txt", "A.json"}
+    assert store.count_files(run) == len(paths)
