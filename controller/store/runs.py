@@ -77,38 +77,12 @@ class RunStore:
         say to go on with it, or when the id is a trial's.
         """
         with self._db.write() as connection:
-            _check_not_a_trials(connection, new.id)
+            check_not_a_trials(connection, new.id)
             now = self._db.read_clock(connection)
-            started = now if new.started is None else min(new.started, now)
-            said = new.metadata.get("name")
-            # A forked run goes on behind its parent's rows.
-            steps = 0 if new.fork_step is None else new.fork_step + 1
-            # A parent that goes back later takes nothing of the fork's history away.
-            newest = select(runs.c.writer).where(runs.c.id == new.parent)
-            fork_writer = None if new.parent is None else connection.scalar(newest)
-            fresh = {
-                "id": new.id,
-                "project": new.project,
-                "local_id": new.local_id or new.id,
-                "name": new.name or (said if isinstance(said, str) and said else new.id),
-                "state": RunState.RUNNING,
-                "folders": {new.uid: 0},
-                "writer": new.writer,
-                "steps": steps,
-                "parent_id": new.parent,
-                "fork_step": new.fork_step,
-                "fork_writer": fork_writer,
-                "created": started,
-                "started": started,
-                "heard": now,
-                "updated": now,
-                "config": new.config,
-                "metadata": new.metadata,
-                "summary": {},
-            }
+            fresh = fresh_row(connection, new, now)
             insert = self._db.insert_absent(runs).values(fresh).returning(runs.c.id)
             if connection.scalar(insert) is not None:
-                return Registered(new.writer, steps, RunState.RUNNING, new=True)
+                return Registered(new.writer, fresh["steps"], RunState.RUNNING, new=True)
             return self._register_again(connection, new, now)
 
     def _register_again(self, connection: Connection, new: NewRun, now: float) -> Registered:
@@ -156,7 +130,7 @@ class RunStore:
         """
         with self._db.write() as connection:
             lock_run(connection, run_id, writer)
-            changes = _merged(connection, run_id, config=config, metadata=metadata)
+            changes = merged(connection, run_id, config=config, metadata=metadata)
             whole = {"metrics": metrics, "summary": summary}
             changes |= {name: value for name, value in whole.items() if value is not None}
             self._change(connection, run_id, heard=True, **changes)
@@ -210,17 +184,21 @@ class RunStore:
         metadata: Mapping[str, Any] | None = None,
         summary: Mapping[str, Any] | None = None,
         removed: Sequence[str] = (),
+        removed_config: Sequence[str] = (),
     ) -> None:
         """A person's changes (name, tags and notes are metadata), merged by top-level key.
 
-        `removed`: names to take out of the summary. Raises NotFoundError.
+        `removed`, `removed_config`: names to take out of the summary and the config. Raises
+        NotFoundError.
         """
         with self._db.write() as connection:
             lock_run(connection, run_id)
-            changes = _merged(connection, run_id, config=config, metadata=metadata, summary=summary)
-            if removed:
-                kept = changes.get("summary") or _merged(connection, run_id, summary={})["summary"]
-                changes["summary"] = {k: v for k, v in kept.items() if k not in removed}
+            changes = merged(connection, run_id, config=config, metadata=metadata, summary=summary)
+            for column, names in (("summary", removed), ("config", removed_config)):
+                if names:
+                    had = changes.get(column)
+                    kept = had or merged(connection, run_id, **{column: {}})[column]
+                    changes[column] = {k: v for k, v in kept.items() if k not in names}
             self._change(connection, run_id, heard=False, **changes)
 
     def delete_run(self, run_id: str) -> None:
@@ -254,8 +232,38 @@ class RunStore:
         connection.execute(update(runs).where(runs.c.id == run_id).values(**times, **changes))
 
 
-def _check_not_a_trials(connection: Connection, run_id: str) -> None:
-    """Also not of a trial that is still to be suggested."""
+def fresh_row(connection: Connection, new: NewRun, now: float) -> dict[str, Any]:
+    """The row of a run that is recorded for the first time."""
+    started = now if new.started is None else min(new.started, now)
+    said = new.metadata.get("name")
+    # A parent that goes back later takes nothing of the fork's history away.
+    newest = select(runs.c.writer).where(runs.c.id == new.parent)
+    return {
+        "id": new.id,
+        "project": new.project,
+        "local_id": new.local_id or new.id,
+        "name": new.name or (said if isinstance(said, str) and said else new.id),
+        "state": RunState.RUNNING,
+        "folders": {new.uid: 0},
+        "writer": new.writer,
+        # A forked run goes on behind its parent's rows.
+        "steps": 0 if new.fork_step is None else new.fork_step + 1,
+        "parent_id": new.parent,
+        "fork_step": new.fork_step,
+        "fork_writer": None if new.parent is None else connection.scalar(newest),
+        "created": started,
+        "started": started,
+        "heard": now,
+        "updated": now,
+        "config": new.config,
+        "metadata": new.metadata,
+        "summary": {},
+    }
+
+
+def check_not_a_trials(connection: Connection, run_id: str) -> None:
+    """Raises RunExists when the id is that of a trial, also of one that is still to be
+    suggested."""
     head, _, number = run_id.rpartition("-")
     if number.isdigit() and connection.scalar(select(sweeps.c.id).where(sweeps.c.id == head)):
         raise RunExists(
@@ -309,7 +317,7 @@ def shown_state(state: str, heard: float | None, now: float) -> RunState:
     return RunState.CRASHED if silent and state == RunState.RUNNING else RunState(state)
 
 
-def _merged(
+def merged(
     connection: Connection, run_id: str, **given: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """The columns that are given, merged into what the run has; and its name, if that is told."""
@@ -318,8 +326,8 @@ def _merged(
         return {}
     query = select(*(runs.c[name] for name in updates)).where(runs.c.id == run_id)
     had = connection.execute(query).mappings().one()
-    merged: dict[str, Any] = {name: {**had[name], **values} for name, values in updates.items()}
+    found: dict[str, Any] = {name: {**had[name], **values} for name, values in updates.items()}
     name = updates.get("metadata", {}).get("name")
     if isinstance(name, str) and name:
-        merged["name"] = name
-    return merged
+        found["name"] = name
+    return found

@@ -2,7 +2,8 @@
 
 A run is recorded by one writer after the other (its attempts), each in one lane or several. Of
 history, a later writer's rows replace the earlier ones' from its first step on, as if the run had
-gone back to its checkpoint, which is what happened; and a forked run begins with its parent's rows
+gone back to its checkpoint, which is what happened (a stream without rows stands for a writer that
+has gone back and logged nothing yet); and a forked run begins with its parent's rows
 up to and with the step of the fork, as they were then: what the parent's later writers replaced
 stays part of the fork. Of machine metrics everything counts. All of this is decided
 here, from the streams' rows alone. Neighbours: `history.py` and `series.py` (who read the rows).

@@ -44,12 +44,14 @@ class Door:
         caller: who asks.
         base_url: the server's address as the client reached it, without a slash at its end.
         asked: how often this request was worked on before (`AskAgain`).
+        client: in shared mode, which of several processes of a run asks (writers.py); "" else.
     """
 
     found: Services
     caller: Caller
     base_url: str
     asked: int = 0
+    client: str = ""
 
     @property
     def store(self) -> Store:
