@@ -35,11 +35,14 @@ from controller.wandb_api.ids import global_id, parse_id
 from controller.wandb_api.metadata import FILE, our_metadata
 from controller.wandb_api.paging import page_size
 from controller.wandb_api.transfers import Arriving, Facts, Serving, read_url, upload_url
+from logging_core import provenance
 from sweeps.errors import Fenced, NotFoundError, StoreUnavailable, UsageError
 
 log = logging.getLogger(__name__)
 
 _MOST_NAMES = 1000
+_OWN = provenance.METADATA_FILE
+"""What a run of our own logger has in place of the client's file of its surroundings."""
 _METADATA_BYTES = 4 << 20
 _MD5_BYTES = 256 << 20
 """For a page of files, so much is read at once for MD5s that are not on record."""
@@ -181,7 +184,9 @@ def files(
     if wanted := [name for name in names or () if name]:
         if len(wanted) > _MOST_NAMES:
             raise UsageError(f"names: at most {_MOST_NAMES:,} at a time")
-        found = {one.path: one for one in here.store.files(run.id, names=wanted)}
+        found = {one.path: one for one in here.store.files(run.id, names=[*wanted, _OWN])}
+        if FILE not in found and _OWN in found:
+            found[FILE] = found[_OWN]
         nodes = [(name, found.get(name)) for name in dict.fromkeys(wanted)]
         return _page(here, run, nodes, more=False)
     size = page_size(first)
@@ -232,10 +237,21 @@ def _path_behind(after: str | None) -> str:
         raise UsageError(f"after: {after!r} is no cursor of this server") from None
 
 
+def _find(found: Services, run_id: str, path: str) -> FileRecord:
+    """Raises NotFoundError."""
+    try:
+        return found.store.get_file(run_id, path)
+    except NotFoundError:
+        if path != FILE:
+            raise
+        return found.store.get_file(run_id, _OWN)
+
+
 async def _serve(request: Request, found: Services, facts: Facts) -> Response:
-    one = await found.call(found.store.get_file, facts["run"], facts["path"])
-    name = one.path.rpartition("/")[2]
-    return await send(request, one.digest, one.size, guess_type(one.path), name=name)
+    path = facts["path"]
+    one = await found.call(_find, found, facts["run"], path)
+    name = path.rpartition("/")[2]
+    return await send(request, one.digest, one.size, guess_type(path), name=name)
 
 
 SERVED: dict[str, Serving] = {"run-file": _serve}

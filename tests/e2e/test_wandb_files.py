@@ -298,10 +298,27 @@ def test_files_of_our_own_logger_have_md5s_and_are_fetched_the_same_way(world):
         "own",
     )
     query = LIST.replace('"p"', '"q"').replace('"r"', '"own"')
-    run = ask(world, query, names=["notes.txt"])["data"]["project"]["run"]
-    (node,) = (edge["node"] for edge in run["files"]["edges"])
-    assert node["md5"] == md5(b"all is well")
-    assert request(node["directUrl"]).body == b"all is well"
+    names = ["notes.txt", "wandb-metadata.json"]
+    run = ask(world, query, names=names)["data"]["project"]["run"]
+    notes, metadata = (edge["node"] for edge in run["files"]["edges"])
+    assert notes["md5"] == md5(b"all is well")
+    assert request(notes["directUrl"]).body == b"all is well"
+    # Our logger's file of the machine is what W&B's API reads as such.
+    told = json.loads(request(metadata["directUrl"]).body)
+    assert {"os", "host", "python", "program", "cpu_count"} <= told.keys()
+    assert metadata["sizeBytes"] > 0
+
+
+def test_an_object_store_does_as_well_as_a_folder(tmp_path):
+    with files_world(tmp_path, "memory://wandb/files") as made:
+        made.store.register_run(NewRun("r", "uid", project="p"))
+        for data in (b"small", b"large" * (1 << 20)):
+            assert request(address(made, "x"), "PUT", data).status == 200
+            url = listed(made)[0]["directUrl"]
+            assert request(url).body == data
+            assert request(url, Range="bytes=1-3").body == data[1:4]
+        assert made.bytes_kept() == 0
+        assert not list((made.blobs_folder / "incoming").iterdir())
 
 
 @pytest.mark.parametrize(
