@@ -19,6 +19,7 @@ import math
 from collections.abc import Sequence
 
 from controller import record
+from controller.prior import known
 from controller.queue import TrialQueue
 from controller.store.records import AttemptRecord, NewTrial, ObjectivePoints, SweepRecord
 from controller.store.store import Store
@@ -54,8 +55,9 @@ class Driver:
         self._store, self._live, self._queue = store, live, queue
         self._id = sweep.id
         self._generation, self._epoch = generation, epoch
+        self._changed = sweep.changed
         self._spec = record.spec_of(sweep)
-        self._searcher = make_searcher(self._spec, sweep.seed)
+        self._searcher = make_searcher(self._spec, sweep.seed, known(sweep.prior))
         self._rule = make_rule(self._spec)
         # Of trials that are open: (step, value) as merged over their attempts, and the newest
         # attempt that brought any.
@@ -73,6 +75,10 @@ class Driver:
         self._exhausted = False
         self._projected_state: SweepState | None = None
         self._rebuild(sweep)
+
+    def fits(self, sweep: SweepRecord) -> bool:
+        """Whether the sweep's file is still the one that this driver was built from."""
+        return sweep.changed == self._changed
 
     # -- the tick -----------------------------------------------------------------------------
 

@@ -192,6 +192,9 @@ class Loop:
         """Whether the sweep's lease is ours; takes it, and builds its driver, where it is free."""
         now = time.monotonic()
         held = self._held.get(sweep.id)
+        if held is not None and not held.driver.fits(sweep):
+            self._forget(sweep.id)  # its file was changed
+            held = None
         if held is not None and now - held.renewed < RENEW_S:
             return True
         generation = self._store.take_sweep(sweep.id, self._owner, self._lease_s)

@@ -16,10 +16,11 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from controller.store.records import Ended, SweepRecord
+from controller.prior import observe
+from controller.store.records import Ended, RunRecord, SweepRecord
 from controller.store.store import Store
 from sweeps import retry
-from sweeps.errors import Fenced, UsageError
+from sweeps.errors import Fenced, IllegalTransition, SpecError, UsageError
 from sweeps.objective import best_of, metric_value, no_objective
 from sweeps.project import OWN_ENTITY, whole_name
 from sweeps.spec import Goal, SweepSpec, load_spec, spec_from_mapping
@@ -37,6 +38,9 @@ def create_sweep(
     path: str | None = None,
     origin: Mapping[str, Any],
     own_entity: str = OWN_ENTITY,
+    project: str | None = None,
+    prior: Sequence[RunRecord] = (),
+    runnable: bool = True,
 ) -> tuple[SweepRecord, SweepSpec]:
     """Checks a sweep file and records it. Raises SpecError; nothing is recorded then.
 
@@ -45,19 +49,78 @@ def create_sweep(
         path: its name as the user gave it, for messages.
         origin: where it comes from (cwd, host), for agents that look for the program.
         own_entity: the server's own.
+        project: the whole name of the project that it is for; None: the file says it.
+        prior: runs whose results the search is to begin with.
+        runnable: whether the file must say what is to be started; functions need no program.
     """
-    spec = load_spec(yaml, path=path)
+    spec = load_spec(yaml, path=path, runnable=runnable)
     sweep_id = "".join(secrets.choice(_ALPHABET) for _ in range(8))
+    if project is None:
+        project = whole_name(spec.project, spec.entity, own=own_entity)
     sweep = store.create_sweep(
         sweep_id=sweep_id,
         name=spec.name or sweep_id,
-        project=whole_name(spec.project, spec.entity, own=own_entity),
+        project=project,
         yaml=yaml,
         spec=spec.source,
         seed=spec.seed if spec.seed is not None else secrets.randbelow(2**31),
         origin=origin,
+        prior=observe(store, spec, prior),
     )
     return sweep, spec
+
+
+def update_sweep(
+    store: Store,
+    sweep_id: str,
+    yaml: str,
+    *,
+    path: str | None = None,
+    prior: Sequence[RunRecord] = (),
+    runnable: bool = True,
+) -> tuple[SweepRecord, SweepSpec]:
+    """Gives a sweep another file; what was tried under the old one is known to the search. A
+    finished sweep goes on, if the new file leaves it anything to do.
+
+    Its project and its seed stay. The arguments are those of `create_sweep`; `prior` adds to what
+    was given before.
+
+    Raises:
+        SpecError: the file is wrong, or names another metric while there are trials.
+        NotFoundError: no such sweep.
+        IllegalTransition: it is canceled, or about to end.
+    """
+    spec = load_spec(yaml, path=path, runnable=runnable)
+    sweep = store.get_sweep(sweep_id)
+    if sweep.state in (SweepState.CANCELED, SweepState.STOPPING):
+        raise IllegalTransition(
+            f"sweep {sweep_id} is {sweep.state}: it takes no trials, whatever its file says. "
+            "Create a new one."
+        )
+    old = spec_of(sweep)
+    if sweep.next_number > 1 and _objective(old) != _objective(spec):
+        raise SpecError(
+            f"the sweep has trials that were scored by {_objective(old)}: another metric or goal "
+            "would mix them with what is no score.",
+            key_path="metric",
+            path=path,
+            hint="Create a new sweep.",
+        )
+    known = {each["run"]: each for each in (*sweep.prior, *observe(store, spec, prior))}
+    sweep = store.change_sweep(
+        sweep_id,
+        name=spec.name,
+        yaml=yaml,
+        spec=spec.source,
+        prior=list(known.values()),
+    )
+    if sweep.state.over:
+        sweep = store.set_sweep_state(sweep_id, SweepState.RUNNING)
+    return sweep, spec
+
+
+def _objective(spec: SweepSpec) -> str:
+    return "nothing" if spec.metric is None else f"{spec.metric.name} ({spec.metric.goal})"
 
 
 def spec_of(sweep: SweepRecord) -> SweepSpec:

@@ -132,12 +132,13 @@ _KEYS = (
 )  # fmt: skip
 
 
-def load_spec(text: str, *, path: str | None = None) -> SweepSpec:
+def load_spec(text: str, *, path: str | None = None, runnable: bool = True) -> SweepSpec:
     """The spec of a sweep file that is to be run.
 
     Args:
         text: the YAML.
         path: the file's name, for messages.
+        runnable: whether it must say what an agent is to start; see `check_runnable`.
 
     Raises:
         SpecError: with file, line and key path. Also when there is nothing to run.
@@ -157,7 +158,8 @@ def load_spec(text: str, *, path: str | None = None) -> SweepSpec:
             hint="Begin with `program: train.py`, `method: random`, `parameters: …`.",
         )
     spec = spec_from_mapping(data, path=path, lines=lines)
-    check_runnable(spec, path=path, lines=lines)
+    if runnable:
+        check_runnable(spec, path=path, lines=lines)
     return spec
 
 

@@ -25,6 +25,7 @@ from typing import Any
 import redis
 
 from controller import record
+from controller.prior import known
 from controller.store.records import AttemptRecord, SweepRecord, TrialRecord
 from controller.store.store import Store
 from sweeps.errors import OpensweepError
@@ -48,7 +49,7 @@ def sweep_json(
     spec = record.spec_of(sweep)
     mine = [agent for agent in agents if agent.sweep_id == sweep.id]
     counts = store.counts(sweep.id)
-    total = total_trials(spec)
+    total = total_trials(store, sweep)
     now = clock()
     throughput = _throughput(store, sweep, now)
     best = store.best_trial(sweep.id, spec.metric.goal.value) if spec.metric else None
@@ -142,14 +143,19 @@ def live_agents(live: Live) -> list[AgentBeat]:
         return []
 
 
-def total_trials(spec: SweepSpec) -> int | None:
+def total_trials(store: Store, sweep: SweepRecord) -> int | None:
     """How many trials there will be in all; None when nothing ends the sweep."""
+    spec = record.spec_of(sweep)
     ends = [] if spec.run_cap is None else [spec.run_cap]
     if spec.method is Method.GRID:
         try:
-            from sweeps.search import make_searcher
+            from sweeps.search import Suggested, make_searcher
 
-            total = make_searcher(spec, 0).total
+            searcher = make_searcher(spec, 0, known(sweep.prior))
+            # Trials of a grid of before count, too; of this one they change nothing.
+            for trial in store.trials(sweep.id) if sweep.changed is not None else ():
+                searcher.tell(Suggested(trial.number, trial.config))
+            total = searcher.total
         except OpensweepError:  # it was checked when the sweep was recorded; a listing goes on
             total = None
         ends += [] if total is None else [total]

@@ -72,6 +72,8 @@ class SweepRecord:
         next_number: the number that the next trial gets; 1 at first.
         ended_seq: how many ends of trials were recorded: the newest `TrialRecord.ended_seq`.
         feed: the newest `ObjectivePoints.feed`; 0 when none was recorded.
+        prior: runs that the search knows beside the trials (controller/prior.py).
+        changed: when its file was last changed; None: never.
     """
 
     id: str
@@ -93,6 +95,8 @@ class SweepRecord:
     next_number: int
     ended_seq: int
     feed: int
+    prior: Sequence[Mapping[str, Any]] = ()
+    changed: float | None = None
 
 
 @dataclass(frozen=True)
@@ -187,6 +191,23 @@ class AttemptRecord:
         if self.reason is None:
             return None
         return Outcome(self.state, self.reason, self.detail, self.exit_code, self.signal)
+
+
+@dataclass(frozen=True)
+class SeenAgent:
+    """An agent that has run trials of a sweep.
+
+    Attributes:
+        agent_id, host: who.
+        attempts: how many it began.
+        began, ended: when its first one began, and when its last one ended that did; None: none.
+    """
+
+    agent_id: str
+    host: str | None
+    attempts: int
+    began: float | None
+    ended: float | None
 
 
 @dataclass(frozen=True)

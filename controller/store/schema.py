@@ -94,6 +94,9 @@ sweeps = Table(
     Column("snapshot", Json),
     Column("spec", Json, nullable=False),
     Column("yaml", Text, nullable=False),
+    # Runs that the search knows beside the trials, as controller/prior.py has them.
+    Column("prior", Json, nullable=False, server_default="[]"),
+    Column("changed", Double),
     Index(None, "state", "created"),
     Index(None, "created"),
 )

@@ -5,7 +5,7 @@ Neighbours: `trials.py` and `history.py`, which raise a sweep's counters through
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Column as TableColumn
@@ -47,6 +47,7 @@ class SweepStore:
         spec: Mapping[str, Any],
         seed: int,
         origin: Mapping[str, Any],
+        prior: Sequence[Mapping[str, Any]] = (),
     ) -> SweepRecord:
         """Records a pending sweep; the arguments are those of `SweepRecord`.
 
@@ -64,6 +65,7 @@ class SweepStore:
                     spec=spec,
                     seed=seed,
                     origin=origin,
+                    prior=list(prior),
                     state=SweepState.PENDING,
                     reason="",
                     created=self._db.now(),
@@ -73,6 +75,31 @@ class SweepStore:
                     feed=0,
                 )
             )
+            return _one(connection, sweep_id)
+
+    def change_sweep(
+        self,
+        sweep_id: str,
+        *,
+        name: str | None = None,
+        yaml: str | None = None,
+        spec: Mapping[str, Any] | None = None,
+        prior: Sequence[Mapping[str, Any]] | None = None,
+    ) -> SweepRecord:
+        """Replaces what is given; text and mapping of the file go together. Raises NotFoundError.
+
+        Who works on the sweep sees by `changed` that its file is another one.
+        """
+        given = {"name": name, "yaml": yaml, "spec": spec, "prior": prior}
+        changes: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
+        with self._db.write() as connection:
+            old = _one(connection, sweep_id, lock=True)
+            if changes.keys() - {"name"}:
+                now = self._db.read_clock(connection)
+                # Two changes within one tick of the clock are two.
+                changes["changed"] = max(now, (old.changed or 0.0) + 1e-3)
+            if changes:
+                connection.execute(update(sweeps).where(sweeps.c.id == sweep_id).values(changes))
             return _one(connection, sweep_id)
 
     def get_sweep(self, sweep_id: str) -> SweepRecord:

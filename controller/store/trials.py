@@ -11,7 +11,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, RowMapping, Select, func, insert, select, update
 
 from controller.store.engine import Database
-from controller.store.records import AttemptRecord, NewTrial, TrialRecord
+from controller.store.records import AttemptRecord, NewTrial, SeenAgent, TrialRecord
 from controller.store.schema import attempts, runs, sweeps, trials
 from sweeps.errors import Fenced, IllegalTransition, NotFoundError
 from sweeps.trial import AttemptState, Reason, SweepState, TrialState
@@ -186,6 +186,27 @@ class TrialStore:
         if not found:
             raise NotFoundError(f"there is no trial {trial_id!r}")
         return found
+
+    def sweep_agents(self, sweep_id: str) -> list[SeenAgent]:
+        """The agents that have run trials of a sweep, in the order in which they began."""
+        began, ended = func.min(attempts.c.started), func.max(attempts.c.ended)
+        query = (
+            select(attempts.c.agent_id, func.max(attempts.c.host), func.count(), began, ended)
+            .where(attempts.c.sweep_id == sweep_id, attempts.c.agent_id.is_not(None))
+            .group_by(attempts.c.agent_id)
+            .order_by(began)
+        )
+        with self._db.read() as connection:
+            return [SeenAgent(*row) for row in connection.execute(query)]
+
+    def agent_trials(self, sweep_id: str, agent_id: str) -> list[str]:
+        """The ids of a sweep's trials that an agent has run, by number."""
+        query = select(attempts.c.trial_id, attempts.c.number).where(
+            attempts.c.sweep_id == sweep_id, attempts.c.agent_id == agent_id
+        )
+        with self._db.read() as connection:
+            found = connection.execute(query.distinct().order_by(attempts.c.number))
+            return [row.trial_id for row in found]
 
     def queued_attempts(self, sweep_id: str) -> list[AttemptRecord]:
         """The attempts of a sweep that wait for a slot, by trial number."""

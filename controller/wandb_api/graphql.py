@@ -44,7 +44,16 @@ from sweeps.errors import BrokerError, NotAllowed, OpensweepError, StoreUnavaila
 
 log = logging.getLogger(__name__)
 
-_MODULES: tuple[str, ...] = ("people", "runs", "history", "files")
+_MODULES: tuple[str, ...] = (
+    "people",
+    "runs",
+    "history",
+    "files",
+    "sweeps",
+    "sweep_changes",
+    "agents",
+    "sweep_agents",
+)
 """Those with RESOLVERS, below controller.wandb_api."""
 
 MOST_TOKENS = 20_000

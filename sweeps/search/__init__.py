@@ -10,13 +10,14 @@ imported in this package only, and only when a model is asked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sweeps.errors import SpecError
 from sweeps.search.base import (
     Ended,
     Event,
+    Prior,
     Reported,
     Searcher,
     Suggested,
@@ -33,6 +34,7 @@ from sweeps.spec import Goal, Method, SweepSpec
 __all__ = [
     "Ended",
     "Event",
+    "Prior",
     "Reported",
     "Searcher",
     "Suggested",
@@ -42,14 +44,22 @@ __all__ = [
 ]
 
 
-def make_searcher(spec: SweepSpec, seed: int) -> Searcher:
+def make_searcher(spec: SweepSpec, seed: int, prior: Iterable[Prior] = ()) -> Searcher:
     """The searcher of a sweep, before its first trial; `restore` brings it to where one was.
+
+    It knows the prior runs: a grid leaves their points out, bayes learns from their values.
 
     The configs of `enqueue` become the first trials; what a partial one lacks is drawn at random,
     or for a grid taken from its first point.
 
     Raises SpecError when a grid has no end, or a bayes sweep has no metric.
     """
+    searcher = _make(spec, seed)
+    searcher.know(prior)
+    return searcher
+
+
+def _make(spec: SweepSpec, seed: int) -> Searcher:
     space = spec.parameters
     if spec.method is Method.GRID:
         first = next(iter(space.grid()), {})

@@ -1,9 +1,9 @@
 """What a searcher is: events in, configurations out, and the law that makes restarts harmless.
 
-The law: what `ask` gives depends only on the sweep's file, its seed, the number that comes next and
-what has been told so far of each trial; not on how the asks were grouped, not on the order in which
-things were told of different trials, and not on whether this process or an earlier one was told.
-Three habits keep it: a searcher proposes one trial at a time, its random numbers come from
+The law: what `ask` gives depends only on the sweep's file, its seed, the prior runs, the number
+that comes next and what has been told so far of each trial; not on how the asks were grouped, not
+on the order in which things were told of different trials, and not on whether this process or an
+earlier one was told. Three habits keep it: a searcher proposes one trial at a time, its random numbers come from
 (seed, number) alone, and `restore` is nothing but the old events told again.
 
 A searcher is pure: no clock, no I/O, no randomness but its seed. It never decides when a trial
@@ -53,6 +53,15 @@ class TrialSeen:
 
 
 @dataclass(frozen=True)
+class Prior:
+    """A run of before the sweep, or beside it: what it tried, and what came of it in the user's
+    own direction; None when it failed or had no value. Its config may be of another space."""
+
+    config: Mapping[str, Any]
+    objective: float | None
+
+
+@dataclass(frozen=True)
 class Suggested:
     """Trial `number` waits with this config; of a trial known before: it starts all over."""
 
@@ -93,6 +102,11 @@ class Searcher(ABC):
         self._seed = seed
         self._enqueue = tuple(enqueue)
         self._next = 1
+
+    def know(self, prior: Iterable[Prior]) -> None:
+        """Takes in prior runs: before all else, and once."""
+        for run in prior:
+            self._on_prior(run.config, run.objective)
 
     def ask(self, count: int) -> list[Suggestion]:
         """The next trials, at most `count`, all of them pending from now on.
@@ -154,6 +168,9 @@ class Searcher(ABC):
     @abstractmethod
     def _propose(self, number: int) -> dict[str, Any] | None:
         """The config of trial `number`, the caller's to keep; None: nothing is left to try."""
+
+    def _on_prior(self, config: Mapping[str, Any], objective: float | None) -> None:  # noqa: B027
+        """There was a run of before."""
 
     def _on_suggested(self, number: int, config: Mapping[str, Any]) -> None:  # noqa: B027
         """A trial is pending; `ask` says so of its own suggestions, too."""

@@ -10,6 +10,8 @@ trials as pending. Here is what the model is told of each trial; imputing is W&B
   queued, running,      pending; with `impute_while_running`, a value once it has reported any:
   preempted             its latest, its best, or the worst value of any ended trial
 
+Prior runs count as finished trials, or as failed ones where they have no value.
+
 No point of a finite space is tried twice as long as there is one that was not: a repeat is drawn
 again, and at last the next free point is taken. When all have been tried it goes on repeating, as
 W&B does: `run_cap` or `target` ends the sweep. A value that is missing or not finite never hurts.
@@ -107,6 +109,17 @@ class BayesSearch(Searcher):
             yield self._axes.decode(self._model.propose(observations, seed=seed))
 
     # -- what is known ------------------------------------------------------------------------
+
+    def _on_prior(self, config: Mapping[str, Any], objective: float | None) -> None:
+        """Kept among the trials, under a number that none of those has."""
+        point = self._axes.encode(config)
+        if point is None:
+            return
+        usable = objective is not None and math.isfinite(objective)
+        state = TrialState.FINISHED if usable else TrialState.FAILED
+        trial = _Trial(point, state, objective if usable else None)
+        self._trials[min(self._trials, default=0) - 1] = trial
+        self._tried.add(self._axes.key(self._axes.decode(point)))
 
     def _on_suggested(self, number: int, config: Mapping[str, Any]) -> None:
         self._trials[number] = _Trial(self._axes.encode(config))
