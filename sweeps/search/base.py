@@ -3,8 +3,8 @@
 The law: what `ask` gives depends only on the sweep's file, its seed, the prior runs, the number
 that comes next and what has been told so far of each trial; not on how the asks were grouped, not
 on the order in which things were told of different trials, and not on whether this process or an
-earlier one was told. Three habits keep it: a searcher proposes one trial at a time, its random numbers come from
-(seed, number) alone, and `restore` is nothing but the old events told again.
+earlier one was told. Three habits keep it: a searcher proposes one trial at a time, its random
+numbers come from (seed, number) alone, and `restore` is nothing but the old events told again.
 
 A searcher is pure: no clock, no I/O, no randomness but its seed. It never decides when a trial
 starts or stops. Neighbours: one algorithm a file beside this one; `make_searcher` in
