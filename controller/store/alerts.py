@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     and_,
     exists,
+    func,
     select,
     type_coerce,
     update,
@@ -51,7 +52,7 @@ class AlertStore:
         run_id: str,
         writer: int,
         lane: str,
-        number: int,
+        number: int | None,
         *,
         level: str,
         title: str,
@@ -63,6 +64,7 @@ class AlertStore:
         """Records an alert; safe to repeat: (run, writer, lane, number) names it.
 
         Args:
+            number: None: the next one of this process, for those who do not count.
             wait_s: it is held when one of this run with this title was recorded in the last
                 `wait_s` seconds and was not itself held.
             deliver: whether there is anybody to be told.
@@ -70,13 +72,17 @@ class AlertStore:
         The other arguments are those of `AlertRecord`. Returns what becomes of it. Raises
         NotFoundError. Not fenced: what an earlier attempt had to say stays said.
         """
-        name = (run_id, writer, lane, number)
         with self._db.write() as connection:
             # The run's row is locked, so that two of one title cannot both come first.
             query = select(runs.c.project).where(runs.c.id == run_id)
             run = connection.execute(query.with_for_update(key_share=True)).one_or_none()
             if run is None:
                 raise no_run(run_id)
+            if number is None:
+                mine = (alerts.c.run_id == run_id, alerts.c.writer == writer, alerts.c.lane == lane)
+                newest = connection.scalar(select(func.max(alerts.c.number)).where(*mine))
+                number = 0 if newest is None else newest + 1
+            name = (run_id, writer, lane, number)
             now = self._db.read_clock(connection)
             like = and_(
                 alerts.c.run_id == run_id,

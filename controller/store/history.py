@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, select, tuple_
 
 from controller.store.engine import Database
 from controller.store.records import Chunk, ChunkKind, ObjectivePoints
@@ -60,6 +60,15 @@ class HistoryStore:
                 query.order_by(streams.c.kind, streams.c.writer, streams.c.lane)
             )
             return [StreamName(*row) for row in found]
+
+    def count_rows(self, run_id: str, kind: ChunkKind | str) -> int:
+        """How many rows (console: lines) came of a run, all its writers' together; 0 for one that
+        is not there."""
+        query = select(func.coalesce(func.sum(streams.c.rows), 0)).where(
+            streams.c.run_id == run_id, streams.c.kind == kind
+        )
+        with self._db.read() as connection:
+            return int(connection.scalar(query) or 0)
 
     def chunks(
         self,

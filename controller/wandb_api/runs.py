@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from controller.server.wire import spell_out
 from controller.store.records import RunRecord
 from controller.store.run_filters import parse_filters, parse_order
 from controller.store.run_index import RunQuery, Scope
@@ -18,6 +17,7 @@ from controller.wandb_api.context import Info, door
 from controller.wandb_api.entities import Project, User
 from controller.wandb_api.ids import global_id
 from controller.wandb_api.paging import connection, offset_of, page_size
+from controller.wandb_api.summaries import wandb_summary
 from sweeps.errors import NotFoundError, UsageError
 
 # A trial's states in W&B's words; a run's own states are the same in both.
@@ -26,7 +26,7 @@ STATES = {
     "stopped": "killed",
     "canceled": "killed",
 }
-_OURS = {"pending": ["queued"], "killed": ["stopped", "canceled"]}
+_OURS = {"pending": ["pending", "queued"], "killed": ["stopped", "canceled"]}
 _DEEPEST = 50
 
 
@@ -137,25 +137,6 @@ def _our_state(condition: Any) -> Any:
 # -- their fields ----------------------------------------------------------------------------------
 
 
-def wandb_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config in W&B's form: {"lr": {"value": 0.1, "desc": null}}."""
-    return {key: {"value": spell_out(value), "desc": None} for key, value in config.items()}
-
-
-def summary_metrics(source: RunRecord, _: Info, keys: Any = None) -> dict[str, Any]:
-    """Run.summaryMetrics, with W&B's own keys: `_step`, `_runtime`, `_timestamp`."""
-    found = dict(source.summary)
-    if source.steps:
-        found.setdefault("_step", source.steps - 1)
-    until = source.ended or source.heard
-    if source.started is not None and until is not None:
-        found.setdefault("_runtime", max(0.0, until - source.started))
-        found.setdefault("_timestamp", until)
-    shown = spell_out({key: found[key] for key in keys if key in found} if keys else found)
-    assert isinstance(shown, dict)  # noqa: S101
-    return shown
-
-
 def user(source: RunRecord, info: Info) -> User:
     """Run.user: who started it, as it says itself; the server's owner when it does not."""
     here = door(info)
@@ -212,9 +193,7 @@ RESOLVERS = {
     "Run.project": project,
     "Run.projectId": lambda source, info: project(source, info).number,
     "Run.state": lambda source, _: shown_state(source),
-    "Run.config": lambda source, _: wandb_config(source.config),
-    "Run.rawconfig": lambda source, _: wandb_config(source.config),
-    "Run.summaryMetrics": summary_metrics,
+    "Run.summaryMetrics": lambda source, _: wandb_summary(source),
     "Run.tags": lambda source, _: list(source.metadata.get("tags") or ()),
     "Run.notes": _said("notes"),
     "Run.group": _said("group"),
