@@ -21,7 +21,7 @@ _MOVES = re.compile(rb"\r|\x1b\[\d*A")
 _FIRST_MOVE = re.compile(r"[\r\n]|\x1b\[\d*[AB]")
 _UNFINISHED = re.compile("(\x1b(\\[\\d{0,6})?|[\udc80-\udcff]{1,3})?$")
 """An escape, or a character, that the next piece goes on with."""
-_FARTHEST = 200
+FARTHEST = 200
 """Lines that a cursor may climb; more is nonsense, not a progress bar."""
 
 
@@ -106,7 +106,7 @@ def _drawn(text: str) -> _Screen:
         elif move == "K" and count in ("", "0"):
             screen.erase_line_end()
         elif move in ("A", "B"):
-            way = min(int(count or 1), _FARTHEST)
+            way = min(int(count or 1), FARTHEST)
             (screen.up if move == "A" else screen.down)(way)
         else:
             screen.write(part)
@@ -137,8 +137,8 @@ def settled(parts: Iterable[str]) -> Iterator[str]:
     held = ""
     for part in parts:
         text = fold((held + part).encode("utf-8", "surrogateescape"))
-        lines = text.decode("utf-8", "surrogateescape").rsplit("\n", _FARTHEST)
-        if len(lines) > _FARTHEST:
+        lines = text.decode("utf-8", "surrogateescape").rsplit("\n", FARTHEST)
+        if len(lines) > FARTHEST:
             yield shown(lines.pop(0)) + "\n"
         held = "\n".join(lines)
     yield shown(held)

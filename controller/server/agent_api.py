@@ -6,8 +6,6 @@ until it hears 200, or 409: the attempt is somebody else's now, and what it says
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import ipaddress
 import re
 import struct
@@ -19,6 +17,7 @@ from starlette.responses import Response
 
 from controller import record
 from controller.server.auth import caller
+from controller.server.commits import offered
 from controller.server.services import Services, services
 from controller.server.status import metric_json
 from controller.server.wire import json_response, read_body, read_json, read_query
@@ -151,30 +150,9 @@ async def chunk(request: Request) -> Response:
         await found.call(_check, piece)
     else:
         _check(piece)
-    if await _commit(found, piece) and objective:
+    if await offered(found.store.offer_chunk, piece) and objective:
         found.loop.wake()
     return _NOTHING
-
-
-async def _commit(found: Services, piece: Chunk) -> bool:
-    """What add_chunk says. No thread waits for it: hundreds of agents may, at the same time."""
-    loop = asyncio.get_running_loop()
-    committed: asyncio.Future[bool] = loop.create_future()
-
-    def settle(result: bool | Exception) -> None:
-        if committed.done():  # nobody waits any more
-            return
-        if isinstance(result, Exception):
-            committed.set_exception(result)
-        else:
-            committed.set_result(result)
-
-    def answer(result: bool | Exception) -> None:
-        with contextlib.suppress(RuntimeError):  # the server has ended
-            loop.call_soon_threadsafe(settle, result)
-
-    found.store.offer_chunk(piece, answer)
-    return await committed
 
 
 def _split(body: bytes) -> tuple[bytes, bytes]:

@@ -7,6 +7,8 @@ controller/server/status.py. Neighbours: sweep_api.py (people and their programs
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -28,6 +30,7 @@ from controller.server import (
 from controller.server.auth import Gate
 from controller.server.services import Services, services
 from controller.server.wire import Handler, endpoint, json_response, told
+from controller.wandb_api import file_stream
 from controller.wandb_api import routes as wandb_routes
 
 _MODULES = (
@@ -58,7 +61,8 @@ def make_app(found: Services) -> Starlette:
         ],
         middleware=[
             Middleware(Gate, keys=found.keys, activity=found.activity),
-            Middleware(Shortcut, method="POST", path="/api/agent/chunk", handler=agent_api.chunk),
+            Middleware(Shortcut, fits=_is_chunk, handler=agent_api.chunk),
+            Middleware(Shortcut, fits=file_stream.is_stream, handler=file_stream.stream),
         ],
         exception_handlers={HTTPException: _no_route},
     )
@@ -74,22 +78,26 @@ This server makes API keys on the command line. Ask whoever runs it for one:
 
 
 class Shortcut:
-    """ASGI middleware: leads to one handler without a look at the other routes.
+    """ASGI middleware: leads POSTs to one handler without a look at the other routes.
 
     For what is asked thousands of times a second: there the way costs as much as the work.
     """
 
-    def __init__(self, app: ASGIApp, method: str, path: str, handler: Handler) -> None:
+    def __init__(self, app: ASGIApp, fits: Callable[[str], bool], handler: Handler) -> None:
         self._app = app
-        self._place = (method, path)
+        self._fits = fits
         self._handler = endpoint(handler)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or (scope["method"], scope["path"]) != self._place:
+        if scope["type"] != "http" or scope["method"] != "POST" or not self._fits(scope["path"]):
             await self._app(scope, receive, send)
             return
         response = await self._handler(Request(scope, receive))
         await response(scope, receive, send)
+
+
+def _is_chunk(path: str) -> bool:
+    return path == "/api/agent/chunk"
 
 
 async def healthz(request: Request) -> Response:

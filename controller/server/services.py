@@ -25,6 +25,7 @@ from controller.server.keyring import KeyRing
 from controller.store.store import Store
 from controller.wandb_api.notes import Notes
 from controller.wandb_api.signing import Signer
+from controller.wandb_api.standing import Standing
 from sweeps.project import OWN_ENTITY
 from sweeps.protocol.live import Live
 
@@ -106,6 +107,7 @@ class Services:
         self.consoles = Consoles(self.store)
         self.keys = KeyRing(self.store, self.key, self.owner)
         self.signer = Signer(self.signing_secret)
+        self.standing = Standing()
         self.parts = None if self.blobs is None else Parts(self.store, self.blobs)
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from controller.server.auth import caller
 from controller.server.services import services
 from controller.server.wire import Handler, json_response, read_body
-from controller.wandb_api import files, transfers
+from controller.wandb_api import file_stream, files, transfers
 from controller.wandb_api.context import Door
 from controller.wandb_api.unknown import UNKNOWN
 from controller.wandb_api.writers import client_of
@@ -103,6 +103,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/graphql", graphql),
     ("POST", "/sdk/otel/v1/{what}", telemetry),
     ("GET", "/api/wandb/unknown", unknown),
+    ("POST", "/files/{entity}/{project}/{run}/file_stream", file_stream.stream),
     *files.ROUTES,
     *transfers.ROUTES,
 )
