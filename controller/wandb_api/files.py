@@ -35,6 +35,7 @@ from controller.wandb_api.ids import global_id, parse_id
 from controller.wandb_api.metadata import FILE, our_metadata
 from controller.wandb_api.paging import page_size
 from controller.wandb_api.transfers import Arriving, Facts, Serving, read_url, upload_url
+from controller.wandb_api.writers import recording
 from logging_core import provenance
 from sweeps.errors import Fenced, NotFoundError, StoreUnavailable, UsageError
 
@@ -55,19 +56,19 @@ def create_run_files(_root: Any, info: Info, input: Mapping[str, Any]) -> dict[s
     """Addresses for files of a run. Of several names, one that no file may have gets none."""
     here = door(info)
     project = here.known_project(input.get("entityName"), input.get("projectName"))
-    run = here.store.find_run(project, str(input.get("runName") or ""))
+    mine = recording(here.store, project, str(input.get("runName") or ""))
     names = [str(name) for name in input.get("files") or ()]
     files, refused = [], None
     for name in names:
         try:
-            address = _upload_url(here, run.id, run.writer, name)
+            address = _upload_url(here, mine.run_id, mine.writer, name)
         except UsageError as error:
             refused, address = error, None
-            log.warning("run %s: a file was refused: %s", run.id, error)
-        files.append({"id": _file_id(run.id, name), "name": name, "uploadUrl": address})
+            log.warning("run %s: a file was refused: %s", mine.run_id, error)
+        files.append({"id": _file_id(mine.run_id, name), "name": name, "uploadUrl": address})
     if refused and not any(file["uploadUrl"] for file in files):
         raise refused
-    return {"runID": global_id("Run", run.id), "uploadHeaders": [], "files": files}
+    return {"runID": global_id("Run", mine.run_id), "uploadHeaders": [], "files": files}
 
 
 def mark_run_files_uploaded(_root: Any, _info: Info, input: Mapping[str, Any]) -> dict[str, Any]:
