@@ -8,7 +8,7 @@ answered with one of those three, whatever it is.
 
 Nothing here is truth: what standing.py remembers of who streams is found again in the store.
 Neighbours: lines.py and pieces.py (what a post becomes), writers.py (as whom), endings.py and
-attempts.py (its end, and whether it is to end).
+stopping.py (its end, and whether it is to end).
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from controller.server.services import Services, services
 from controller.server.wire import TooLarge, read_body
 from controller.store.ingest import Moved
 from controller.store.records import Heard
-from controller.wandb_api import attempts
+from controller.wandb_api import endings, stopping
 from controller.wandb_api.lines import POST_BYTES, Post, read_post
 from controller.wandb_api.pieces import Pieces, Sender, pieces_of
 from controller.wandb_api.standing import Known, Name
-from controller.wandb_api.writers import Recording, client_of, recording
+from controller.wandb_api.writers import client_of, recording
 from sweeps.errors import Fenced, NotFoundError, OpensweepError, StoreUnavailable, UsageError
 from sweeps.project import whole_name
 
@@ -133,18 +133,15 @@ async def _followed_up(found: Services, sender: Sender, post: Post) -> Response:
     """What a post has said beside what it brought."""
     who = sender.recording
     if post.preempting:
-        await found.call(_preempting, found, who)
+        await found.call(endings.preempting, found, who)
     if post.complete:
-        await found.call(_end, found, who, post.exit_code)
+        await found.call(endings.end, found, who, post.exit_code or 0)
         return _NOTHING
     return _STOP if await _is_stopped(found, sender) else _NOTHING
 
 
 async def _is_stopped(found: Services, sender: Sender) -> bool:
-    who = sender.recording
-    if who.sweep_id is None:
-        return False
-    return await found.call(attempts.stop_ordered, found, who.run_id, who.writer)
+    return await found.call(stopping.stop_ordered, found, sender.recording)
 
 
 async def _work(found: Services, size: int, function: Any, *args: Any) -> Any:
@@ -172,15 +169,3 @@ def _sender(found: Services, name: Name) -> Sender:
     if who.sweep_id is not None:
         metric = record.spec_of(found.store.get_sweep(who.sweep_id)).metric
     return Sender(who, None if metric is None else metric.name, bool(client))
-
-
-def _preempting(found: Services, who: Recording) -> None:
-    if who.sweep_id is not None:
-        attempts.preempting(found, who.run_id, who.writer)
-
-
-def _end(found: Services, who: Recording, exit_code: int | None) -> None:
-    if who.sweep_id is not None:
-        attempts.end_trial(found, who.run_id, who.writer, exit_code or 0)
-    else:
-        found.store.end_run(who.run_id, who.writer, exit_code or 0)
