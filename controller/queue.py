@@ -11,6 +11,7 @@ Must never carry code, configuration or credentials.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import redis
 from rq import Queue
@@ -52,14 +53,17 @@ class TrialQueue:
 
         One that is taken and never claimed is queued again, as any that RQ lost.
         """
-        queue = self._queue(sweep_id)
-        while (job := queue.pop_job_id()) is not None:
+        key = self._queue(sweep_id).key
+        while True:
+            raw: Any = self._connection.lpop(key)
+            if raw is None:
+                return None
+            job = raw.decode(errors="replace")
             self._connection.delete(Job.key_for(job))
             try:
                 return live.parse_job_id(job)
             except ValueError:
                 continue  # not ours
-        return None
 
     def waiting(self, sweep_id: str) -> set[tuple[str, int]]:
         """The attempts that lie in the queue, not yet handed to a slot."""
