@@ -11,20 +11,26 @@ import os
 import threading
 
 from logging_core.hints import Callable
+from logging_core.values import Odd
 
 EVERY_S = 1.0
 
 
 class Flusher:
-    """Flushes an open file while it grows. `grown` says how far it has been written."""
+    """Flushes an open file while it grows. `grown` gives another value when it was written to;
+    `odd` is told when there is no room for one more thread or file."""
 
-    def __init__(self, fd: int, grown: Callable[[], int]) -> None:
-        self._fd = os.dup(fd)  # the writer may close its own at any time
+    def __init__(self, fd: int, grown: Callable[[], object], odd: Odd) -> None:
         self._grown = grown
-        self._flushed = -1
+        self._flushed: object = None
         self._over = threading.Event()
+        self._fd = -1
         self._thread = threading.Thread(target=self._run, name="opensweep flush", daemon=True)
-        self._thread.start()
+        try:
+            self._fd = os.dup(fd)  # the writer may close its own at any time
+            self._thread.start()
+        except (OSError, RuntimeError) as error:
+            odd(f"a power cut may take more than a second of what is logged: {error}")
 
     def _run(self) -> None:
         while not self._over.wait(EVERY_S):
@@ -43,8 +49,10 @@ class Flusher:
     def stop(self, wait_s: float) -> None:
         """The last rows are flushed too; waits no longer than that for it."""
         self._over.set()
-        self._thread.join(wait_s)
+        if self._thread.ident is not None:
+            self._thread.join(wait_s)
 
     def abandon(self) -> None:
         """In a forked child: the thread is not here, and the file is the parent's."""
-        os.close(self._fd)
+        if self._fd >= 0:
+            os.close(self._fd)

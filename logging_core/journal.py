@@ -1,14 +1,14 @@
 """The journal of a run: rows, steps and commits as W&B counts them; what is written when.
 
 Owns the writer, the fold of the summary and the sample for the sparklines. Trouble with the disk
-is a warning and a pause, never an exception in the training loop. Thread-safe. Neighbours: run.py
-is its only user; quick.py writes rows that are like the one before; writer.py appends; summary.py
-folds; terminal.py samples; flushing.py forces to disk.
+is a warning and a pause, never an exception in the training loop. Any thread and any signal handler
+may ask for anything at any time, and a handler may raise. Neighbours: run.py is its only user;
+turns.py lets one thing be done after the other; quick.py writes rows that are like the one before;
+writer.py appends; summary.py folds; terminal.py samples; flushing.py forces to disk.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 
 from logging_core import quick, summary, terminal
@@ -25,7 +25,8 @@ from logging_core.records import (
 )
 from logging_core.settling import Settler
 from logging_core.trouble import Trouble
-from logging_core.values import flatten, plain
+from logging_core.turns import Turns
+from logging_core.values import flatten, name_of, plain, take_reserved, whole_step
 from logging_core.writer import Layout, Stretch
 
 _now = time.time
@@ -63,11 +64,9 @@ class Journal:
         self._step = first_step
         self._fold = fold or summary.SummaryFold()
         self._writer = writer
-        self._lock = threading.RLock()
-        self._quick = quick.make(self._lock, self._log_slowly)
+        self._turns = Turns(self.warn_once)
+        self._quick = quick.make(self._turns.lock, self._log_slowly)
         self.log = self._quick.log
-        self._stretch: Stretch | None = None  # what the quick way may write, or has written
-        self._rising = False  # its rows come with steps of their own
         self._layout: Layout | None = None  # of the row before the last one
         self._flusher: Flusher | None = None
         self._open: dict[str, Any] | None = None  # logged at this step, not committed
@@ -81,9 +80,8 @@ class Journal:
         self._forked = False  # in a child that has not been told so yet
         self._closed = False
         self._samples: dict[tuple[str, ...], terminal.Samples] = {}
-        self._settle = Settler(writer.path if writer else "", self.record, self.warn_once)
-        if writer is not None:
-            writer.settle = self._settle
+        if writer is not None:  # the records of a row's media come before the row
+            writer.settle = Settler(writer.path, self._put, self.warn_once)
 
     @property
     def records(self) -> bool:
@@ -93,20 +91,20 @@ class Journal:
     @property
     def step(self) -> int:
         """The step that the next row without one of its own goes to."""
-        with self._lock:
-            self._catch_up()
+        with self._turns.lock:
+            self._turns.take(self._catch_up)
             return self._step
 
     def summary(self) -> dict[str, Any]:
         """The summary so far: the fold's own dict."""
-        with self._lock:
-            self._catch_up()
+        with self._turns.lock:
+            self._turns.take(self._catch_up)
             return self._fold.summary
 
     def curves(self) -> dict[str, list[float]]:
         """A sample of every numeric metric's values, by step."""
-        with self._lock:
-            self._catch_up()
+        with self._turns.lock:
+            self._turns.take(self._catch_up)
             return terminal.curves(self._samples.values())
 
     # -- the quick way ------------------------------------------------------------------------
@@ -115,40 +113,48 @@ class Journal:
         """A row was written: let the next ones of its kind go the quick way."""
         writer = self._writer
         assert writer is not None
-        if self._flusher is None:
-            self._flusher = Flusher(writer.fileno(), self._written)
+        if self._flusher is None and not writer.closed:
+            self._flusher = Flusher(writer.fileno(), self._written, self.warn_once)
         if self._careful or writer.layout is None or writer.layout is not self._layout:
             self._layout = writer.layout  # the second of a kind makes way for the third
             return
-        self._stretch, self._rising = writer.stretch(), rising
-        if self._stretch is not None:
-            self._quick.open(self._stretch, self._step + rising, rising)
+        stretch = writer.stretch()
+        if stretch is not None:
+            self._quick.open(stretch, self._step + rising, rising)
 
     def _catch_up(self) -> None:
-        """Take in what went the quick way; the next row goes the slow one. Holds the lock."""
-        stretch, self._stretch = self._stretch, None
+        """Take in what went the quick way; the next row goes the slow one."""
+        stretch, rising, place, upcoming = self._quick.stop()
         if stretch is None:
             return
-        place, upcoming = self._quick.reached()
-        self._quick.close()
-        count = (place - stretch.place) // stretch.layout.length
-        if not count:
-            return
-        assert self._writer is not None
-        self._writer.advance(place)
-        if self._rising:  # each row completed the one before it; the last one is still open
-            if self._open is not None:
-                self._count(self._open)
-            self._open = self._writer.last(stretch.layout)
-            count -= 1
-        self._step = upcoming - self._rising
-        if count:
-            quick.take_in(stretch, count, self._fold, self._samples_of(stretch.layout.keys))
+        try:
+            self._take_in(stretch, rising, place, upcoming)
+        except ValueError:
+            if not stretch.window.closed:
+                raise
+            # A signal's handler has finished the run meanwhile, and taken it in.
 
-    def _written(self) -> int:
-        """How far the file has been written: a number that changes when something was."""
-        place: int = self._quick.reached()[0]
-        return place + (self._writer.end if self._writer is not None else 0)
+    def _take_in(self, stretch: Stretch, rising: bool, place: int, upcoming: int) -> None:
+        """An exception of a signal's handler may come at any call: the next time does the rest."""
+        count = (place - stretch.place) // stretch.layout.length
+        step, opened = self._step, None
+        if count:
+            assert self._writer is not None
+            self._writer.advance(place)
+            if rising:  # each row completed the one before it; the last one is still open
+                last = self._writer.last(stretch.layout)
+                opened, self._open = self._open, last
+            self._step = upcoming - rising
+        self._quick.forget()
+        if opened is not None:
+            self._count(step, opened)
+        if count > rising:
+            samples = self._samples_of(stretch.layout.keys)
+            quick.take_in(stretch, count - rising, self._fold, samples)
+
+    def _written(self) -> tuple[int, int]:
+        """How far the file has been written: another value when something was."""
+        return self._quick.place(), self._writer.end if self._writer is not None else 0
 
     # -- rows ---------------------------------------------------------------------------------
 
@@ -156,26 +162,31 @@ class Journal:
         self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None
     ) -> None:
         """See Run.log."""
-        with self._lock:
-            self._catch_up()
-            if self._quiet and not self._awake():
-                if self._forked:
-                    self._forked = False  # said once
-                    terminal.warn(
-                        "log() in a forked process is not recorded: log from the process that "
-                        "called init()"
-                    )
-                if step is None and commit is not False:
-                    self._step += 1
-                return
-            try:
-                self._log(data, step, commit)
-                if commit is None and (step is not None or self._open is None):
-                    self._make_way(rising=step is not None)
-            except RecordTooLarge as error:
-                self._trouble.skip(error)
-            except OSError as error:
-                self._pause(error)
+        row: dict[str, Any] = {}
+        if self._writer is not None:
+            if not isinstance(data, Mapping):
+                raise UsageError(f"log() takes a dict of names to values, not {_kind(data)}")
+            row = {key if type(key) is str else name_of(key): value for key, value in data.items()}
+        self._turns.take(self._log_in_turn, row, step, commit)
+
+    def _log_in_turn(self, row: dict[str, Any], step: int | None, commit: bool | None) -> None:
+        self._catch_up()
+        if self._quiet and not self._awake():
+            if self._forked:
+                self._forked = False  # said once
+                terminal.warn(
+                    "log() in a forked process is not recorded: log from the process that "
+                    "called init()"
+                )
+            if step is None and commit is not False:
+                self._step += 1
+            return
+        try:
+            self._log(row, step, commit)
+            if commit is None and (step is not None or self._open is None):
+                self._make_way(rising=step is not None)
+        except OSError as error:
+            self._pause(error)
 
     def go_on(self) -> None:
         """The script knows of an earlier attempt: without steps of its own, its rows come after."""
@@ -191,9 +202,7 @@ class Journal:
             "its history (to go on from a checkpoint: run.resumed, run.checkpoint_dir)"
         )
 
-    def _log(self, data: Mapping[str, Any], step: int | None, commit: bool | None) -> None:
-        if not isinstance(data, Mapping):
-            raise UsageError(f"log() takes a dict of names to values, not {type(data).__name__}")
+    def _log(self, row: dict[str, Any], step: int | None, commit: bool | None) -> None:
         if step is not None and not self._go_to(step):
             return
         if self._may_rewind and not self._goes_on and (step is None or self._step <= 0):
@@ -202,23 +211,26 @@ class Journal:
             self._writer.add(self._fold.carried_over())
         self._may_rewind = False
         self._careful = bool(self._step_metrics)
-        row = {key if type(key) is str else str(key): value for key, value in data.items()}
-        complete = commit if commit is not None else step is None
-        if not complete:
+        said = take_reserved(row, self.warn_once)
+        time = _now() if said is None else said
+        if not (commit if commit is not None else step is None):
             if row:
-                self._open = {**(self._open or {}), **self._write(row, partial=True)}
+                written = self._write(self._step, time, row, partial=True)
+                self._open = self._open or {}
+                self._open.update(written)
             return
-        if row or self._open:
-            self._add_step_metrics(row)
-            written = self._write(row)
-            self._count({**(self._open or {}), **written})
-        self._open = None
-        self._step += 1
+        # The step is over, whatever becomes of this row: a number is not given twice.
+        whole, self._open = self._open or {}, None
+        number, self._step = self._step, self._step + 1
+        if row or whole:
+            self._add_step_metrics(row, whole)
+            whole.update(self._write(number, time, row))
+            self._count(number, whole)
 
     def _go_to(self, step: int) -> bool:
         """Make `step` the current one; False: it went by."""
         try:
-            step = int(step)
+            step = whole_step(step)
         except (TypeError, ValueError, OverflowError):
             raise UsageError(f"step must be an integer, not {step!r}") from None
         if not -(1 << 63) <= step < 1 << 63:
@@ -244,25 +256,33 @@ class Journal:
         row, self._open = self._open, None
         self._add_step_metrics(extra, row)
         if extra:
-            row.update(self._write(extra, partial=True))
-        self._count(row)
+            row.update(self._write(self._step, _now(), extra, partial=True))
+        self._count(self._step, row)
 
-    def _write(self, row: dict[str, Any], *, partial: bool = False) -> dict[str, Any]:
+    def _write(
+        self, step: int, time: float, row: dict[str, Any], *, partial: bool = False
+    ) -> dict[str, Any]:
+        """The row as recorded; {} for one that is left out."""
         assert self._writer is not None
-        return self._writer.history(self._step, _now(), row, partial=partial, odd=self.warn_once)
+        try:
+            return self._writer.history(step, time, row, partial=partial, odd=self.warn_once)
+        except RecordTooLarge as error:
+            self._trouble.skip(error)
+            return {}
 
     def made_plain(self, values: dict[str, Any]) -> dict[str, Any]:
         """Values for the summary: media stored and as W&B's JSON, all else plain. Raises
         UsageError."""
-        with self._lock:
+        with self._turns.lock:
             if self._writer is not None:
                 try:
-                    values = self._settle("summary", values)
+                    settle = Settler(self._writer.path, self.record, self.warn_once)
+                    values = settle("summary", values)
                 except OSError as error:
                     self._pause(error)
             return dict(plain(values, self.warn_once))
 
-    def _count(self, row: dict[str, Any]) -> None:
+    def _count(self, step: int, row: dict[str, Any]) -> None:
         """A row is complete: fold it into the summary, and sample it for the sparklines."""
         row = flatten(row)
         self._fold.add_row(row)
@@ -275,7 +295,7 @@ class Journal:
         sampled = self._samples_of(row)
         sampled.left -= 1
         if not sampled.left:
-            sampled.keep(self._step, row)
+            sampled.keep(step, row)
 
     def _samples_of(self, names: Iterable[str]) -> terminal.Samples:
         shape = tuple(names) if len(self._samples) < _MAX_SHAPES else ()
@@ -284,13 +304,12 @@ class Journal:
             found = self._samples[shape] = terminal.Samples()
         return found
 
-    def _add_step_metrics(
-        self, row: dict[str, Any], logged: Mapping[str, Any] | None = None
-    ) -> None:
-        """Put the last value of each step metric beside the metrics that are plotted over it."""
+    def _add_step_metrics(self, row: dict[str, Any], logged: Mapping[str, Any]) -> None:
+        """Put the last value of each step metric beside the metrics that are plotted over it.
+        `logged`: what the step has already."""
         if not self._step_metrics:
             return
-        whole = flatten({**(self._open or {}), **(logged or {}), **row})
+        whole = flatten({**logged, **row})
         for name in whole:
             definition = self._fold.definition(name)
             step_metric = definition.step_metric if definition and definition.step_sync else None
@@ -303,42 +322,51 @@ class Journal:
                 self._step_metrics[name] = plain(whole[name])
 
     def define(self, defined: MetricDefined) -> None:
-        with self._lock:
-            self._catch_up()
-            self._fold.define(defined)
-            if defined.step_sync and defined.step_metric:
-                self._step_metrics.setdefault(defined.step_metric, None)
-                self._careful = True
-            self.record(defined)
+        self._turns.take(self._define_in_turn, defined)
+
+    def _define_in_turn(self, defined: MetricDefined) -> None:
+        self._catch_up()
+        self._fold.define(defined)
+        if defined.step_sync and defined.step_metric:
+            self._step_metrics.setdefault(defined.step_metric, None)
+            self._careful = True
+        self._put(defined)
 
     def record(self, record: Record) -> None:
         """Anything but a row; a SummaryUpdate is folded too."""
-        with self._lock:
-            self._catch_up()
-            if isinstance(record, SummaryUpdate):
-                self._fold.apply(record)
-                if self._may_rewind:
-                    self._said.append(record)
-            if self._closed or (self._quiet and not self._awake()):
-                return
-            assert self._writer is not None
-            try:
-                self._writer.add(record)
-            except RecordTooLarge as error:
-                self._trouble.skip(error)
-            except OSError as error:
-                self._pause(error)
+        self._turns.take(self._record_in_turn, record)
+
+    def _record_in_turn(self, record: Record) -> None:
+        self._catch_up()
+        if isinstance(record, SummaryUpdate):
+            self._fold.apply(record)
+            if self._may_rewind:
+                self._said.append(record)
+        self._put(record)
+
+    def _put(self, record: Record) -> None:
+        if self._closed or (self._quiet and not self._awake()):
+            return
+        assert self._writer is not None
+        try:
+            self._writer.add(record)
+        except RecordTooLarge as error:
+            self._trouble.skip(error)
+        except OSError as error:
+            self._pause(error)
 
     def close(self, exit_code: int) -> bool:
         """The end of the record; False when it was closed before."""
-        with self._lock:
-            if self._closed:
-                return False
-            self._catch_up()
-            if self._writer is not None:
-                self._close(self._writer, exit_code)
-            self._closed = self._quiet = True
-            return True
+        first: bool = self._turns.break_in(self._close_in_turn, exit_code)
+        return first
+
+    def _close_in_turn(self, exit_code: int) -> bool:
+        self._catch_up()
+        if self._writer is not None and not self._closed:
+            self._close(self._writer, exit_code)
+        # A signal's handler may have closed it meanwhile.
+        was_open, self._closed, self._quiet = not self._closed, True, True
+        return was_open
 
     def _close(self, writer: Writer, exit_code: int) -> None:
         try:
@@ -358,12 +386,9 @@ class Journal:
 
     def abandon(self) -> None:
         """In a forked child: the file is the parent's; nothing is written there any more."""
-        # Another thread of the parent may hold the old one. A script may have kept `run.log`,
-        # which knows that one: it can be made anew (not in Python 3.8).
-        getattr(self._lock, "_at_fork_reinit", lambda: None)()
-        self._lock = threading.RLock()
-        self._stretch = None
-        self._quick.close()
+        self._turns.start_over()
+        self._quick.stop()
+        self._quick.forget()
         self.log = self._log_slowly
         if self._writer is not None and not self._closed:
             self._writer.close(truncate=False)
@@ -382,5 +407,13 @@ class Journal:
         return True
 
     def _pause(self, error: OSError) -> None:
+        if error.errno is None:
+            raise error  # not the disk's: the TimeoutError of a signal's handler, say
+        if self._closed:
+            return  # by a handler, in the middle of this
         self._quiet = True
         self._trouble.pause(error)
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__

@@ -6,12 +6,16 @@ compare, to pack and to copy into the mapped file. Whatever is not just such a r
 journal's own way, which closes the stretch of like rows, does what is to be done, and may open a
 stretch again.
 
+A signal's handler may log, or look at the run, or raise, at any call in here: between the last
+check and the frame's copy there is none, and what `stop` tells is true until `forget`.
+
 Never decides what a row means (journal.py), never grows the file (writer.py). Neighbours: those.
 """
 
 from __future__ import annotations
 
 import struct
+import sys
 import time
 from zlib import crc32
 
@@ -21,6 +25,17 @@ from logging_core.terminal import Samples
 from logging_core.writer import Stretch
 
 _NOWHERE = -1  # a limit that no place meets
+_BETWEEN_CALLS = sys.version_info < (3, 10)
+"""There a signal's handler may run between any two instructions: rows go the slow way alone."""
+
+
+class Reached(NamedTuple):
+    """How far the quick way went: the next row goes to `place` and gets the step `upcoming`."""
+
+    stretch: Stretch | None  # None: it is closed
+    rising: bool
+    place: int
+    upcoming: int
 
 
 class Quick(NamedTuple):
@@ -32,10 +47,12 @@ class Quick(NamedTuple):
     """open(stretch, upcoming, rising): rows may be put there; the next one gets the step
     `upcoming`. `rising`: only rows that come with a step of their own, `upcoming` or later, and
     each leaves its step open. Otherwise only rows that come without one."""
-    close: Callable[[], None]
-    """No more quick rows, until `open`."""
-    reached: Callable[[], Any]
-    """(place, upcoming), as they are now."""
+    stop: Callable[[], Reached]
+    """No more quick rows; tells how far they went, and the same again until `forget`."""
+    forget: Callable[[], None]
+    """What went the quick way was taken in."""
+    place: Callable[[], int]
+    """Where the next row goes, as it is now."""
 
 
 def make(lock: Any, slow: Callable[[Mapping[str, Any], Any, Any], None]) -> Quick:
@@ -53,6 +70,7 @@ def make(lock: Any, slow: Callable[[Mapping[str, Any], Any, Any], None]) -> Quic
     width = length = place = upcoming = seed = 0
     limit = _NOWHERE
     rising = False
+    taken: Stretch | None = None  # the one that rows go to
     head = b""  # of every row frame of the stretch: length, kind, position of the layout
     pack: Any = None
     put: Any = None
@@ -94,28 +112,39 @@ def make(lock: Any, slow: Callable[[Mapping[str, Any], Any, Any], None]) -> Quic
             except struct.error:  # an int, or a step, beyond 64 bits
                 pass
             finally:
-                release()
+                try:  # noqa: SIM105 - costs nothing
+                    release()
+                except RuntimeError:  # it was never taken: a signal's exception, while it waited
+                    pass
         slow(data, step, commit)
 
     def open(stretch: Stretch, step: int, rises: bool) -> None:
         nonlocal keys, types, key, kind, width, length, place, limit, upcoming, rising
-        nonlocal head, seed, pack, put, window
+        nonlocal head, seed, pack, put, window, taken
+        if _BETWEEN_CALLS:
+            return
         layout = stretch.layout
+        many, check = len(layout.keys), crc32(layout.part_head if rises else layout.head)
+        # No call from here on: it is open, or it is not.
+        if stretch.window.closed:
+            return  # by a handler that finished the run, just now
         head, pack, put = layout.part_head if rises else layout.head, layout.pack, layout.put
-        seed, length = crc32(head), layout.length
+        seed, length, width = check, layout.length, many
         keys, types = layout.keys, layout.types
-        width, key, kind = len(keys), keys[0], types[0]
+        key, kind = keys[0], types[0]
         window, place, upcoming, rising = stretch.window, stretch.place, step, rises
-        limit = stretch.limit
+        taken, limit = stretch, stretch.limit
 
-    def close() -> None:
-        nonlocal limit, window
-        limit, window = _NOWHERE, None
+    def stop() -> Reached:
+        nonlocal limit
+        limit = _NOWHERE
+        return Reached(taken, rising, place, upcoming)
 
-    def reached() -> tuple[int, int]:
-        return place, upcoming
+    def forget() -> None:
+        nonlocal taken, window
+        taken = window = None
 
-    return Quick(log, open, close, reached)
+    return Quick(slow if _BETWEEN_CALLS else log, open, stop, forget, lambda: place)
 
 
 def take_in(stretch: Stretch, count: int, fold: SummaryFold, sampled: Samples) -> None:

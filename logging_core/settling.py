@@ -32,7 +32,7 @@ class Settler:
     def __call__(self, step: int | str, row: dict[str, Any]) -> dict[str, Any]:
         """The row at this step ("summary" for the summary). Raises OSError, UsageError."""
         for value in row.values():
-            if type(value) not in _SCALARS and getattr(value, "shape", None) != ():
+            if type(value) not in _SCALARS and not _is_scalar(value):
                 break
         else:
             return row  # nothing but scalars, of whichever library
@@ -46,3 +46,10 @@ class Settler:
             self._odd,
         )
         return rows.settle(row, desk)
+
+
+def _is_scalar(value: Any) -> bool:
+    try:
+        return bool(getattr(value, "shape", None) == ())
+    except Exception:  # its own code
+        return False

@@ -13,7 +13,7 @@ import re
 from logging_core import nesting
 from logging_core.hints import Any, Callable, Iterator, Mapping, MutableMapping, Sequence
 from logging_core.records import Compacted, History, MetricDefined, Record, SummaryUpdate
-from logging_core.values import flatten, plain
+from logging_core.values import flatten, name_of, plain
 
 KINDS = ("min", "max", "mean", "last", "first", "best", "copy", "none")
 
@@ -278,7 +278,7 @@ class Summary(MutableMapping[str, Any]):
 
     def update(self, *values: Any, **more: Any) -> None:
         """Set several values at once: one record. A dict takes the place of all below its name."""
-        given = {str(name): value for name, value in dict(*values, **more).items()}
+        given = {name_of(name): value for name, value in dict(*values, **more).items()}
         if not given:
             return
         if len(given) == 1:  # as most are; no copy of all that is there

@@ -39,9 +39,12 @@ def plain(value: Any, odd: Odd = ignore, _depth: int = 0) -> Any:
         return _bounded(value)
     if _depth > MAX_DEPTH:
         odd(f"a value is nested deeper than {MAX_DEPTH} levels: kept as text")
-        return _text(value)
+        return text(value)
     if isinstance(value, Mapping):
-        return {str(key): plain(item, odd, _depth + 1) for key, item in value.items()}
+        return {
+            key if type(key) is str else name_of(key): plain(item, odd, _depth + 1)
+            for key, item in value.items()
+        }
     if isinstance(value, (list, tuple, set, frozenset, range)):
         return [plain(item, odd, _depth + 1) for item in value]
     if isinstance(value, enum.Enum):
@@ -52,7 +55,11 @@ def plain(value: Any, odd: Odd = ignore, _depth: int = 0) -> Any:
         return float(value)
     if isinstance(value, int):
         return _bounded(int(value))
-    return _foreign(value, odd, _depth)
+    try:
+        return _foreign(value, odd, _depth)
+    except Exception as error:  # its own code fails, with whatever error
+        odd(f"a value of type {_name(value)} cannot be read ({_name(error)}): kept as text")
+        return text(value)
 
 
 def _bounded(value: int) -> Any:
@@ -84,9 +91,13 @@ def _foreign(value: Any, odd: Odd, depth: int) -> Any:
     if hasattr(type(value), "__float__"):
         with contextlib.suppress(Exception):  # each library has its own error for "no scalar"
             return float(value)
+    odd(f"a value of type {_name(value)} has no plain form: kept as text")
+    return text(value)
+
+
+def _name(value: Any) -> str:
     kind = type(value)
-    odd(f"a value of type {kind.__module__}.{kind.__qualname__} has no plain form: kept as text")
-    return _text(value)
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _elements(value: Any) -> int:
@@ -96,11 +107,19 @@ def _elements(value: Any) -> int:
     return count
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """The beginning of str(value), whatever becomes of that."""
     try:
         return str(value)[:1000]
     except Exception as error:
         return f"<{type(value).__name__}: {error}>"
+
+
+def name_of(key: Any) -> str:
+    """A key of a dict, as the name of a metric."""
+    if isinstance(key, str):
+        return str.__str__(key)
+    return text(key)
 
 
 def dumps(value: Any) -> bytes:

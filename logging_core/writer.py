@@ -20,7 +20,14 @@ from logging_core.values import Odd, dumps, ignore, plain
 
 _ROW_HEAD = struct.Struct("<IBQ")  # length, kind, position of the layout
 _CODES = {float: "d", int: "q", bool: "?"}
-_CANNOT_MAP = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV, errno.ENOSYS, errno.EACCES)
+_CANNOT_MAP = (
+    errno.EOPNOTSUPP,
+    errno.EINVAL,
+    errno.ENODEV,
+    errno.ENOSYS,
+    errno.EACCES,
+    errno.ENOMEM,  # the process may have no more maps
+)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 # A script whose every row has other keys gains nothing from layouts; this bounds their memory.
@@ -171,10 +178,8 @@ class Writer:
     def close(self, *, truncate: bool = True) -> None:
         """Give the file its true length and let go of it. `truncate=False`: leave it untouched
         (in a forked child the file belongs to the parent)."""
-        window, self._window = self._window, None
         fd, self._fd = self._fd, -1
-        if window is not None:
-            window.close()
+        self._drop_window()
         if fd >= 0:
             try:
                 if truncate:
@@ -201,7 +206,8 @@ class Writer:
 
     def last(self, layout: Layout) -> dict[str, Any]:
         """The row that ends where a stretch did."""
-        assert self._window is not None
+        if self._window is None:
+            raise ValueError(f"{self.path} is closed")
         place = self._end - self._base - layout.length
         return dict(zip(layout.keys, layout.unpack(self._window, place)[2:]))
 
@@ -222,46 +228,49 @@ class Writer:
             pass
         if len(self._layouts) >= _MAX_LAYOUTS or self._layout_keys > _MAX_LAYOUT_KEYS:
             return None
-        fits = all(kind in _CODES for kind in types) and all(type(key) is str for key in keys)
-        if not fits:
+        self._layout_keys += len(keys)
+        if not ({*types} <= _CODES.keys() and {*map(type, keys)} <= {str}):
             self._layouts[shape] = None
             return None
         codes = "".join(_CODES[kind] for kind in types)
         layout = Layout(keys, types, self._end)
         self._append(frames.frame(frames.LAYOUT, dumps([keys, codes])))
         self._layouts[shape] = layout
-        self._layout_keys += len(keys)
         return layout
 
     def _append(self, frame: bytes) -> None:
         start = self._end
-        end = start + len(frame)
-        if end > self._limit:
-            if self._fd < 0:
-                raise ValueError(f"the record file {self.path} is closed")
+        if start + len(frame) > self._limit:
             self._reserve(len(frame))
-        window = self._window
-        if window is None:
-            written = os.pwrite(self._fd, frame, start)
-            if written != len(frame):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
-            self._end = end
-            return
-        base = self._base
         try:
-            window[start - base : end - base] = frame
-            self._end = end
-        except BaseException:
-            # A signal's exception between the two lines would let the next frame overwrite one
-            # that a reader may have seen: doing both again is harmless.
-            window[start - base : end - base] = frame
-            self._end = end
+            self._put(frame, start)
+        except OSError:
             raise
+        except BaseException:
+            # A signal's exception between the two lines there would let the next frame overwrite
+            # one that a reader may have seen: doing both again is harmless. Its handler may have
+            # closed the file.
+            if not self.closed:
+                self._put(frame, start)
+            raise
+
+    def _put(self, frame: bytes, start: int) -> None:
+        end = start + len(frame)
+        # No call from here to the copy: a signal's handler that finishes the run cuts the file off,
+        # and to write behind its end would kill the process.
+        window = self._window
+        if self._fd < 0:
+            raise self._closed()
+        if window is not None:
+            window[start - self._base : end - self._base] = frame
+        elif os.pwrite(self._fd, frame, start) != len(frame):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
+        self._end = end
 
     def _reserve(self, need: int) -> None:
         """Room for `need` more bytes: the blocks are allocated now, so that a full disk is an
         error here, not a SIGBUS in the training process later."""
-        if self._end + need <= self._limit or not self._mapped:
+        if not self._mapped:
             return
         if self.deleted():
             raise OSError(errno.ENOENT, "it was deleted while the run was writing it", self.path)
@@ -281,13 +290,17 @@ class Writer:
                     return
                 raise OSError(error.errno, os.strerror(error.errno or 0), self.path) from error
         self._drop_window()
-        self._window, self._base, self._limit = window, base, base + size
+        self._window, self._base = window, base
+        self._limit = base + size  # last: until then, whoever comes makes room anew
         self._next_size = min(self._next_size * 4, 1 << 22)
 
+    def _closed(self) -> OSError:
+        return OSError(errno.EBADF, "it is closed", self.path)
+
     def _drop_window(self) -> None:
-        if self._window is not None:
-            self._window.close()
-        self._window, self._base, self._limit = None, 0, 0
+        window, self._window, self._limit = self._window, None, 0
+        if window is not None:
+            window.close()
 
 
 def keeps_room(path: str, mounts: str = "/proc/self/mountinfo") -> bool:

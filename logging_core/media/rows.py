@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, Callable, Mapping, NamedTuple
 
 from logging_core import terminal
+from logging_core.errors import UsageError
 from logging_core.media.base import BatchableMedia, Value
 from logging_core.media.libraries import comes_from
 from logging_core.media.place import Place
-from logging_core.values import MAX_DEPTH, Odd, ignore
+from logging_core.values import MAX_DEPTH, Odd, ignore, name_of
 
 MAX_LISTED = 32  # elements of an array that are kept as they are; of a larger one, a histogram
 _HISTOGRAM_BINS = 32
@@ -59,16 +60,21 @@ def _mapping(
         if type(value) in _PLAIN:
             settled[name] = value
             continue
-        key = f"{prefix}{name}"
-        if hasattr(value, "_opensweep_chart_"):
-            charts.append((key, value))
-        elif isinstance(value, Mapping):
-            if prefix.count(".") > MAX_DEPTH:  # it may hold itself; `plain` sees to it
+        key = prefix + (name if type(name) is str else name_of(name))
+        try:
+            if hasattr(value, "_opensweep_chart_"):
+                charts.append((key, value))
+            elif not isinstance(value, Mapping):
+                settled[name] = settle_value(value, _place(desk, key), arrays=True, odd=desk.odd)
+            elif prefix.count(".") > MAX_DEPTH:  # it may hold itself; `plain` sees to it
                 settled[name] = value
-                continue
-            settled[name] = _mapping(value, key + ".", desk, charts)
-        else:
-            settled[name] = settle_value(value, _place(desk, key), arrays=True, odd=desk.odd)
+            else:
+                settled[name] = _mapping(value, key + ".", desk, charts)
+        except (OSError, UsageError):
+            raise
+        except Exception as error:  # the value's own code, or its library's
+            desk.odd(f"{key!r}: a {type(value).__name__} cannot be stored ({error}): kept as text")
+            settled[name] = value
     return settled
 
 

@@ -9,6 +9,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -250,11 +251,23 @@ def test_names_of_every_character(together: bool, capfd: pytest.CaptureFixture[s
 
 def test_names_that_are_no_text() -> None:
     run = opensweep.init()
-    run.log({1: 1.0, None: 2.0, (1, 2): 3.0, 2.5: 4.0, b"x": 5.0, np.str_("np"): 6.0})
+    run.log({1: 1.0, None: 2.0, (1, 2): 3.0, 2.5: 4.0, b"x": 5.0, np.str_("np"): 6.0, Text("t"): 7})
     run.log({"a": {1: {None: 2}}})
     run.finish()
-    first = {"1": 1.0, "None": 2.0, "(1, 2)": 3.0, "2.5": 4.0, "b'x'": 5.0, "np": 6.0}
+    first = {"1": 1.0, "None": 2.0, "(1, 2)": 3.0, "2.5": 4.0, "b'x'": 5.0, "np": 6.0, "t": 7}
     assert_whole(run, [first, {"a": {"1": {"None": 2}}}])
+
+
+def test_names_without_a_text_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    run = opensweep.init()
+    run.log({Unprintable(): 1.0, "loss": 0.5})
+    run.log({"deep": {Unprintable(): {"x": 2}}})
+    run.summary.update({Unprintable(): 3})
+    run.finish()
+    name = "<Unprintable: no text>"
+    assert_whole(run, [{name: 1.0, "loss": 0.5}, {"deep": {name: {"x": 2}}}])
+    assert run._journal.summary()[name] == 3
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_nesting_without_end(capsys: pytest.CaptureFixture[str]) -> None:
@@ -287,6 +300,47 @@ class Unprintable:
     __repr__ = __str__
 
 
+class Odd:
+    """Fails however it is looked at."""
+
+    def __init__(self, error: Exception, *, shaped: bool = False) -> None:
+        self._error = error
+        if shaped:
+            self.shape = (3,)
+
+    def __getattr__(self, name: str) -> Any:
+        raise self._error
+
+    def __str__(self) -> str:
+        return "odd"
+
+
+class Date:
+    def isoformat(self) -> str:
+        raise OverflowError("no date")
+
+    def __str__(self) -> str:
+        return "late"
+
+
+@dataclass
+class Half:
+    """One field was never set."""
+
+    x: int
+    y: int = field(init=False)
+
+    def __str__(self) -> str:
+        return "half"
+
+
+class Text(str):
+    """As a member of an enum of texts: str() of it is not what it is."""
+
+    def __str__(self) -> str:
+        return "Text.A"
+
+
 ODD_VALUES: list[tuple[Any, Any]] = [
     (math.nan, math.nan),
     (-math.inf, -math.inf),
@@ -307,6 +361,12 @@ ODD_VALUES: list[tuple[Any, Any]] = [
     ({3}, [3]),
     (range(3), [0, 1, 2]),
     (Unprintable(), "<Unprintable: no text>"),
+    (Odd(AttributeError("no such thing")), "odd"),
+    (Odd(RuntimeError("not now")), "odd"),
+    (Odd(ValueError("no"), shaped=True), "odd"),
+    (Date(), "late"),
+    (Half(1), "half"),
+    (Text("a"), "a"),
     (np.float16(0.5), 0.5),
     (np.uint64(2**64 - 1), 2**64 - 1),
     (np.array(2.5), 2.5),

@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import opensweep
 from logging_core import frames, trouble
 from logging_core.fate import Fate, say_fate
 from logging_core.nesting import nested
-from logging_core.records import Finished
+from logging_core.records import Finished, History
 from logging_core.summary import SummaryFold
 
 pytestmark = pytest.mark.usefixtures("clean_place")
@@ -104,6 +105,45 @@ def test_only_mappings_are_logged(data: Any) -> None:
         run.log({"a": 1}, step="one")  # type: ignore[arg-type]
     with pytest.raises(opensweep.UsageError, match="step must be an integer"):
         run.log({"a": 1}, step=math.inf)  # type: ignore[arg-type]
+
+
+def test_a_step_is_a_whole_number() -> None:
+    run = opensweep.init()
+    with pytest.raises(opensweep.UsageError, match=r"step must be an integer, not 30\.7"):
+        run.log({"a": 1}, step=30.7)  # type: ignore[arg-type]
+    run.log({"a": 1}, step=3.0)  # type: ignore[arg-type]
+    assert rows_of(run) == [(3, {"a": 1})]
+
+
+def test_what_a_row_may_not_say_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    run = opensweep.init()
+    for number in range(4):  # rows alike, which would go the quick way
+        run.log({"a": number, "_timestamp": 1.5e9 + number})
+    run.log({"_step": 77, "_runtime": 8, "a": 4})
+    run.log({"_step": 78})
+    run.log({"a": 6, "_timestamp": "noon"})
+    before = time.time()
+    records = [record for record in records_of(run) if isinstance(record, History)]
+    steps = [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4), (6, 6)]
+    assert [(record.step, record.row["a"]) for record in records] == steps
+    assert [record.time for record in records[:4]] == [1.5e9, 1.5e9 + 1, 1.5e9 + 2, 1.5e9 + 3]
+    assert all(abs(record.time - before) < 60 for record in records[4:])
+    assert dict(run.summary) == {"a": 6}
+    told = capsys.readouterr().err
+    assert told.count("'_step' is reserved and left out") == 1
+    assert told.count("in seconds since 1970, not 'noon'") == 1
+
+
+def test_a_step_metric_is_no_time_of_its_own() -> None:
+    """define_metric(step_metric="_timestamp") must not give one row the time of another."""
+    run = opensweep.init()
+    run.define_metric("a", step_metric="_timestamp")
+    run.log({"a": 1, "_timestamp": 5.0})
+    run.log({"a": 2})
+    first, second = (record for record in records_of(run) if isinstance(record, History))
+    assert (first.time, first.row) == (5.0, {"a": 1})
+    assert second.time > 1.5e9
+    assert second.row == {"a": 2}
 
 
 class Scalar:
@@ -327,7 +367,7 @@ def test_a_full_disk_pauses_logging_and_not_the_script(
     run._journal._trouble._retry_at = 0.0
     run.log({"a": "again"})
     run.finish()
-    assert rows_of(run) == [(0, {"a": "kept"}), (3, {"a": "again"})]
+    assert rows_of(run) == [(0, {"a": "kept"}), (4, {"a": "again"})]
     err = capsys.readouterr().err
     assert "logging goes on; 4 calls could not be recorded" in err
 
