@@ -40,7 +40,7 @@ class Project:
     def number(self) -> int:
         """The whole number that clients know it by, beside its id."""
         digest = hashlib.sha256(f"{self.entity}/{self.name}".encode()).digest()
-        return int.from_bytes(digest[:6], "big") >> 1  # JavaScript reads it exactly
+        return int.from_bytes(digest[:4], "big") >> 1  # clients send it back as GraphQL's Int
 
     @cached_property
     def record(self) -> ProjectRecord:
