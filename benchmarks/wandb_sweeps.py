@@ -32,7 +32,8 @@ LOST = 0.05
 """The share of heartbeats whose answer is thrown away."""
 KEY = "0123456789abcdef0123456789abcdef01234567"
 
-_CREATE = """mutation CreateAgent($host: String!, $project: String, $entity: String, $sweep: String!) {
+_CREATE = """mutation CreateAgent($host: String!, $project: String, $entity: String,
+    $sweep: String!) {
   createAgent(input: {host: $host, projectName: $project, entityName: $entity, sweep: $sweep}) {
     agent { id } } }"""
 _BEAT = """mutation Heartbeat($id: ID!, $metrics: JSONString, $runState: JSONString) {
