@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from controller.blobs import Blobs
 from controller.store.store import Store
@@ -45,6 +45,18 @@ def md5s(
 def md5_of(data: bytes) -> str:
     """The MD5 of bytes, in hex."""
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def manifest_md5(digests: Mapping[str, str]) -> str:
+    """W&B's digest of an artifact, in hex.
+
+    Args:
+        digests: path -> digest of the entry as clients write it.
+    """
+    made = hashlib.md5(b"wandb-artifact-manifest-v1\n", usedforsecurity=False)
+    for path in sorted(digests):
+        made.update(f"{path}:{digests[path]}\n".encode())
+    return made.hexdigest()
 
 
 def base64_md5(in_hex: str) -> str:

@@ -97,6 +97,11 @@ class ArtifactChanges(ArtifactLists):
                     self._point_alias(connection, project, name, alias, artifact_id)
             return seen_from(connection, by_id(connection, artifact_id), project, name)
 
+    def keep_md5_digest(self, artifact_id: str, md5_digest: str) -> None:
+        """Notes how W&B's clients name its content."""
+        with self._db.write() as connection:
+            change_artifact(connection, artifact_id, {"md5_digest": md5_digest})
+
     def link_artifact(
         self, artifact_id: str, project: str, name: str, aliases: Sequence[str] = ()
     ) -> ArtifactRecord:

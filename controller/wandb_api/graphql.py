@@ -6,8 +6,9 @@ the roots, which is an error; a variable of a type that we do not know is taken 
 clients send is told by root fields, never by the names of their operations.
 
 Resolvers come from the modules in `_MODULES`: each has RESOLVERS, {"Type.field": function}, and a
-function is called as f(source, info, **arguments) in a worker thread. Neighbours: context.py
-(what they are given), unknown.py (what is counted).
+function is called as f(source, info, **arguments) in a worker thread; "Type.__typename" of an
+interface or a union is called as f(source), and names the type. Neighbours: context.py (what they
+are given), unknown.py (what is counted).
 """
 
 from __future__ import annotations
@@ -57,6 +58,11 @@ _MODULES: tuple[str, ...] = (
     "sweep_changes",
     "agents",
     "sweep_agents",
+    "artifacts.objects",
+    "artifacts.finding",
+    "artifacts.making",
+    "artifacts.changing",
+    "artifacts.registry",
 )
 """Those with RESOLVERS, below controller.wandb_api."""
 
@@ -237,6 +243,11 @@ def schema() -> graphql.GraphQLSchema:
 def _attach(made: graphql.GraphQLSchema, place: str, resolver: Callable[..., Any]) -> None:
     type_name, _, field_name = place.partition(".")
     kind = made.type_map.get(type_name)
+    if field_name == "__typename" and isinstance(
+        kind, (graphql.GraphQLInterfaceType, graphql.GraphQLUnionType)
+    ):
+        kind.resolve_type = lambda value, _info, _kind: resolver(value)
+        return
     field = kind.fields.get(field_name) if isinstance(kind, graphql.GraphQLObjectType) else None
     if field is None:
         raise ValueError(f"the schema has no {place}")

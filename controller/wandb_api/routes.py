@@ -19,6 +19,7 @@ from controller.server.auth import caller
 from controller.server.services import services
 from controller.server.wire import Handler, json_response, read_body
 from controller.wandb_api import file_stream, files, transfers
+from controller.wandb_api.artifacts import contents
 from controller.wandb_api.context import Door
 from controller.wandb_api.unknown import UNKNOWN
 from controller.wandb_api.writers import client_of
@@ -106,4 +107,5 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/files/{entity}/{project}/{run}/file_stream", file_stream.stream),
     *files.ROUTES,
     *transfers.ROUTES,
+    *contents.ROUTES,
 )

@@ -35,7 +35,11 @@ Arriving = Callable[[Services, Facts, Received], None]
 """Told of a blob that came, in a worker thread, before the client is answered."""
 Serving = Callable[[Request, Services, Facts], Awaitable[Response]]
 
-_MODULES = {"run-file": "files"}
+_MODULES = {
+    "run-file": "files",
+    "artifact-file": "artifacts.making",
+    "artifact-manifest": "artifacts.contents",
+}
 """purpose -> the module below this package with ARRIVED or SERVED for it. By name: an address may
 be used before anybody else has asked for the module."""
 
