@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -107,8 +108,11 @@ def _make(folder: Path, python: Path, version: str) -> None:
 def run_to_end(
     command: list[str], environment: dict[str, str], folder: Path, timeout_s: float
 ) -> Finished:
-    """Runs `command` in `folder` until it ends. Raises TimeoutExpired, with what it said."""
-    done = subprocess.run(
+    """Runs `command` in `folder` until it ends; fails the test, with what it said, if it does not.
+
+    What it leaves running (an agent's scripts) is killed with it.
+    """
+    process = subprocess.Popen(
         command,
         env=environment,
         cwd=folder,
@@ -116,7 +120,12 @@ def run_to_end(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=timeout_s,
-        check=False,
+        start_new_session=True,
     )
-    return Finished(done.returncode, done.stdout)
+    try:
+        output, _ = process.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+        pytest.fail(f"still running after {timeout_s:.0f} s: {' '.join(command)}\n{output}")
+    return Finished(process.returncode, output)
