@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -164,6 +165,22 @@ def test_it_ends_when_idle_but_not_while_an_agent_lives(settings: Settings) -> N
             wait_until(lambda: not Home(settings.home).server_lives())
     assert time.monotonic() - asked > 2.5, "it stayed as long as the agent"
     wait_until(lambda: processes_of(settings.home) == [])
+
+
+def test_its_own_key_is_an_admins_and_one_that_old_wandb_clients_take(settings: Settings) -> None:
+    with ensure_server(settings, lambda _: None) as client:
+        hand = client.handshake()
+        assert re.fullmatch("[0-9a-f]{40}", client.key)
+        assert hand["role"] == "admin"
+        assert hand["user"]
+        made = client.create_key("ann", "admin")
+    stop_server(settings)
+    settings.home.joinpath("api_key").write_text("older-homes-have-shorter-ones\n")
+    with ensure_server(settings, lambda _: None) as client:
+        assert client.key == "older-homes-have-shorter-ones"
+        assert [key["id"] for key in client.api_keys()] == [made["id"]]
+    with ensure_server(replace(settings, key=made["key"])) as client:
+        assert client.handshake()["user"] == "ann"
 
 
 def test_one_that_was_started_on_purpose_does_not_end_by_itself(settings: Settings) -> None:
