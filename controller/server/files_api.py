@@ -40,6 +40,8 @@ PIECE_BYTES = 64 << 20
 _BUNDLE_BYTES = bundles.BUNDLE + 2 * bundles.SMALL
 _WRITE_BYTES = 1 << 20
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_TEXTS = (".cfg", ".diff", ".ini", ".jsonl", ".log", ".md", ".patch", ".toml", ".yaml", ".yml")
+"""Shown as they are; not all systems know a type for them."""
 _DIGESTS = 20_000
 """Digests in one question."""
 _FILES = 10_000
@@ -294,7 +296,13 @@ def asked_path(request: Request) -> str:
 
 
 def guess_type(path: str) -> str:
-    return mimetypes.guess_type(path)[0] or "application/octet-stream"
+    """What a browser is told of a file: by its name alone, so that nothing is made of its bytes."""
+    kind, packed = mimetypes.guess_type(path)
+    if packed:
+        return "application/gzip" if packed == "gzip" else "application/octet-stream"
+    if path.lower().endswith(_TEXTS):
+        return "text/plain"
+    return kind or "application/octet-stream"
 
 
 async def send(
