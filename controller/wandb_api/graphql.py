@@ -237,7 +237,16 @@ def schema() -> graphql.GraphQLSchema:
         found = importlib.import_module(f"controller.wandb_api.{module}")
         for place, resolver in found.RESOLVERS.items():
             _attach(made, place, resolver)
+    for root in (made.query_type, made.mutation_type):
+        _drop_unanswered(root)
     return made
+
+
+def _drop_unanswered(root: graphql.GraphQLObjectType | None) -> None:
+    """A root without a resolver is none: its null would be taken for an answer."""
+    assert root is not None  # noqa: S101
+    for name in [name for name, field in root.fields.items() if field.resolve is None]:
+        del root.fields[name]
 
 
 def _attach(made: graphql.GraphQLSchema, place: str, resolver: Callable[..., Any]) -> None:

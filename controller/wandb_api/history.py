@@ -98,7 +98,11 @@ def history_keys(run: RunRecord, info: Info) -> dict[str, Any]:
     return {
         "sets": [],
         "keys": {
-            key: {"typeCounts": [{"type": kind, "count": count}], "monotonic": False}
+            key: {
+                "typeCounts": [{"type": kind, "count": count}],
+                "monotonic": False,
+                "previousValue": spell_out(run.summary.get(key)),
+            }
             for key, (kind, count) in keys.items()
         },
         "lastStep": run.steps - 1 if run.steps else 0,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import types
+
 import graphql as core
 import pytest
 
@@ -14,7 +17,7 @@ from sweeps.errors import NotFoundError, StoreUnavailable
 
 SDL = """
 type Thing { id: ID! size: Int text: JSONString born: DateTime }
-extend type Query { thing(name: String, how: Any): Thing  broken: Thing }
+extend type Query { thing(name: String, how: Any): Thing  broken: Thing forgotten: Thing }
 extend type Mutation { makeThing(input: Any): Thing }
 """
 
@@ -31,15 +34,18 @@ def asked(monkeypatch):
     def broken(source, info):
         raise seen.pop()
 
-    whole = executor.schema.__wrapped__
+    things = types.ModuleType("controller.wandb_api.things")
+    things.RESOLVERS = {
+        "Query.thing": thing,
+        "Query.broken": broken,
+        "Mutation.makeThing": thing,
+    }
+    monkeypatch.setitem(sys.modules, things.__name__, things)
+    monkeypatch.setattr(executor, "_MODULES", ("things",))
     build = core.build_schema
     monkeypatch.setattr(core, "build_schema", lambda text, **given: build(text + SDL, **given))
-    monkeypatch.setattr(executor, "schema", executor.lru_cache(whole))
+    monkeypatch.setattr(executor, "schema", executor.lru_cache(executor.schema.__wrapped__))
     executor._parse.cache_clear()
-    made = executor.schema()
-    for place, resolver in (("Query.thing", thing), ("Query.broken", broken)):
-        executor._attach(made, place, resolver)
-    executor._attach(made, "Mutation.makeThing", thing)
     yield seen
     executor._parse.cache_clear()
 
@@ -78,6 +84,12 @@ def test_an_unknown_root_is_an_error_and_nothing_is_run(asked):
     assert answer.body == {"data": None, "errors": [{"message": message}]}
     assert asked == []
     assert ("New", "launchRocket") in [each[:2] for each in UNKNOWN.listed()]
+
+
+def test_a_root_that_nobody_answers_is_an_error_too(asked):
+    answer = run("query { forgotten { id } }")
+    message = 'Cannot query field "forgotten" on type "Query".'
+    assert answer.body == {"data": None, "errors": [{"message": message}]}
 
 
 def test_one_who_may_read_changes_nothing(asked):
