@@ -63,6 +63,11 @@ class Entity:
 
 
 @dataclass(frozen=True)
+class OrganizationEntity(Entity):
+    """The same as the organization that W&B's registries belong to: its projects are those."""
+
+
+@dataclass(frozen=True)
 class User:
     """Somebody with a key.
 

@@ -11,9 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from controller.store.keys import Role
+from controller.wandb_api.artifacts.registry import registries
 from controller.wandb_api.context import Door, Info, door
 from controller.wandb_api.entities import (
     Entity,
+    OrganizationEntity,
     Project,
     User,
     all_users,
@@ -173,8 +175,15 @@ def models(
 
 
 def projects_of_entity(
-    source: Entity, info: Info, first: int | None = None, after: str | None = None, **_: Any
+    source: Entity,
+    info: Info,
+    first: int | None = None,
+    after: str | None = None,
+    filters: Any = None,
+    **_: Any,
 ) -> dict[str, Any]:
+    if isinstance(source, OrganizationEntity):
+        return paged(registries(source, filters), first, after)
     return _projects(door(info), source, first, after)
 
 
@@ -309,7 +318,9 @@ RESOLVERS: dict[str, Callable[..., Any]] = {
     "Entity.readOnly": _value(False),
     "Entity.readOnlyAdmin": _value(False),
     "Entity.isTeam": _value(True),
-    "Entity.entityType": _value("team"),
+    "Entity.entityType": lambda source, _: (
+        "organization" if isinstance(source, OrganizationEntity) else "team"
+    ),
     "Entity.privateOnly": _value(True),
     "Entity.storageBytes": lambda source, _: source.door.store.stored_bytes(),
     "Entity.codeSavingEnabled": _value(True),
@@ -324,7 +335,7 @@ RESOLVERS: dict[str, Callable[..., Any]] = {
     "Entity.project": project_of_entity,
     "Entity.projects": projects_of_entity,
     "Organization.id": lambda source, _: global_id("Organization", source.name),
-    "Organization.orgEntity": lambda source, _: source,
+    "Organization.orgEntity": lambda source, _: OrganizationEntity(source.door, source.name),
     "Organization.members": members,
     "Organization.featureFlags": _value([]),
     "Organization.triggers": _none,
