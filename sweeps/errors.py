@@ -5,8 +5,8 @@
     │   ├── SpecError                 a sweep file is wrong: file, line, key path, what to do
     │   ├── NotFoundError             no such sweep, trial or run
     │   ├── RunExists                 the id of a run is taken by another one
-    │   ├── NotAllowed                the API key's role does not suffice
     │   └── ConfigurationError        an environment variable, address, key or option is wrong
+    │       └── NotAllowed            the API key's role does not suffice
     ├── ServerError                   the server answered with an error
     │   └── ServerUnreachable         there is no answer at all
     ├── BrokerError                   Redis/Valkey is out of reach, or is not ours
@@ -85,12 +85,12 @@ class RunExists(UsageError):
     """The id of a run is taken: another folder recorded under it, or it is a trial's."""
 
 
-class NotAllowed(UsageError):
-    """The API key is right, and its role does not allow this."""
-
-
 class ConfigurationError(UsageError):
     """An environment variable, an address, a key or an option is wrong."""
+
+
+class NotAllowed(ConfigurationError):
+    """The API key is right, and its role does not allow this."""
 
 
 class ServerError(OpensweepError):

@@ -402,6 +402,23 @@ def test_sync_sends_what_is_kept_and_again_nothing(offline: Scripts) -> None:
     assert offline.rows(offline.r1) == expected(3)
 
 
+def test_a_key_that_may_not_write_sends_nothing_and_nothing_is_lost(served: Scripts) -> None:
+    served.run(init="{'mode': 'offline'}")
+    with served.client() as client:
+        key = client.create_key("ann", "read")["key"]
+    served.box.env["OPENSWEEP_API_KEY"] = key
+    try:
+        done = served.box.start("sync", str(served.folder / served.r1))
+        _, said = done.communicate(timeout=60)
+    finally:
+        del served.box.env["OPENSWEEP_API_KEY"]
+    assert done.returncode == 2
+    assert "has the role read, and this needs write" in said
+    assert served.on_server(served.r1) is None
+    served.box.sweep("sync", str(served.folder / served.r1))
+    assert served.rows(served.r1) == expected(3)
+
+
 def test_sync_refuses_what_is_still_written_and_may_follow_it(offline: Scripts) -> None:
     script = offline.start(WAIT)
     wait_for((offline.folder / offline.r1 / "run.json").exists, "the run")
