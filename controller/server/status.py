@@ -57,6 +57,7 @@ def sweep_json(
         "id": sweep.id,
         "name": sweep.name,
         "project": sweep.project,
+        "imported_from": sweep.origin.get("imported_from"),
         "state": sweep.state.value,
         "reason": sweep.reason,
         "method": spec.method.value,

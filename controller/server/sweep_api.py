@@ -15,7 +15,9 @@ from controller import record
 from controller.server.services import Services, services
 from controller.server.status import attempt_json, live_agents, sweep_json, trial_json
 from controller.server.wire import Fields, json_response, read_json
+from controller.store.records import SweepRecord
 from sweeps.errors import UsageError
+from sweeps.spec import SweepSpec
 from sweeps.trial import TrialState
 
 YAML_BYTES = 4 << 20
@@ -23,26 +25,39 @@ YAML_BYTES = 4 << 20
 
 
 async def create(request: Request) -> Response:
-    """POST /api/sweeps {yaml, path, cwd, host}: records a sweep."""
+    """POST /api/sweeps {yaml, path, cwd, host, …}: records a sweep.
+
+    One that was on another server has `imported_from` (its address there; it needs no program),
+    `project` (instead of the file's) and `prior` (ids of the runs that it had).
+    """
     found = services(request)
-    body = await read_json(request)
-    yaml = body.text("yaml", longest=YAML_BYTES)
+    sweep, spec = await found.call(_create, found, await read_json(request))
+    found.loop.wake()
+    return json_response({"id": sweep.id, "name": sweep.name, "warnings": list(spec.warnings)})
+
+
+def _create(found: Services, body: Fields) -> tuple[SweepRecord, SweepSpec]:
     path = body.optional_text("path", longest=4096)
+    imported_from = body.optional_text("imported_from", longest=4096)
     origin = {
         "path": path,
         "cwd": body.optional_text("cwd", longest=4096),
         "host": body.optional_text("host", longest=300),
     }
-    sweep, spec = await found.call(
-        record.create_sweep,
+    if imported_from is not None:
+        origin["imported_from"] = imported_from
+    return record.create_sweep(
         found.store,
-        yaml,
+        body.text("yaml", longest=YAML_BYTES),
         path=path,
         origin=origin,
         own_entity=found.entity,
+        project=body.optional_text("project", longest=200),
+        prior=[found.store.get_run(run) for run in body.texts("prior")]
+        if body.has("prior")
+        else [],
+        runnable=imported_from is None,
     )
-    found.loop.wake()
-    return json_response({"id": sweep.id, "name": sweep.name, "warnings": list(spec.warnings)})
 
 
 async def listing(request: Request) -> Response:

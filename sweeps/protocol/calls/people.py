@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import urllib3
@@ -31,13 +32,32 @@ class PeopleCalls(Wire):
         return self._object("GET", "/api/handshake")
 
     def create_sweep(
-        self, yaml: str, path: str | None = None, cwd: str | None = None, host: str | None = None
+        self,
+        yaml: str,
+        path: str | None = None,
+        cwd: str | None = None,
+        host: str | None = None,
+        *,
+        imported_from: str | None = None,
+        prior: Sequence[str] = (),
+        project: str | None = None,
     ) -> dict[str, Any]:
         """Records a sweep. Returns {id, name, warnings}. SpecError names file, line and key.
 
         The one call that is not safe to repeat after a ServerUnreachable: it may have arrived.
+
+        Args:
+            imported_from: its address on the server that it was on before; it needs no program.
+            prior: ids of runs whose results its search is to begin with.
+            project: instead of what the file says.
         """
-        body = {"yaml": yaml, "path": path, "cwd": cwd, "host": host}
+        body: dict[str, Any] = {"yaml": yaml, "path": path, "cwd": cwd, "host": host}
+        if imported_from is not None:
+            body["imported_from"] = imported_from
+        if project is not None:
+            body["project"] = project
+        if prior:
+            body["prior"] = list(prior)
         return self._object("POST", "/api/sweeps", body=body)
 
     def sweeps(self) -> list[dict[str, Any]]:
