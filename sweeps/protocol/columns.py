@@ -143,12 +143,12 @@ def _by_name(rows: Sequence[Row]) -> dict[str, tuple[Any, list[Any]]]:
     """Of each name: which rows have it, and their values."""
     if not rows:
         return {}
-    names = tuple(rows[0][2])
-    if any(type(name) is not str for row in rows for name in row[2]):
+    names = rows[0][2].keys()
+    alike = all(row[2].keys() == names for row in rows)  # the usual case, and a quick one
+    if any(type(name) is not str for row in rows[: 1 if alike else None] for name in row[2]):
         raise ChunkError("the names in a row must be strings")
-    if names and all(tuple(row[2]) == names for row in rows):  # the usual case, and a quick one
-        values = zip(*(row[2].values() for row in rows), strict=True)
-        return {name: (None, list(cells)) for name, cells in zip(names, values, strict=True)}
+    if alike:
+        return {name: (None, [row[2][name] for row in rows]) for name in names}
     found: dict[str, tuple[list[int], list[Any]]] = {}
     for number, (_, _, row) in enumerate(rows):
         for name, value in row.items():
