@@ -49,6 +49,7 @@ _MODULES: tuple[str, ...] = (
     "people",
     "runs",
     "history",
+    "log_lines",
     "buckets",
     "resuming",
     "run_changes",

@@ -27,6 +27,7 @@ class Absent:
 class DoorWorld:
     store: Store
     door: Door
+    _printed: int = -1
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """The data of an answer without errors."""
@@ -60,6 +61,12 @@ class DoorWorld:
             )
         if summary:
             self.store.describe_run(run_id, 1, summary=summary)
+
+    def print(self, run_id: str, text: str) -> None:
+        """What a run's first process prints next."""
+        self._printed += 1
+        chunk = Chunk(run_id, 1, ChunkKind.CONSOLE, self._printed, 0, 0, 1, text.encode())
+        assert self.store.add_chunk(chunk)
 
 
 @contextlib.contextmanager

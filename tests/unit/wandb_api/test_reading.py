@@ -174,3 +174,39 @@ class TestHistory:
         }
         world.record("empty")
         assert of_run(world, query, "empty")["parquetHistory"]["liveData"] == []
+
+
+class TestLogLines:
+    @pytest.fixture(autouse=True)
+    def _printed(self, world):
+        world.record("loud")
+        printed = "".join(f"line {n}\n" for n in range(40)) + "bar 1\rbar 2\nend"
+        world.print("loud", printed)
+
+    def pages(self, world, query):
+        lines = "{ edges { node { number line label level } } pageInfo { endCursor hasNextPage } }"
+        return of_run(world, f"logLines({query}) {lines}", "loud")["logLines"]
+
+    def test_they_come_in_pages_as_a_terminal_shows_them(self, world):
+        found, cursor = [], "null"
+        while True:
+            page = self.pages(world, f"first: 15, after: {cursor}, useImprovedPagination: true")
+            found += [edge["node"] for edge in page["edges"]]
+            cursor = json.dumps(page["pageInfo"]["endCursor"])
+            if not page["pageInfo"]["hasNextPage"]:
+                break
+        assert [line["line"] for line in found] == [
+            *(f"line {n}" for n in range(40)),
+            "bar 2",
+            "end",
+        ]
+        assert [line["number"] for line in found] == list(range(42))
+
+    def test_the_last_ones_and_what_came_since(self, world):
+        assert [e["node"]["line"] for e in self.pages(world, "last: 2")["edges"]] == [
+            "bar 2",
+            "end",
+        ]
+        world.print("loud", " of it\n")
+        lines = [edge["node"] for edge in self.pages(world, "last: 1")["edges"]]
+        assert lines == [{"number": 41, "line": "end of it", "label": "", "level": ""}]
