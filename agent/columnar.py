@@ -205,7 +205,10 @@ class ColumnReader(Reader):
         if position < self._few_until or not isinstance(source, _Source):
             return None
         data, at, end = source.window(position)
-        if end - at < _HEAD.size or data[at + 4] != frames.ROW:
+        if end - at < _HEAD.size:
+            return None
+        _, kind, layout = _HEAD.unpack_from(data, at)
+        if kind != frames.ROW or layout in self._lost:
             return None
         shapes, count, behind = _scan(data, at, end, limit or BATCH_ROWS)
         if count < _FEW:
@@ -241,7 +244,7 @@ class ColumnReader(Reader):
         return good, behind
 
     def _knows(self, source: _Source, shape: _Shape) -> bool:
-        layout = self._layouts.get(shape.layout) or self._read_layout(source, shape.layout)
+        layout = self._layout(source, shape.layout)
         return layout is not None and layout[1].size == shape.length - frames.CRC.size
 
 

@@ -30,7 +30,7 @@ from logging_core.values import flatten, name_of, plain, take_reserved, whole_st
 from logging_core.writer import Layout, Stretch
 
 _now = time.time
-_MAX_SHAPES = 200  # of rows, for the sparklines
+_MAX_SHAPES = 30  # of rows, for the sparklines: 160 kB each
 _MANY_NAMES = 100_000
 _FLUSH_S = 1.0  # how long the end of a run waits for the disk
 
@@ -298,10 +298,11 @@ class Journal:
             sampled.keep(step, row)
 
     def _samples_of(self, names: Iterable[str]) -> terminal.Samples:
-        shape = tuple(names) if len(self._samples) < _MAX_SHAPES else ()
+        shape = tuple(names)
         found = self._samples.get(shape)
         if found is None:
-            found = self._samples[shape] = terminal.Samples()
+            shape = shape if len(self._samples) < _MAX_SHAPES else ()  # one for all the rest
+            found = self._samples.setdefault(shape, terminal.Samples())
         return found
 
     def _add_step_metrics(self, row: dict[str, Any], logged: Mapping[str, Any]) -> None:

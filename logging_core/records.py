@@ -67,6 +67,7 @@ class Reader:
         self.damage: dict[int, int] = {}
         self._suspect = -1  # a place that could not be read at the last look
         self._layouts: dict[int, tuple[tuple[str, ...], struct.Struct]] = {}
+        self._lost: set[int] = set()  # places of layouts that cannot be read
 
     def read(self, limit: int | None = None, *, final: bool = False) -> list[Record]:
         """The next records, at most about `limit`; [] when there are none for now.
@@ -115,7 +116,8 @@ class Reader:
             if isinstance(record, History):
                 partial = kind in (frames.ROW_PART, frames.ODD_ROW_PART)
                 if open_row is not None and open_row.step == record.step:
-                    record = History(record.step, record.time, {**open_row.row, **record.row})
+                    open_row.row.update(record.row)  # a copy each would be quadratic
+                    record = History(record.step, record.time, open_row.row)
                 elif open_row is not None:
                     records += [*held, open_row]
                     held, self.offset = [], position
@@ -147,18 +149,22 @@ class Reader:
         behind = self.damage.get(position)
         if behind is not None or source.stopped:
             return behind
+        layout = -1
         if frame is not None:  # whole, but its layout was lost
-            behind = position + len(frame)
+            behind, layout = position + len(frame), _layout_of(frame)
         else:
             behind = source.after_damage(position, zeros=final)
         if behind is None or behind == position:
             return behind
         # Reading is not one moment: what a live writer wrote may have come over with holes where
         # it was writing meanwhile. Look twice.
-        if not (final or self._suspect == position):
+        if not (final or layout in self._lost or self._suspect == position):
             self._suspect = position
             return None
-        self.damage[position] = behind
+        if layout >= 0 and layout not in self._layouts:
+            self._lost.add(layout)
+        begin = next(reversed(self.damage), position)
+        self.damage[begin if self.damage.get(begin) == position else position] = behind
         return behind
 
     def _ahead(
@@ -174,8 +180,7 @@ class Reader:
         a later version). None: the frame's layout cannot be read."""
         kind = frame[4]
         if kind in (frames.ROW, frames.ROW_PART):
-            position = int.from_bytes(frame[5:13], "little")
-            layout = self._layouts.get(position) or self._read_layout(source, position)
+            layout = self._layout(source, _layout_of(frame))
             if layout is None or layout[1].size != len(frame) - frames.CRC.size:
                 return None
             keys, packer = layout
@@ -191,9 +196,13 @@ class Reader:
         # A later version may say more of it.
         return kind, maker(**{name: fields[name] for name in maker._fields if name in fields})
 
-    def _read_layout(
+    def _layout(
         self, source: FrameSource, position: int
     ) -> tuple[tuple[str, ...], struct.Struct] | None:
+        """The names and the form of the rows of a layout; None when it cannot be read."""
+        layout = self._layouts.get(position)
+        if layout is not None or position in self._lost:
+            return layout
         # Its own source: the layout may lie far behind, and the caller's chunk is worth keeping.
         frame = FrameSource(source.fd, self.path).frame(position)
         if frame is None or frame[4] != frames.LAYOUT:
@@ -205,6 +214,10 @@ class Reader:
 
 
 _MAKERS: dict[int, Any] = {kind: maker for maker, kind in frames.KINDS.items()}
+
+
+def _layout_of(frame: memoryview) -> int:
+    return int.from_bytes(frame[5:13], "little")
 
 
 def _loads(frame: memoryview, start: int) -> Any:

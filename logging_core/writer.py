@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import itertools
 import mmap
 import os
 import struct
@@ -63,7 +64,9 @@ class Layout:
     )
 
     def __init__(self, keys: list[str], types: list[type], position: int) -> None:
-        body = struct.Struct("<qd" + "".join(map(_CODES.__getitem__, types)))
+        runs = itertools.groupby(map(_CODES.__getitem__, types))
+        # "100d" takes a hundredth of the room of "ddd…".
+        body = struct.Struct("<qd" + "".join([f"{len([*same])}{code}" for code, same in runs]))
         self.keys = keys
         self.types = types
         self.position = position

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from agent.columnar import ColumnReader, Rows
 from agent.digest import LaneDigest
 from agent.packing import points_of
 from agent.tape import Tape
+from logging_core import frames
 from logging_core.records import (
     ConfigUpdate,
     Finished,
@@ -212,6 +215,21 @@ def test_rows_are_read_in_bulk_at_all(path: Path) -> None:
     batch = ColumnReader(path).batch(0)
     assert batch is not None
     assert [type(item) for item in batch.items].count(Rows) == len(batch.items)
+
+
+def test_rows_of_a_lost_layout_are_not_looked_at_one_by_one(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(path, [(0, 300, 5)] * 10)
+    data = bytearray(path.read_bytes())
+    data[20] ^= 1
+    path.write_bytes(data)
+    with path.open("ab") as file:
+        file.write(frames.frame(frames.FINISHED, b'{"exit_code":0,"time":5.0}'))
+    looks, read = itertools.count(), os.pread
+    monkeypatch.setattr(os, "pread", lambda *call: (next(looks), read(*call))[1])
+    assert in_bulk(path) == ([Finished(0, 5.0)], path.stat().st_size)
+    assert next(looks) < 100
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -236,6 +236,31 @@ def test_a_lost_page_costs_no_more_than_itself(tmp_path: Path, hole: int) -> Non
     assert same_records(Reader(path).read(final=True), [*found, Finished(0, 1.0)])
 
 
+def lose_layout(path: Path, rows: int) -> list[Record]:
+    """A file with rows whose layout was lost, and then others; those."""
+    write(path, [History(step, 1.0, {"loss": 0.5}) for step in range(rows)])
+    data = bytearray(path.read_bytes())
+    data[20] ^= 1
+    path.write_bytes(data)
+    writer, left = Writer(path), [History(rows, 1.0, {"acc": 1}), Finished(0, 1.0)]
+    for record in left:
+        writer.add(record)
+    writer.close()
+    return left
+
+
+@pytest.mark.parametrize("final", [True, False])
+def test_rows_of_a_lost_layout_are_passed_over_at_once(tmp_path: Path, final: bool) -> None:
+    path = tmp_path / "records"
+    left = lose_layout(path, 5000)
+    reader = Reader(path)
+    found: list[Record] = []
+    for _ in range(3):  # one look more at the layout, and one at its first row
+        found += reader.read(final=final)
+    assert same_records(found, left)
+    assert [end - begin for begin, end in reader.damage.items()] == [23 + 5000 * 41]
+
+
 def test_what_may_still_be_written_is_looked_at_twice(tmp_path: Path) -> None:
     path = tmp_path / "records"
     write(path, SAMPLE)

@@ -9,6 +9,7 @@ import json
 import math
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -75,6 +76,7 @@ def resident():
 
 run = opensweep.init(settings={"silent": True, "console": "off"})
 names = [f"layer{n}" for n in range(20_000)]
+wide = dict.fromkeys(names[:100], 0.5)
 for number in range(-10, COUNT):
     if number == 0:
         start = most = resident()
@@ -164,6 +166,38 @@ def test_a_row_of_very_many_metrics(capsys: pytest.CaptureFixture[str]) -> None:
 def test_wide_rows_do_not_pile_up_in_memory() -> None:
     done = in_a_process(300, "run.log(dict.fromkeys(names, number * 0.5))")
     assert done.grown < 15
+
+
+def test_many_shapes_of_rows_do_not_pile_up_in_memory() -> None:
+    done = in_a_process(20_000, "run.log({**wide, f's{number % 190}': 0.5})")
+    assert done.grown < 12
+
+
+def test_each_shape_of_rows_has_a_curve_of_its_own() -> None:
+    run = opensweep.init()
+    for step in range(400):
+        run.log({"loss": step / 7})
+        run.log({f"other{step % 90}": 0.5})
+    assert len(run._journal.curves()["loss"]) >= 40
+
+
+def test_a_step_of_very_many_parts() -> None:
+    """What a part costs does not grow with the step: neither to log, nor to read."""
+    took = {}
+    for way in ("one step", "a step each"):
+        run = opensweep.init(reinit="create_new")
+        before = time.perf_counter()
+        for number in range(60_000):
+            run.log({f"k{number}": 1.0}, step=0 if way == "one step" else number)
+        logged = time.perf_counter()
+        run.finish()
+        finished = time.perf_counter()
+        rows = rows_of(run)
+        took[way] = (logged - before, time.perf_counter() - finished)
+        if way == "one step":
+            assert rows == [(0, {f"k{number}": 1.0 for number in range(60_000)})]
+    for one, each in zip(*took.values(), strict=True):
+        assert one < 4 * each
 
 
 def test_names_that_change_with_each_row() -> None:
