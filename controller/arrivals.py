@@ -42,7 +42,7 @@ class Arrival:
         self._md5 = hashlib.md5(usedforsecurity=False)
         self.size = 0
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray) -> None:
         self._sha256.update(data)
         self._md5.update(data)
         self.size += len(data)

@@ -23,7 +23,7 @@ from controller.blobs import Blobs, room
 from controller.store.store import Store
 from sweeps.errors import DigestMismatch, StoreUnavailable, UsageError
 
-PATIENCE_S = 10.0
+PATIENCE_S = 15.0
 """Whoever asks for a join waits so long for it."""
 MOST_PARTS = 10_000
 _READ = 4 << 20

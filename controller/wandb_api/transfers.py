@@ -44,7 +44,7 @@ _MODULES = {
 be used before anybody else has asked for the module."""
 
 MOST_BYTES = 5 << 40
-_PIECE = 4 << 20
+_PIECE = 1 << 20
 _BLOB, _PART = "blob", "part"
 
 
@@ -165,12 +165,12 @@ async def _receive(request: Request, found: Services, arrival: Arrival) -> None:
     async for part in request.stream():
         waiting += part
         if len(waiting) >= _PIECE:
-            data, waiting = bytes(waiting), bytearray()
+            data, waiting = waiting, bytearray()
             if arrival.size + len(data) > MOST_BYTES:
                 raise TooLarge(f"the file is longer than {MOST_BYTES:,} bytes")
             await found.move(arrival.write, data)
     if waiting:
-        await found.move(arrival.write, bytes(waiting))
+        await found.move(arrival.write, waiting)
 
 
 def _check(request: Request, grant: Grant, arrival: Arrival) -> None:
