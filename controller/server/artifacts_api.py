@@ -12,10 +12,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from controller.checksums import manifest_md5
 from controller.server.files_api import asked_path, blobs_of, digest_of, guess_type, path_of, send
 from controller.server.services import Services, services
 from controller.server.wire import Fields, json_response, read_json
 from controller.store.artifact_records import ArtifactRecord, CollectionRecord, NewArtifact
+from controller.wandb_api.artifacts.manifests import from_ours
 from logging_core.artifacts import names
 from logging_core.artifacts.manifest import Manifest
 from logging_core.errors import UsageError as NamesError
@@ -50,6 +52,7 @@ def _commit(found: Services, body: Fields) -> dict[str, Any]:
             name=_name(body.text("name"), "an artifact's name"),
             type=_name(body.text("type"), "a type"),
             digest=manifest.digest(),
+            md5_digest=_md5_digest(found, manifest),
             manifest=digest,
             blobs=frozenset(manifest.blobs),
             size=manifest.size,
@@ -65,6 +68,16 @@ def _commit(found: Services, body: Fields) -> dict[str, Any]:
         )
     )
     return {"missing": missing} if artifact is None else {"artifact": artifact_json(artifact)}
+
+
+def _md5_digest(found: Services, manifest: Manifest) -> str | None:
+    """How W&B's clients name the content, so that theirs and ours become one version; None where
+    that would mean reading files."""
+    known = found.store.known_md5s(manifest.blobs)
+    if len(known) < len(manifest.blobs):
+        return None
+    told = from_ours(manifest, known)
+    return manifest_md5({path: entry.digest for path, entry in told.items()})
 
 
 def _manifest(found: Services, digest: str) -> Manifest | None:

@@ -10,12 +10,15 @@ from __future__ import annotations
 import os
 import tempfile
 from typing import Any, Iterable, Iterator
+from urllib.parse import quote
 
 from logging_core.artifacts import objects, references, staging
 from logging_core.artifacts.cache import Cache
-from logging_core.artifacts.manifest import Entry, Manifest
+from logging_core.artifacts.manifest import ELSEWHERE, Entry, Manifest
 from logging_core.artifacts.source import Source
-from logging_core.errors import Error, UsageError
+from logging_core.errors import CommError, Error, UsageError
+
+_HOPS = 20
 
 
 class Bringing:
@@ -132,7 +135,7 @@ class Bringing:
             return objects.read(path, folder)
 
     def _bring(self, wanted: Iterable[Entry], folder: str, allow_missing: bool) -> None:
-        entries = list(wanted)
+        entries = list(self._resolved(wanted, allow_missing))
         own = [entry for entry in entries if entry.ref is None]
         cache = self._fetched({entry.digest: entry for entry in own if not _is_here(entry)})
         for entry in entries:
@@ -149,6 +152,31 @@ class Bringing:
             except (OSError, Error):
                 if not allow_missing:
                     raise
+
+    def _resolved(self, wanted: Iterable[Entry], allow_missing: bool) -> Iterator[Entry]:
+        """A reference to a file of another artifact is that file, at its path here."""
+        asked: dict[str, Manifest] = {}
+        for entry in wanted:
+            try:
+                yield self._elsewhere(entry, asked)
+            except Error:
+                if not allow_missing:
+                    raise
+
+    def _elsewhere(self, entry: Entry, asked: dict[str, Manifest]) -> Entry:
+        path = entry.path
+        for _ in range(_HOPS):
+            if entry.ref is None or not entry.ref.startswith(ELSEWHERE):
+                return entry
+            artifact_id, _, there = entry.ref[len(ELSEWHERE) :].partition("/")
+            if artifact_id not in asked:
+                address = f"/api/artifacts/{quote(artifact_id, safe='')}/manifest"
+                asked[artifact_id] = Manifest.from_json(self._asked().json("GET", address))
+            found = asked[artifact_id].entries.get(there)
+            if found is None:
+                raise CommError(f"{path}: the artifact {artifact_id} has no file {there!r}")
+            entry = Entry(path, found.digest, found.size, found.ref, found.extra)
+        raise CommError(f"{path} refers to files that refer to each other in a circle")
 
     def _fetched(self, absent: dict[str, Entry]) -> Cache:
         """The cache, with these in it."""

@@ -18,6 +18,8 @@ from logging_core.artifacts.names import check_digest, check_path
 from logging_core.errors import UsageError
 
 VERSION = 1
+ELSEWHERE = "opensweep-artifact://"
+"""A reference to a file of another artifact: its id and the path follow."""
 _LONGEST_TEXT = 8192
 
 
@@ -78,7 +80,7 @@ class Entry:
 
     def ref_url(self) -> str:
         """An address under which another artifact can refer to this entry."""
-        return f"opensweep-artifact://{self._owned().id}/{self.path}"
+        return f"{ELSEWHERE}{self._owned().id}/{self.path}"
 
     def _owned(self) -> Any:
         if self.owner is None:

@@ -91,8 +91,10 @@ def _of_files(uri: str, name: str | None, default: str) -> Iterator[Entry]:
 
 
 def _of_file(path: str, name: str) -> Entry:
-    digest, size = staging.digest_of(path)
-    return Entry(name, digest, size, "file://" + os.path.abspath(path), {"sha256": digest})
+    digest, size, md5 = staging.digests_of(path)
+    # W&B's clients, which may use the artifact too, know a file by its MD5.
+    extra = {"sha256": digest, "md5": md5} if md5 else {"sha256": digest}
+    return Entry(name, digest, size, "file://" + os.path.abspath(path), extra)
 
 
 def _local(uri: str) -> str:

@@ -7,13 +7,14 @@ artifact.py, cache.py, saving.py.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import errno
 import fcntl
 import hashlib
 import os
 import threading
-from typing import IO, NamedTuple
+from typing import IO, Callable, NamedTuple
 
 _READ = 1 << 20
 _FICLONE = 0x40049409  # ioctl: share the blocks of another file
@@ -29,13 +30,39 @@ class Staged(NamedTuple):
 
 def digest_of(path: str) -> tuple[str, int]:
     """(SHA-256, size) of a file. Raises OSError."""
-    found, size = hashlib.sha256(), 0
+    found = hashlib.sha256()
+    size = _read_into(path, found.update)
+    return found.hexdigest(), size
+
+
+def digests_of(path: str) -> tuple[str, int, str]:
+    """(SHA-256, size, MD5 in base64) of a file; "" for an MD5 that this Python does not make.
+
+    Raises OSError.
+    """
+    found = hashlib.sha256()
+    try:
+        md5 = hashlib.md5()
+    except ValueError:  # a system where MD5 is forbidden
+        return (*digest_of(path), "")
+
+    def update(part: bytes) -> None:
+        found.update(part)
+        md5.update(part)
+
+    size = _read_into(path, update)
+    return found.hexdigest(), size, base64.b64encode(md5.digest()).decode()
+
+
+def _read_into(path: str, update: Callable[[bytes], object]) -> int:
+    """Every part of a file; returns its size."""
+    size = 0
     with open(path, "rb") as file:
         while True:
             part = file.read(_READ)
             if not part:
-                return found.hexdigest(), size
-            found.update(part)
+                return size
+            update(part)
             size += len(part)
 
 

@@ -16,14 +16,13 @@ from typing import Any, NamedTuple
 from controller.checksums import base64_md5, hex_md5
 from controller.store.files import BlobRecord
 from controller.wandb_api.ids import global_id, parse_id
-from logging_core.artifacts.manifest import Entry, Manifest
+from logging_core.artifacts.manifest import ELSEWHERE, Entry, Manifest
 from logging_core.errors import UsageError as ManifestError
 from sweeps.errors import NotFoundError, UsageError
 
 MOST_BYTES = 128 << 20
 """A manifest may not be longer."""
 
-_OURS = "opensweep-artifact://"
 _THEIRS = "wandb-artifact://"
 _REFERENCE = re.compile(r"wandb-artifact://([0-9a-f]{2,400})/(.+)", re.DOTALL)
 _LONGEST = 8192
@@ -96,7 +95,7 @@ def to_ours(entries: Mapping[str, WandbEntry], blobs: Mapping[str, BlobRecord]) 
             blob = blobs[files[path]]
             told[path] = {"digest": blob.digest, "size": blob.size}
         else:
-            told[path] = {"digest": entry.digest, "ref": _our_reference(entry.ref)}
+            told[path] = {"digest": _our_digest(entry), "ref": _our_reference(entry.ref)}
             if entry.size is not None:
                 told[path]["size"] = entry.size
         if entry.extra:
@@ -120,7 +119,17 @@ def entry_of(entry: Entry, md5s: Mapping[str, str]) -> WandbEntry:
     """One entry of ours as W&B's clients know it."""
     if entry.ref is None:
         return WandbEntry(base64_md5(md5s[entry.digest]), entry.size, None, entry.extra)
-    return WandbEntry(entry.digest, entry.size, _their_reference(entry.ref), entry.extra)
+    # A file of the script's machine has both digests (logging_core/artifacts/references.py).
+    digest = entry.extra.get("md5") if entry.ref.startswith("file:") else None
+    return WandbEntry(
+        str(digest or entry.digest), entry.size, _their_reference(entry.ref), entry.extra
+    )
+
+
+def _our_digest(entry: WandbEntry) -> str:
+    if entry.ref and entry.ref.startswith("file:") and entry.extra.get("md5") == entry.digest:
+        return str(entry.extra.get("sha256") or entry.digest)
+    return entry.digest
 
 
 def write(entries: Mapping[str, WandbEntry], artifact_id: str) -> dict[str, Any]:
@@ -154,13 +163,13 @@ def _our_reference(ref: str) -> str:
         return ref
     try:
         whole = base64.b64encode(bytes.fromhex(match.group(1))).decode()
-        return f"{_OURS}{parse_id(whole, 'Artifact')}/{match.group(2)}"
+        return f"{ELSEWHERE}{parse_id(whole, 'Artifact')}/{match.group(2)}"
     except (ValueError, NotFoundError):
         return ref
 
 
 def _their_reference(ref: str) -> str:
-    if not ref.startswith(_OURS):
+    if not ref.startswith(ELSEWHERE):
         return ref
-    artifact_id, _, path = ref[len(_OURS) :].partition("/")
+    artifact_id, _, path = ref[len(ELSEWHERE) :].partition("/")
     return f"{_THEIRS}{base64.b64decode(global_id('Artifact', artifact_id)).hex()}/{path}"
