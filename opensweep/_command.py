@@ -60,10 +60,12 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "resume": ("control", "Go on with a paused sweep."),
         "stop": ("control", "End a sweep once its running trials are done."),
         "cancel": ("control", "End a sweep now, killing its running trials."),
+        "update": ("control", "Give a sweep another file, while it runs or after it."),
     },
     "This machine": {
         "sync": ("sync", "Send runs that are kept on this machine to the server."),
         "import": ("import_runs", "Bring runs of wandb, tensorboard or mlflow here."),
+        "import-wandb": ("import_wandb", "Bring a project of a W&B server here."),
         "server": ("server", "Start, stop or look at the server."),
         "doctor": ("doctor", "Check that this machine is ready for sweeps."),
         "completion": ("completion", "Print the shell's completion script."),
@@ -87,7 +89,7 @@ class SweepCommand(click.Group):
         if module is None:
             return None
         loaded = import_module(f"opensweep.commands.{module}")
-        attribute = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name  # `sweep import`
+        attribute = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name.replace("-", "_")
         return cast("click.Command", getattr(loaded, attribute))
 
     def resolve_command(

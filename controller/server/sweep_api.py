@@ -91,6 +91,30 @@ async def change(request: Request) -> Response:
     return json_response(await found.call(_one_sweep, found, sweep_id))
 
 
+async def update(request: Request) -> Response:
+    """PUT /api/sweeps/{id}/spec {yaml, path}: another file for a sweep; {id, name, warnings,
+    state}."""
+    found = services(request)
+    sweep, spec = await found.call(
+        _update, found, request.path_params["sweep_id"], await read_json(request)
+    )
+    found.loop.wake()
+    return json_response(
+        {
+            "id": sweep.id,
+            "name": sweep.name,
+            "warnings": list(spec.warnings),
+            "state": sweep.state.value,
+        }
+    )
+
+
+def _update(found: Services, sweep_id: str, body: Fields) -> tuple[SweepRecord, SweepSpec]:
+    yaml = body.text("yaml", longest=YAML_BYTES)
+    path = body.optional_text("path", longest=4096)
+    return record.update_sweep(found.store, sweep_id, yaml, path=path)
+
+
 async def trials(request: Request) -> Response:
     """GET /api/sweeps/{id}/trials?after=&limit=&state=: by number."""
     found = services(request)
@@ -178,6 +202,7 @@ ROUTES = (
     ("GET", "/api/sweeps/{sweep_id}/trials", trials),
     ("GET", "/api/sweeps/{sweep_id}/best", best),
     ("GET", "/api/sweeps/{sweep_id}/spec", spec),
+    ("PUT", "/api/sweeps/{sweep_id}/spec", update),
     ("POST", "/api/sweeps/{sweep_id}/{action}", change),
     ("GET", "/api/trials/{trial_id}", trial),
     ("GET", "/api/runs/{run_id}/console", console),

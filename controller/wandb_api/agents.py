@@ -54,6 +54,7 @@ PATIENCE_S = 30.0
 """After so long an agent is told to end a script that was ordered to stop: it hears of it by its
 own stream first, which speaks every 15 s, and then ends in good order."""
 _HANDS_OUT = (SweepState.PENDING, SweepState.RUNNING)
+_MORE = " `wandb sweep --update` with more to try, or `--resume`, lets it go on."
 _HOST = re.compile(r"[^A-Za-z0-9._-]+")
 
 Command = dict[str, Any]
@@ -99,11 +100,9 @@ def create_agent(_root: Any, info: Info, input: dict[str, Any]) -> dict[str, Any
         raise HttpStatus(404, f"there is no sweep {sweep_id!r}: `sweep ls` lists those that are")
     if sweep.state.over or sweep.state is SweepState.STOPPING:
         why = f" ({sweep.reason})" if sweep.reason else ""
-        raise HttpStatus(
-            400,
-            f"sweep {sweep.id} is {sweep.state.value}{why}: it has no work for an agent. "
-            "`wandb sweep --resume` or a larger run_cap (`wandb sweep --update`) may let it go on.",
-        )
+        hint = "" if sweep.state is not SweepState.FINISHED else _MORE
+        text = f"sweep {sweep.id} is {sweep.state.value}{why}: it has no work for an agent.{hint}"
+        raise HttpStatus(400, text)
     agent = Agent(sweep.id, str(input.get("host") or "unknown"), secrets.token_hex(4))
     return {"agent": agent}
 

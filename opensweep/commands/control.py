@@ -1,4 +1,5 @@
-"""`sweep pause`, `resume`, `stop` and `cancel`: what a person may do to a sweep that runs."""
+"""`sweep pause`, `resume`, `stop`, `cancel` and `update`: what a person may do to a sweep that
+runs."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from typing import Any
 import click
 
 from opensweep import _text
-from opensweep.commands import connection, options
+from opensweep.commands import connection, create, options
 from sweeps.errors import Fenced, IllegalTransition, OpensweepError
 
 
@@ -90,3 +91,32 @@ def cancel(sweep: str, as_json: bool) -> None:
     so far is kept. A canceled sweep cannot be resumed.
     """
     _order(sweep, "cancel", as_json)
+
+
+@click.command(epilog="\b\nExample:\n  sweep update k3j9x2ab sweep.yaml")
+@options.sweep_argument()
+@click.argument("file", type=click.Path(allow_dash=True))
+@options.json_option('{"id": …, "state": …}')
+def update(sweep: str, file: str, as_json: bool) -> None:
+    """Give a sweep another file, while it runs or after it.
+
+    A larger run_cap or a wider space lets a finished sweep go on. Trials that were suggested stay
+    as they are, and the search knows them; trials to come are of the new file. The metric cannot
+    change once there are trials. FILE is a sweep file (`-`: standard input).
+    """
+    text = create.read(file, {})
+    create.check(file, text, program_here=False)
+    with connection.server() as client:
+        status = connection.sweep_status(client, sweep)
+        try:
+            changed = client.update_sweep(status["id"], text, create.origin(file)["path"])
+        except (IllegalTransition, Fenced) as error:
+            raise OpensweepError(str(error)) from None
+    create.say_warnings(changed)
+    if as_json:
+        options.print_json({key: changed[key] for key in ("id", "name", "state")})
+        return
+    click.echo(
+        f"sweep {click.style(changed['id'], bold=True)} has a new file and is"
+        f" {_text.state(changed['state'])}"
+    )

@@ -165,6 +165,11 @@ def origin(file: str) -> dict[str, Any]:
 def record(client: Client, file: str, text: str) -> dict[str, Any]:
     """Records the sweep: {id, name, warnings}. Says the warnings on stderr."""
     made = client.create_sweep(text, **origin(file))
+    say_warnings(made)
+    return made
+
+
+def say_warnings(made: dict[str, Any]) -> None:
+    """What is not quite right with a sweep's file, as the server said it."""
     for warning in made.get("warnings") or ():
         connection.say(f"{click.style('warning:', fg='yellow')} {warning}")
-    return made

@@ -72,6 +72,12 @@ class PeopleCalls(Wire):
         """pause, resume, stop or cancel. Returns the status after it."""
         return self._object("POST", f"/api/sweeps/{part(sweep_id)}/{part(action)}")
 
+    def update_sweep(self, sweep_id: str, yaml: str, path: str | None = None) -> dict[str, Any]:
+        """Gives a sweep another file. Returns {id, name, warnings, state}. SpecError as in
+        `create_sweep`; Fenced when the sweep takes no trials any more."""
+        body = {"yaml": yaml, "path": path}
+        return self._object("PUT", f"/api/sweeps/{part(sweep_id)}/spec", body=body)
+
     def trials(
         self,
         sweep_id: str,
