@@ -174,7 +174,7 @@ def test_the_readme_of_the_sweep_files_lists_each() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_test_that_a_document_names_is_there(name: str) -> None:
-    there = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("tests/*/test_*.py"))
+    there = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/test_*.py"))
     for code in _INLINE.findall((ROOT / name).read_text(encoding="utf-8")):
         if re.fullmatch(r"test_\w+", code):
             assert f"def {code}(" in there, code

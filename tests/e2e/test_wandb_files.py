@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import http.client
 import json
@@ -133,6 +134,21 @@ def test_bytes_that_are_others_than_announced_are_refused(world):
     assert request(url, "PUT", b"other", Content_MD5=md5(b"these")).status == 400
     assert request(url, "PUT", b"other", Content_MD5="nonsense").status == 400
     assert world.store.files("r") == []
+
+
+def test_a_full_disk_is_told_so_that_the_client_tries_again(world, monkeypatch):
+    url, data = address(world, "x"), b"x" * (3 << 20)
+    with monkeypatch.context() as patch:
+
+        def full(*_: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        patch.setattr("controller.arrivals.os.write", full)
+        answer = request(url, "PUT", data)
+        assert answer.status == 503
+        assert b"is full" in answer.body
+    assert not any((world.blobs_folder / "incoming").iterdir())
+    assert request(url, "PUT", data).status == 200
 
 
 def test_an_upload_that_breaks_off_leaves_nothing(world):
