@@ -26,6 +26,7 @@ from controller.wandb_api.lines import POST_BYTES
 from sweeps.console_text import shown
 from sweeps.errors import StoreUnavailable
 from sweeps.protocol.live import Claim, Order
+from sweeps.trial import AttemptState, Outcome, Reason, TrialState
 
 KEY = "k" * 40
 AT = "2026-11-21T06:46:02.032923 "
@@ -49,9 +50,10 @@ class Live:
     """One agent of W&B's client holds every attempt; `order` is what they are told."""
 
     order = Order.NONE
+    token = 1
 
     def attempt(self, trial_id):
-        return {"token": "1", "agent": "wandb-agent-1"}
+        return {"token": str(self.token), "agent": "wandb-agent-1"}
 
     def renew(self, trial_id, token, agent_id):
         return SimpleNamespace(status=Claim.OK, order=self.order)
@@ -301,6 +303,19 @@ def test_a_trial_is_told_to_stop(server, trial):
     server.found.live.order = Order.STOP
     assert server.post(trial, history=(0, lines(0))) == (200, {"stopped": True})
     assert steps(server, trial) == [0]
+
+
+def test_an_attempt_that_was_given_up_is_told_to_stop(server, trial):
+    assert server.post(trial, history=(0, lines(0))) == OK
+    lost = Outcome(AttemptState.LOST, Reason.LEASE_EXPIRED)
+    server.store.end_attempt(trial, 1, lost, retry=lambda _: True)
+    server.store.start_attempt(trial, 2, agent_id="wandb-agent-2", host="b", device="", pid=None)
+    server.found.live.token = 2
+    assert server.post(trial, history=(1, lines(1))) == (200, {"stopped": True})
+    assert server.post(f"{trial}_2", history=(0, lines(0, 1, 2))) == OK
+    assert server.post(trial, complete=True, exitcode=1) == (200, {"stopped": True})
+    assert steps(server, trial) == [0, 1, 2]
+    assert server.store.get_trial(trial).state is TrialState.RUNNING
 
 
 # -- what is not taken -----------------------------------------------------------------------------
