@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import controller, history, ingest, logging, turnaround
+from benchmarks import controller, history, ingest, logging, turnaround, wandb_sweeps
 
 
 def test_the_controller_records_each_point_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -20,6 +20,10 @@ def test_the_controller_records_each_point_once(capsys: pytest.CaptureFixture[st
 def test_all_that_is_logged_is_read_back_from_the_api(capsys: pytest.CaptureFixture[str]) -> None:
     ingest.sustain(10, ingest.arguments(["--seconds", "1", "--rate", "100000"]))
     assert capsys.readouterr().out.split()[0] == "10"
+
+
+def test_replayed_agents_of_wandb_try_each_point_once() -> None:
+    assert wandb_sweeps.main(points=60, agents=8) > 0
 
 
 def test_the_turnaround_is_measured() -> None:
