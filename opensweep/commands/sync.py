@@ -66,7 +66,7 @@ def send(
     as_json: bool = False,
 ) -> None:
     """Sends run folders and says what became of each. OpensweepError if any was not sent."""
-    sent = _send(client, runs, run_id, follow)
+    sent = send_folders(client, runs, run_id, follow)
     failed = [one for one in sent if one.error is not None]
     if as_json:
         options.print_json([one.to_json() for one in sent])
@@ -81,7 +81,9 @@ def send(
 
 
 @dataclass(frozen=True)
-class _Sent:
+class Sent:
+    """What became of a folder: carried, or not because of an error that was told."""
+
     folder: Path
     carried: Carried | None = None
     error: OpensweepError | None = None
@@ -124,7 +126,10 @@ def _below(folder: Path, depth: int) -> list[Path]:
     return [run for path in inside for run in _below(path, depth - 1)]
 
 
-def _send(client: Client, runs: Sequence[Path], run_id: str | None, follow: bool) -> list[_Sent]:
+def send_folders(
+    client: Client, runs: Sequence[Path], run_id: str | None = None, follow: bool = False
+) -> list[Sent]:
+    """Sends run folders, some at a time, and tells of each; in the order of `runs`."""
     from agent.follow import Courier
 
     give_up = threading.Event()
@@ -147,19 +152,19 @@ def _send(client: Client, runs: Sequence[Path], run_id: str | None, follow: bool
     return sent
 
 
-def _one(courier: Courier, run: Path, run_id: str | None, follow: bool) -> _Sent:
+def _one(courier: Courier, run: Path, run_id: str | None, follow: bool) -> Sent:
     try:
-        return _Sent(run, courier.carry(RunFolder(run), live=follow, run_id=run_id))
+        return Sent(run, courier.carry(RunFolder(run), live=follow, run_id=run_id))
     except RunExists as error:
         said = str(error).partition(":")[0]
-        return _Sent(
+        return Sent(
             run, error=RunExists(f"{said}: `sweep sync {run} --id NEW` records it under another id")
         )
     except OpensweepError as error:
-        return _Sent(run, error=error)
+        return Sent(run, error=error)
 
 
-def _told(client: Client, job: Future[_Sent]) -> _Sent:
+def _told(client: Client, job: Future[Sent]) -> Sent:
     """What became of a folder, told as soon as it is known; Ctrl-C gets through meanwhile."""
     while True:
         with suppress(TimeoutError):
@@ -180,7 +185,7 @@ def _told(client: Client, job: Future[_Sent]) -> _Sent:
 
 
 @contextmanager
-def _picture(runs: Sequence[Path], jobs: Sequence[Future[_Sent]]) -> Iterator[None]:
+def _picture(runs: Sequence[Path], jobs: Sequence[Future[Sent]]) -> Iterator[None]:
     """A bar of the bytes that are sent, where somebody looks."""
     if not sys.stderr.isatty():
         yield

@@ -7,6 +7,13 @@
     protobuf.py      the wire format of protocol buffers, as far as the first two need it
     folder.py        a found run -> a run folder
 
-Nothing here talks to a server: `sweep sync` does that with the folders. No package of the other
-tracker has to be installed. Used by commands/import_runs.py alone.
+From a server, a project at a time:
+
+    wandb_server.py     a W&B server's GraphQL and files
+    wandb_project.py    its runs, as found runs
+    wandb_artifacts.py  its artifacts, brought to our server
+    wandb_import.py     all of a project, in order, and what is here already
+
+No package of the other tracker has to be installed. The folders are sent by what `sweep sync` sends
+them with. Used by commands/import_runs.py and import_wandb.py.
 """

@@ -206,8 +206,8 @@ class TestRuns:
 def test_what_sync_sent_and_what_not_is_told(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    good, bad = sync._Sent(Path("a")), sync._Sent(Path("b"), error=UsageError("no"))
-    monkeypatch.setattr(sync, "_send", lambda *_: [good, bad])
+    good, bad = sync.Sent(Path("a")), sync.Sent(Path("b"), error=UsageError("no"))
+    monkeypatch.setattr(sync, "send_folders", lambda *_: [good, bad])
     with pytest.raises(OpensweepError, match="1 folder could not be sent, see above"):
         sync.send(world.client, [Path("a"), Path("b")])
     said = f"1 run is at {world.client.url}; 1 folder could not be sent, see above\n"
