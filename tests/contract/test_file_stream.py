@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gzip
 import json
 import logging
 import math
@@ -260,6 +261,14 @@ def test_processes_that_share_a_run(server):
     for client in clients:
         assert [row[client] for _, row in rows if client in row] == list(range(10))
     assert server.store.get_run("shared").summary == dict.fromkeys(clients, 9)
+
+
+def test_a_compressed_post(server):
+    files = {"wandb-history.jsonl": {"offset": 0, "content": lines(0, 1)}}
+    body = gzip.compress(json.dumps({"files": files}).encode())
+    path = "/files/opensweep/p/r/file_stream"
+    assert server.send(path, body, **{"Content-Encoding": "gzip"}) == OK
+    assert steps(server) == [0, 1]
 
 
 def test_heartbeats_and_ends(server):
