@@ -20,14 +20,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from controller.server.keyring import Caller, KeyRing
 from controller.server.services import Activity
-from controller.server.wire import error_response, json_response, told
+from controller.server.wire import SIGNED, error_response, json_response, told
 from controller.store.keys import Role
 from sweeps.errors import NotAllowed, OpensweepError
 
 log = logging.getLogger(__name__)
 
 OPEN_PATHS = frozenset({"/healthz", "/ready", "/authorize"})
-OPEN_PREFIXES = ("/wandb-files/", "/sdk/otel/")
+OPEN_PREFIXES = (SIGNED, "/sdk/otel/")
 """Below the first an address is its own credential: it is signed (controller/wandb_api/signing.py).
 What comes in below the second is thrown away unread."""
 

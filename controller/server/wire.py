@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 JSON_BYTES = 16 << 20
 """A JSON request may not be longer."""
 _LARGEST = 2**63 - 1
+SIGNED = "/wandb-files/"
+"""Below this an address is a credential (controller/wandb_api/signing.py)."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -238,19 +240,27 @@ def told(error: Exception, request: Request) -> Response:
     if isinstance(error, errors.OpensweepError):
         status = next((code for kind, code in _STATUS if isinstance(error, kind)), 500)
         if status >= 500:
-            log.warning("%s %s: %s", request.method, request.url.path, error)
+            log.warning("%s: %s", _named(request), error)
         return error_response(status, type(error).__name__, str(error))
     if isinstance(error, redis.exceptions.RedisError):
-        log.warning("%s %s: Redis: %s", request.method, request.url.path, error)
+        log.warning("%s: Redis: %s", _named(request), error)
         message = "the server's Redis is out of reach for now: try again in a moment."
         return error_response(503, "BrokerError", message)
     if isinstance(error, HTTPException):
         kind = "NotFoundError" if error.status_code == 404 else "UsageError"
         message = f"{request.method} {request.url.path}: {error.detail}"
         return error_response(error.status_code, kind, message)
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    message = f"the server failed at {request.method} {request.url.path}: its log says why."
+    log.error("%s failed", _named(request), exc_info=error)
+    message = f"the server failed at {_named(request)}: its log says why."
     return error_response(500, "ServerError", message)
+
+
+def _named(request: Request) -> str:
+    """A request as it is logged: of a signed address, which is a credential, not what is signed."""
+    path = request.url.path
+    if path.startswith(SIGNED):
+        path = f"{SIGNED}…/{path.rpartition('/')[2]}"
+    return f"{request.method} {path}"
 
 
 def endpoint(handler: Handler) -> Handler:

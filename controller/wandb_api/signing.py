@@ -19,9 +19,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from controller.server.wire import SIGNED
 from sweeps.errors import NotAllowed
 
-PREFIX = "/wandb-files"
 LIFE_S = 24 * 3600.0
 """An upload that is tried again for hours must still fit."""
 _ROUND_S = 3600.0
@@ -56,7 +56,7 @@ class Signer:
         said = [grant.method, grant.kind, dict(grant.fields), int(expires)]
         text = _base64(json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode())
         ending = quote(name.rpartition("/")[2], safe="") or "file"
-        return f"{PREFIX}/{text}.{self._signature(text)}/{ending}"
+        return f"{SIGNED}{text}.{self._signature(text)}/{ending}"
 
     def grant(self, token: str, method: str, *, now: float | None = None) -> Grant:
         """What an address allows. Raises NotAllowed: forged, expired, or of another method."""

@@ -24,7 +24,7 @@ from controller.checksums import hex_md5
 from controller.parts import Parts
 from controller.server.files_api import blobs_of, digest_of, guess_type, send
 from controller.server.services import Services, services
-from controller.server.wire import Handler, TooLarge
+from controller.server.wire import SIGNED, Handler, TooLarge
 from controller.wandb_api.context import Door
 from controller.wandb_api.signing import Grant
 from sweeps.errors import DigestMismatch, NotFoundError, OpensweepError
@@ -213,6 +213,6 @@ def _module(purpose: str) -> ModuleType:
 
 
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
-    ("PUT", "/wandb-files/{token}/{name:path}", put),
-    ("GET", "/wandb-files/{token}/{name:path}", get),
+    ("PUT", f"{SIGNED}{{token}}/{{name:path}}", put),
+    ("GET", f"{SIGNED}{{token}}/{{name:path}}", get),
 )

@@ -136,7 +136,7 @@ def test_bytes_that_are_others_than_announced_are_refused(world):
     assert world.store.files("r") == []
 
 
-def test_a_full_disk_is_told_so_that_the_client_tries_again(world, monkeypatch):
+def test_a_full_disk_is_told_so_that_the_client_tries_again(world, monkeypatch, caplog):
     url, data = address(world, "x"), b"x" * (3 << 20)
     with monkeypatch.context() as patch:
 
@@ -147,6 +147,8 @@ def test_a_full_disk_is_told_so_that_the_client_tries_again(world, monkeypatch):
         answer = request(url, "PUT", data)
         assert answer.status == 503
         assert b"is full" in answer.body
+    assert "PUT /wandb-files/…/x" in caplog.text
+    assert url.split("/")[4] not in caplog.text  # it is a credential
     assert not any((world.blobs_folder / "incoming").iterdir())
     assert request(url, "PUT", data).status == 200
 
