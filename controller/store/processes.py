@@ -11,7 +11,7 @@ Neighbours: runs.py (runs in general), streams.py (what counts of a run's rows).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -69,6 +69,7 @@ class ProcessStore:
         *,
         metrics: Mapping[str, Any] | None = None,
         state: RunState = RunState.RUNNING,
+        beside: bool = False,
     ) -> Registered:
         """Records what a process says of a run without a sweep: its first word, or a later one.
 
@@ -82,6 +83,8 @@ class ProcessStore:
                 quick, and must not call the store.
             metrics: as in `RunRecord`; take the place of what was there; None: nothing was said.
             state: of a new writer's run; pending: nobody records it yet.
+            beside: others of the same writer describe the run, too: what they said stays, at any
+                depth, where this one says nothing else.
 
         Raises RunExists when the id is a trial's.
         """
@@ -102,6 +105,13 @@ class ProcessStore:
             known = recognise(_recorders(connection, run, now))
             if known.writer is None:
                 return self._begin(connection, run, new, known, now, metrics, state)
+            if beside:
+                new = replace(
+                    new,
+                    config=_joined(run.config, new.config),
+                    metadata=_joined(run.metadata, new.metadata),
+                )
+                metrics = _joined(run.metrics, metrics or {})
             return self._hear(connection, run, new, known, now, metrics)
 
     def rewind(self, run_id: str, recognise: Callable[[Recorders], Recognised]) -> Registered:
@@ -220,6 +230,15 @@ def _recorders(connection: Connection, run: Any, now: float) -> Recorders:
         connection.scalar(newest) == 0,
         {name: before + 1 for name, before in run.folders.items()},
     )
+
+
+def _joined(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, and of what both have the newer one; dicts are joined themselves."""
+    found = {**old, **new}
+    for key in old.keys() & new.keys():
+        if isinstance(old[key], Mapping) and isinstance(new[key], Mapping):
+            found[key] = _joined(old[key], new[key])
+    return found
 
 
 def _cut(run_id: str, writer: int, step: int, now: float) -> dict[str, Any]:

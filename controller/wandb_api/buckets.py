@@ -109,6 +109,7 @@ def _register(here: Door, project: str, name: str, given: Mapping[str, Any]) -> 
         writers.recognise(who),
         metrics=said.metrics if said.wandb.get("m") is not None else None,
         state=RunState.PENDING if state is RunState.PENDING else RunState.RUNNING,
+        beside=bool(here.client),
     )
     if done.new and given.get("sweep"):
         log.warning(

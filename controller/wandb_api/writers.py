@@ -105,8 +105,9 @@ def _recognised(who: Told, there: Recorders) -> Recognised:
         # Whether one of the older clients goes on or begins anew, its first step will tell.
         return _next(who, there, None)
     word = _first_word(who, there.writer)
-    if there.fresh and word in there.names:
-        return Recognised(there.writer, names)  # its answer was lost
+    begins = _next(who, there, None if who.goes_on else 0)
+    if word in there.names:  # its answer was lost; or the same script runs once more
+        return Recognised(there.writer, names) if there.fresh else begins
     named = _is_named(there)
     if who.process and not (who.introduces and named):  # the second word of the newest
         return Recognised(None if named else there.writer, names)
@@ -116,7 +117,7 @@ def _recognised(who: Told, there: Recorders) -> Recognised:
         return Recognised(there.writer, (word,))
     if who.placed and not named and not there.over:
         return Recognised(there.writer)
-    return _next(who, there, None if who.goes_on else 0)
+    return begins
 
 
 def _sharing(who: Told, there: Recorders) -> Recognised:
