@@ -83,9 +83,12 @@ class User:
 
 
 def find_project(door: Door, entity: str | None, name: str | None) -> Project | None:
-    """The project that a client reads; None when there is nothing of that name."""
+    """The project that a client reads; None when there is nothing of that name.
+
+    The one that is meant by no name is always there: agents look for their sweep in it.
+    """
     key = door.known_project(entity, name)
-    return Project(door, key) if door.store.project_exists(key) else None
+    return Project(door, key) if not name or door.store.project_exists(key) else None
 
 
 def known_entity(door: Door, name: str | None) -> Entity:
