@@ -178,6 +178,30 @@ def test_two_agents_share_a_grid(world: World) -> None:
     assert {t.agent_id for t in trials} == {"one", "two"}
 
 
+def test_a_sweep_whose_file_changes_goes_on_with_the_new_one(world: World) -> None:
+    """While it runs, with the driver in memory; and after its end."""
+    world.loop()
+    sweep = world.create(GRID.replace("program", "run_cap: 4\nprogram"))
+    world.agent(sweep, score)
+    assert world.over(sweep).reason == "run_cap 4 is reached"
+    for cap, wider in ((6, "5, 6, 7"), (9, "7, 8, 9")):
+        file = GRID.replace("program", f"run_cap: {cap}\nprogram").replace("5, 6", wider)
+        record.update_sweep(world.store, sweep.id, file)
+        world.wake()
+        world.agent(sweep, score, name=f"agent-{cap}")
+        world.over(sweep)
+        assert len(world.store.trials(sweep.id)) == cap
+
+    held = world.create(GRID)
+    agent = world.agent(held, score, name="held")
+    wait_for(lambda: world.store.trials(held.id), "the first trial")
+    record.update_sweep(world.store, held.id, GRID.replace("50]", "50, 60]"))
+    world.wake()
+    world.over(held)
+    agent.close()
+    assert len(world.store.trials(held.id)) == 36
+
+
 def test_a_new_controller_goes_on_with_the_same_suggestions(world: World) -> None:
     whole = world.create(BAYES)
     first = world.loop()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sweeps.errors import SpecError
-from sweeps.search import Ended, Reported, Searcher, make_searcher
+from sweeps.search import Ended, Prior, Reported, Searcher, Suggested, make_searcher
 from sweeps.spec import spec_from_mapping
 from sweeps.trial import TrialState
 
@@ -45,6 +45,30 @@ def test_grid_skips_what_was_enqueued() -> None:
     # what a partial config lacks is taken from the first point; a repeat on purpose is kept
     assert asked == [(2, 20), (3, 10), (2, 20), (1, 10), (1, 20), (2, 10), (3, 20)]
     assert grid.total == 7
+
+
+def test_grid_leaves_out_what_prior_runs_have_tried() -> None:
+    values = {"a": {"values": [1, 2, 3]}, "b": {"values": [10, 20]}}
+    spec = spec_from_mapping({"method": "grid", "parameters": values, "enqueue": [{"a": 2}]})
+    prior = [
+        Prior({"a": 1, "b": 20}, 0.5),
+        Prior({"a": 3, "b": 10}, None),
+        Prior({"a": 3, "b": 10}, 1.0),  # the same point once more
+        Prior({"a": 9, "b": 10}, 1.0),  # not of this grid
+        Prior({"other": 1}, 1.0),
+    ]
+    grid = make_searcher(spec, 1, prior)
+    assert grid.total == 4
+    assert [tuple(s.config.values()) for s in grid.ask(99)] == [(2, 10), (1, 10), (2, 20), (3, 20)]
+    assert grid.total == 4
+
+
+def test_a_grid_counts_trials_of_the_grid_before_it() -> None:
+    wider = searcher("grid", {"a": {"values": [2, 3, 4]}})
+    for number, value in enumerate([1, 2], start=1):
+        wider.tell(Suggested(number, {"a": value}))
+    assert wider.total == 4
+    assert [s.config for s in wider.ask(99)] == [{"a": 3}, {"a": 4}]
 
 
 def test_grid_without_end_is_refused() -> None:
@@ -288,3 +312,17 @@ assert "optuna" in sys.modules
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_bayes_learns_from_prior_runs() -> None:
+    space = {"x": {"min": 0.0, "max": 1.0}, "kind": {"value": "c"}}
+    spec = spec_from_mapping(
+        {"method": "bayes", "parameters": space, "metric": {"name": "loss"}, "seed": 1}
+    )
+    prior = [Prior({"x": n / 20}, (n / 20 - 0.3) ** 2) for n in range(21)]
+    told = make_searcher(spec, 1, [*prior, Prior({"x": 0.9}, None), Prior({"y": 1}, -9.0)])
+    asked = [suggestion.config["x"] for suggestion in told.ask(8)]
+    untold = [suggestion.config["x"] for suggestion in make_searcher(spec, 1).ask(8)]
+    assert sum(abs(x - 0.3) for x in asked) < sum(abs(x - 0.3) for x in untold) / 2
+    again = make_searcher(spec, 1, [*prior, Prior({"x": 0.9}, None), Prior({"y": 1}, -9.0)])
+    assert [suggestion.config["x"] for suggestion in again.ask(8)] == asked

@@ -15,8 +15,8 @@ from sweeps.trial import AttemptState, Outcome, Reason, SweepState
 
 UPSERT = """mutation UpsertSweep($id: ID, $config: String, $description: String,
     $entityName: String, $projectName: String, $controller: JSONString,
-    $launchScheduler: JSONString, $templateVariableValues: JSONString, $scheduler: JSONString, $state: String,
-    $priorRunsFilters: JSONString, $displayName: String) {
+    $launchScheduler: JSONString, $templateVariableValues: JSONString, $scheduler: JSONString,
+    $state: String, $priorRunsFilters: JSONString, $displayName: String) {
   upsertSweep(input: {id: $id, config: $config, description: $description, entityName: $entityName,
       projectName: $projectName, controller: $controller, launchScheduler: $launchScheduler,
       templateVariableValues: $templateVariableValues, scheduler: $scheduler, state: $state,
