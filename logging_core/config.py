@@ -160,12 +160,13 @@ class Config(dict):  # type: ignore[type-arg]
 
     def persist(self) -> None:
         """Record all values anew: for scripts that changed a list in place."""
-        for key in self:
+        for key in list(self):
             self._changed(key)
 
     def as_dict(self) -> dict[str, Any]:
         """A plain copy, nested dicts too."""
-        return {k: v.as_dict() if isinstance(v, Config) else v for k, v in self.items()}
+        items = list(self.items())  # another thread may set values
+        return {k: v.as_dict() if isinstance(v, Config) else v for k, v in items}
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.update({key: value})

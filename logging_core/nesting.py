@@ -5,7 +5,8 @@ summary["best"]["k"]["z"]. A value may itself be a dict: {"min": 1}, as define_m
 {"_type": "image-file", …}. Where "a" is a value and there are names below it ("a.b"), "a" stays
 what it is, and "a.b" is reached by its dotted name alone; if "a" is a dict, its own keys go first.
 
-Pure. Neighbours: summary.py (a live run's), api/documents.py (a run's on the server).
+Pure. A live run's summary may grow in another thread meanwhile: what is gone through is a copy,
+which is made at once. Neighbours: summary.py (a live run's), api/documents.py (a server's).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from logging_core.values import flatten
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
     """All of it: {"a.b": 1, "c": 2} -> {"a": {"b": 1}, "c": 2}."""
     found: dict[str, Any] = {}
+    values = dict(values)
     for name, value in values.items():
         place, key = found, name
         if not any(head in values and not _is_open(values[head]) for head, _ in _splits(name)):
@@ -35,6 +37,7 @@ def find(values: Mapping[str, Any], name: str) -> Any:
     value = values.get(name)
     if name in values and not _is_open(value):
         return value
+    values = dict(values)
     found = nested(
         {each[len(name) + 1 :]: values[each] for each in values if each.startswith(name + ".")}
     )
@@ -97,7 +100,7 @@ def _splits(name: str) -> Iterator[tuple[str, str]]:
 
 
 def _at_or_below(values: Mapping[str, Any], name: str) -> list[str]:
-    return [each for each in values if each == name or each.startswith(name + ".")]
+    return [each for each in dict(values) if each == name or each.startswith(name + ".")]
 
 
 def _with(values: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import time
 
 from logging_core import terminal
-from logging_core.records import MetadataUpdate, RecordTooLarge, Writer
+from logging_core.records import RecordTooLarge, Writer
 
 RETRY_S = 5.0  # how long logging pauses after the disk refused
 _MAX_WARNINGS = 50
+_DISK = "disk"
 
 
 class Trouble:
@@ -40,7 +41,7 @@ class Trouble:
         self.warn_once(
             f"the run cannot be written: {error.strerror} ({error.filename}). Training goes on; "
             f"logging pauses and tries again every {RETRY_S:.0f} s",
-            about="disk",
+            about=_DISK,
         )
 
     def is_over(self, writer: Writer) -> bool:
@@ -48,8 +49,9 @@ class Trouble:
         if time.monotonic() >= self._retry_at:
             try:
                 if not writer.deleted():
-                    writer.add(MetadataUpdate({}))
+                    writer.make_room()
                     terminal.warn(f"logging goes on; {self._lost} calls could not be recorded")
+                    self._warned.discard(_DISK)
                     return True
             except OSError:
                 pass

@@ -12,7 +12,7 @@ import threading
 from logging_core.errors import UsageError
 from logging_core.hints import Any, Callable
 
-_MOST = 1000
+_MOST = 100
 """So much never waits: the turn was lost. Before Python 3.10 a signal's exception may come between
 any two instructions, also of what gives the turn back."""
 

@@ -29,6 +29,7 @@ _CANNOT_MAP = (
     errno.EACCES,
     errno.ENOMEM,  # the process may have no more maps
 )
+_ROOM = 1 << 16
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 # A script whose every row has other keys gains nothing from layouts; this bounds their memory.
@@ -194,6 +195,12 @@ class Writer:
         """Whether somebody removed the file under us: what is written is then lost."""
         return self._fd >= 0 and os.fstat(self._fd).st_nlink == 0
 
+    def make_room(self) -> None:
+        """Room for more than a few records. Raises OSError while the disk takes none."""
+        self._reserve(_ROOM)
+        if self._window is None and os.pwrite(self._fd, bytes(_ROOM), self._end) < _ROOM:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
+
     def stretch(self) -> Stretch | None:
         """Room for more rows of the layout of the last one; None when there is none just now (the
         next row by `history` makes some). Until `advance`, nothing else may be written."""
@@ -247,13 +254,11 @@ class Writer:
             self._reserve(len(frame))
         try:
             self._put(frame, start)
-        except OSError:
-            raise
-        except BaseException:
-            # A signal's exception between the two lines there would let the next frame overwrite
-            # one that a reader may have seen: doing both again is harmless. Its handler may have
-            # closed the file.
-            if not self.closed:
+        except BaseException as error:
+            # No error of the disk, but a signal's exception: if it came before the end was moved,
+            # the next frame would overwrite one that a reader may have seen. Doing both again is
+            # harmless. Its handler may have closed the file.
+            if getattr(error, "errno", None) is None and not self.closed:
                 self._put(frame, start)
             raise
 
@@ -285,6 +290,8 @@ class Writer:
                 window = mmap.mmap(self._fd, size, offset=base)
                 break
             except OSError as error:
+                if error.errno is None:
+                    raise  # a signal's TimeoutError, say
                 if error.errno in _FULL and size > least:
                     continue
                 if error.errno in _CANNOT_MAP:  # this file system only takes plain writes

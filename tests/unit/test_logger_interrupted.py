@@ -24,6 +24,10 @@ class Interrupt(BaseException):
     """As KeyboardInterrupt, or the SystemExit of a SIGTERM."""
 
 
+class Late(TimeoutError):
+    """As SIGALRM's handler may raise: an OSError, but none of the disk."""
+
+
 class NoFlusher:
     """The start of a thread is a hundred calls more; a disk that is waited for, much time."""
 
@@ -111,7 +115,7 @@ def at_every_call(
             if not at_call(number, lambda: act(script), script.run):  # noqa: B023 - called here
                 assert number > 300
                 return
-        except (Interrupt, UsageError):
+        except (Interrupt, Late, UsageError):
             pass
         check(script)
         script.journal.close(0)
@@ -152,11 +156,12 @@ def test_it_looks(tmp_path: Path, warnings: list[str]) -> None:
     assert not warnings
 
 
-def test_it_raises(tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [Interrupt, Late])
+def test_it_raises(tmp_path: Path, warnings: list[str], error: type[BaseException]) -> None:
     """What log() returned from is there, once; what it was interrupted in may be."""
 
     def interrupt(_script: Script) -> None:
-        raise Interrupt
+        raise error
 
     def check(script: Script) -> None:
         for step in range(20, 23):
@@ -169,6 +174,7 @@ def test_it_raises(tmp_path: Path) -> None:
         assert set(numbers) >= set(script.returned[:-1])
 
     at_every_call(tmp_path, interrupt, check)
+    assert not warnings  # of a disk that is full, say
 
 
 @pytest.mark.parametrize("exits", [False, True])

@@ -205,6 +205,29 @@ def test_threads_share_a_run() -> None:
         assert values == list(range(200))
 
 
+def test_the_summary_is_read_while_another_thread_logs() -> None:
+    run = opensweep.init()
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+
+    def work() -> None:
+        for number in range(3000):
+            run.log({f"a{number}": number, f"deep.b{number}": number})
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        while thread.is_alive():
+            assert "none" not in run.summary
+            assert len(dict(run.summary)) <= len(run.summary)
+            run.summary["deep.own"] = 1
+            del run.summary["deep.own"]
+    finally:
+        sys.setswitchinterval(before)
+        thread.join()
+    assert len(run.summary["deep"]) == 3000
+
+
 # -- summary and define_metric -------------------------------------------------------------------
 
 
@@ -370,6 +393,33 @@ def test_a_full_disk_pauses_logging_and_not_the_script(
     assert rows_of(run) == [(0, {"a": "kept"}), (4, {"a": "again"})]
     err = capsys.readouterr().err
     assert "logging goes on; 4 calls could not be recorded" in err
+
+
+def test_a_full_disk_that_takes_a_few_bytes_is_still_full(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = opensweep.init()
+    run.log({"a": "kept"})  # there is room for others as small
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(trouble, "RETRY_S", 0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", full)
+        for _ in range(3):
+            run.log({"a": "x" * 100_000})
+    err = capsys.readouterr().err
+    assert err.count("No space left on device") == 1
+    assert "logging goes on" not in err
+    run.log({"a": "again"})
+    assert "logging goes on; 3 calls could not be recorded" in capsys.readouterr().err
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", full)
+        run.log({"a": "x" * 10_000_000})
+    assert "No space left on device" in capsys.readouterr().err  # told anew
+    run.finish()
+    assert rows_of(run) == [(0, {"a": "kept"}), (4, {"a": "again"})]
 
 
 def test_a_record_beyond_all_bounds_is_left_out(
