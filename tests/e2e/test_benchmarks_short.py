@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import controller, history, ingest, logging, turnaround, wandb_sweeps
+from benchmarks import controller, history, ingest, logging, turnaround, wandb_api, wandb_sweeps
 
 
 def test_the_controller_records_each_point_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,3 +52,11 @@ def test_a_training_loop_pays_less_than_for_lines_of_json() -> None:
     assert ours["kept"] == logging.KILLED_AFTER
     assert ours["long_grown_mb_1"] < 5  # and 200,000 rows are 8 MB of file
     assert "opensweep" in logging.table(report.figures)
+
+
+def test_what_clients_of_wandb_stream_is_answered_and_counted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    wandb_api.main(["--only", "busy", "--seconds", "2", "--clients", "5"])
+    name, posts, *_ = capsys.readouterr().out.split()
+    assert (name, int(posts)) == ("busy", 10)
