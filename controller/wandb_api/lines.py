@@ -21,7 +21,7 @@ from controller.wandb_api.summaries import plain_summary
 from logging_core.values import flatten, plain
 from sweeps.errors import UsageError
 
-POST_BYTES = 96 << 20
+POST_BYTES = 64 << 20
 """A post may be no longer, compressed or not. Clients send 10 MB of lines at most, and JSON within
 JSON may double that, or in odd texts make it six times as much."""
 
