@@ -64,6 +64,7 @@ _MODULES: tuple[str, ...] = (
     "artifacts.making",
     "artifacts.changing",
     "artifacts.registry",
+    "elsewhere",
 )
 """Those with RESOLVERS, below controller.wandb_api."""
 

@@ -356,5 +356,5 @@ RESOLVERS: dict[str, Callable[..., Any]] = {
     "Project.user": user_of_project,
     "Project.members": members_of_project,
     "Project.teamMembers": _value([]),
-    "Project.triggers": _none,
+    "Project.triggers": _value([]),
 }
