@@ -10,9 +10,10 @@ import hashlib
 from sqlalchemy import select
 
 from controller.store.engine import Database
+from controller.store.projects import PROJECT_NAMES
 from controller.store.records import RunRecord
 from controller.store.runs import RUN, run_record
-from controller.store.schema import runs, sweeps
+from controller.store.schema import runs
 from sweeps.errors import NotFoundError
 from sweeps.project import NO_PROJECT, OWN_ENTITY, entity_and_project
 from sweeps.run_name import attempt_of
@@ -74,13 +75,15 @@ class NameStore:
         with self._db.read() as connection:
             if entity != own:
                 theirs = f"{entity}/"
-                for column in (runs.c.project, sweeps.c.project):
+                for column in PROJECT_NAMES:
                     beginning = select(column).where(column.startswith(theirs, autoescape=True))
                     if connection.scalar(beginning.limit(1)) is not None:
                         return whole
                 return project
-            ours = select(runs.c.id).where(runs.c.project == project).limit(1)
-            if project == NO_PROJECT or connection.scalar(ours) is not None:
+            if project == NO_PROJECT or any(
+                connection.scalar(select(column).where(column == project).limit(1)) is not None
+                for column in PROJECT_NAMES
+            ):
                 return project
             ending = runs.c.project.endswith(f"/{project}", autoescape=True)
             found = connection.scalars(select(runs.c.project).where(ending).distinct()).all()

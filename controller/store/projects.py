@@ -31,7 +31,7 @@ from controller.store.schema import artifact_collections, blobs, projects, runs,
 from sweeps.errors import UsageError
 from sweeps.project import NO_PROJECT
 
-_NAMES = (runs.c.project, sweeps.c.project, projects.c.name, artifact_collections.c.project)
+PROJECT_NAMES = (runs.c.project, sweeps.c.project, projects.c.name, artifact_collections.c.project)
 """Where names of projects stand."""
 
 
@@ -83,7 +83,7 @@ class ProjectStore:
     def entities(self) -> set[str]:
         """Those that own a project; "" stands for the server's own."""
         with self._db.read() as connection:
-            names = connection.scalars(union(*(select(column) for column in _NAMES)))
+            names = connection.scalars(union(*(select(column) for column in PROJECT_NAMES)))
             return {name.rpartition("/")[0] for name in names}
 
     def stored_bytes(self) -> int:
@@ -98,7 +98,7 @@ class ProjectStore:
         with self._db.read() as connection:
             return any(
                 connection.scalar(select(literal(1)).where(column.in_(names)).limit(1)) is not None
-                for column in _NAMES
+                for column in PROJECT_NAMES
             )
 
     def find_project(self, name: str) -> ProjectRecord | None:

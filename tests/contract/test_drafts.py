@@ -275,3 +275,11 @@ def test_a_collection_is_deleted_with_its_versions_and_their_links(store):
         store.collection("p", "ds")
     assert store.artifact_versions("registry", "models") == []
     assert store.artifacts_by_id([made.id]) == []
+
+
+def test_a_project_that_holds_only_links_is_known(store):
+    made = log(store, "a")
+    store.link_artifact(made.id, "team/registry", "models")
+    assert store.known_project("team/registry") == "team/registry"
+    assert store.known_project("p") == "p"
+    assert store.known_project("nobody/p") == "p"
