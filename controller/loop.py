@@ -25,7 +25,14 @@ from controller.queue import TrialQueue
 from controller.store.records import SweepRecord
 from controller.store.store import Store
 from sweeps.errors import Fenced, IllegalTransition, NotFoundError, StoreUnavailable
-from sweeps.protocol.live import LEASE_S, AgentBeat, Expired, Live
+from sweeps.protocol.live import (
+    LEASE_S,
+    WANDB_LEASE_S,
+    AgentBeat,
+    Expired,
+    Live,
+    is_wandb_agent,
+)
 from sweeps.trial import AttemptState, Outcome, Reason, SweepState
 
 log = logging.getLogger(__name__)
@@ -246,10 +253,11 @@ class Loop:
             self._live.finish(expired.trial_id, expired.token)
             return
         where = f" on {trial.host}" if trial.host else ""
+        silent_s = WANDB_LEASE_S if is_wandb_agent(expired.agent_id) else self._lease_s
         outcome = Outcome(
             AttemptState.LOST,
             Reason.LEASE_EXPIRED,
-            f"its agent{where} has not been heard of for {self._lease_s:g} s",
+            f"its agent{where} has not been heard of for {silent_s:g} s",
         )
         if self._store.get_sweep(sweep_id).state is SweepState.CANCELED:
             outcome = Outcome(AttemptState.CANCELED, Reason.USER, outcome.detail)

@@ -49,7 +49,7 @@ PAUSES_S = (0.03, 0.07, 0.15, 0.3, 0.5)
 REPEATED_S = 4.0
 """Agents ask every five seconds. Who asks again sooner never had the answer."""
 GRACE_S = 10.0
-"""A script's last word may come so long after its agent saw its process end."""
+"""The last word of a script that has begun a run may come so long after its process ended."""
 PATIENCE_S = 30.0
 """After so long an agent is told to end a script that was ordered to stop: it hears of it by its
 own stream first, which speaks every 15 s, and then ends in good order."""
@@ -179,7 +179,7 @@ class _Turn:
         if name not in self._listed:
             return False
         note = self._found.notes.of(attempt.trial_id, attempt.token)
-        note.arrived, note.missing = True, None
+        note.listed, note.missing = True, None
         if renewal.status is Claim.FENCED:
             return True
         if renewal.order is Order.NONE:
@@ -209,13 +209,13 @@ class _Turn:
             return False
         note = self._found.notes.of(attempt.trial_id, attempt.token)
         now = time.monotonic()
-        spoke = self._spoke(attempt)
-        if not (note.arrived or spoke) and (
+        spoke = note.spoke or self._spoke(attempt)
+        if not (note.listed or spoke) and (
             note.answered is None or now - note.answered < REPEATED_S
         ):
             return True
         note.missing = note.missing or now
-        if now - note.missing >= GRACE_S or self._sweep.state.over:
+        if not spoke or now - note.missing >= GRACE_S or self._sweep.state.over:
             ended = end_silent(self._found, attempt, spoke=spoke)
             if ended is not None:
                 log.warning("trial %s: %s", attempt.trial_id, ended.trial.detail)

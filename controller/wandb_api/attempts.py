@@ -64,7 +64,7 @@ def token_of(store: Store, run: RunRecord, name: str) -> int:
 
 def registered(found: Services, trial_id: str, token: int) -> None:
     """The script of an attempt has introduced its run."""
-    found.notes.of(trial_id, token).arrived = True
+    found.notes.of(trial_id, token).spoke = True
 
 
 def preempting(found: Services, trial_id: str, token: int) -> None:

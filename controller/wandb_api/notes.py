@@ -22,7 +22,8 @@ class Note:
 
     Attributes:
         answered: when its agent was last told to run it; None: not by this process.
-        arrived: whether its agent has listed it, or its script has spoken.
+        listed: whether its agent has said that it runs.
+        spoke: whether its script has introduced its run.
         missing: since when its agent does not list it any more; None while it does.
         ordered: since when there is an order to end it.
         told: whether its script or its agent has heard of that order.
@@ -30,7 +31,8 @@ class Note:
     """
 
     answered: float | None = None
-    arrived: bool = False
+    listed: bool = False
+    spoke: bool = False
     missing: float | None = None
     ordered: float | None = None
     told: bool = False

@@ -258,11 +258,20 @@ def test_a_script_that_is_gone_without_a_word(world: World) -> None:
     killed = world.given(agent)
     world.script(sweep, killed).log({"loss": 1.0})
     agent.beat(killed["run_id"])
-    never_began = world.given(agent)  # and with this question the first one is over
+    world.given(agent)  # with this question the first one is over
     trial = world.trial(killed["run_id"])
     assert (trial.state, trial.reason) == (TrialState.FAILED, Reason.KILLED)
-    world.given(agent)
-    trial = world.trial(never_began["run_id"])
+    world.steer(sweep, "cancel")
+
+
+def test_a_script_that_never_began_a_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It died at its first line, before its agent asked again: it is not started once more."""
+    monkeypatch.setattr(door_agents, "REPEATED_S", 0.0)
+    sweep = world.sweep()
+    agent = world.agent(sweep)
+    first = world.given(agent)
+    assert world.given(agent)["run_id"] != first["run_id"]
+    trial = world.trial(first["run_id"])
     assert (trial.state, trial.reason) == (TrialState.FAILED, Reason.ERROR)
     assert "wandb.init()" in trial.detail
     world.steer(sweep, "cancel")

@@ -66,7 +66,7 @@ def create(
 def ours(server: WandbServer, environment: dict[str, str], folder: Path, sweep: str) -> Finished:
     """An agent of ours, whose scripts use the real client all the same."""
     here = Path(sys.executable).parent / "sweep"
-    command = [here, "agent", sweep, "--slots", "1", "--gpus", "none", "--count", "2"]
+    command = [str(here), "agent", sweep, "--slots", "1", "--gpus", "none", "--count", "2"]
     path = f"{client_python(NEWEST).parent}:{environment['PATH']}"
     opened = {"OPENSWEEP_URL": server.url, "OPENSWEEP_API_KEY": server.key, "PATH": path}
     done = subprocess.run(
