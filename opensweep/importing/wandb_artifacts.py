@@ -7,6 +7,7 @@ Neighbours: wandb_server.py (the wire), wandb_project.py (the runs, which come f
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
@@ -22,7 +23,7 @@ from logging_core.artifacts.manifest import Entry, Manifest
 from logging_core.artifacts.names import check_path
 from logging_core.values import dumps
 from opensweep.importing.wandb_project import SourceProject
-from opensweep.importing.wandb_server import within
+from opensweep.importing.wandb_server import WandbServer, within
 from sweeps.errors import ImportFailed, OpensweepError
 from sweeps.protocol.client import Client
 
@@ -221,10 +222,7 @@ class Importer:
         contents = _object(listing.read_text("utf-8")).get("contents")
         if not isinstance(contents, dict):
             raise ImportFailed("its manifest cannot be read")
-        urls: dict[str, str] = {}
-        if any(not _outside(entry) for entry in contents.values()):
-            nodes = server.pages(_FILES, {"id": there}, ("artifact", "files"))
-            urls = {str(node["name"]): str(node.get("directUrl") or "") for node in nodes}
+        addresses = _Addresses(server)
         entries: list[Entry] = []
         origins: dict[str, Origin | None] = {}
         for number, (path, said) in enumerate(contents.items()):
@@ -233,11 +231,11 @@ class Importer:
                 size, extra = said.get("size"), said.get("extra")
                 entries.append(Entry(path, str(said["digest"]), size, said["ref"], extra))
                 continue
-            if not urls.get(path):
-                raise ImportFailed(f"the server gives no address for its file {path!r}")
             target = place / f"{number:06d}"
-            md5 = None if "ref" in said else said.get("digest")
-            server.download(urls[path], target, size=said.get("size"), md5=md5)
+            url = addresses.of(there, path, said.get("ref"))
+            # What is said of a reference is not said of the bytes that it leads to.
+            sure = said if "ref" not in said else {}
+            server.download(url, target, size=sure.get("size"), md5=sure.get("digest"))
             digest, length = staging.digest_of(str(target))
             origins[digest] = Origin(str(target), length)
             entries.append(Entry(path, digest, length))
@@ -266,6 +264,37 @@ class Importer:
                 self.client.link_artifact(here, self.project, portfolio, aliases)
             except OpensweepError as error:
                 self.tell(f"the link {portfolio} does not come along: {error}")
+
+
+class _Addresses:
+    """Where the files of artifacts are to be had."""
+
+    def __init__(self, server: WandbServer) -> None:
+        self._server = server
+        self._known: dict[str, dict[str, str]] = {}
+
+    def of(self, artifact_id: str, path: str, ref: str | None) -> str:
+        """The address of a file; of one that another artifact has, in that one.
+
+        Raises ImportFailed when the server gives none.
+        """
+        url = self._all(artifact_id).get(path)
+        if not url and ref is not None and ref.startswith(_INSIDE[0]):
+            owner, _, inside = ref.removeprefix(_INSIDE[0]).partition("/")
+            with suppress(ValueError):
+                url = self._all(base64.b64encode(bytes.fromhex(owner)).decode()).get(inside)
+        if not url:
+            raise ImportFailed(f"the server gives no address for its file {path!r}")
+        return url
+
+    def _all(self, artifact_id: str) -> dict[str, str]:
+        if artifact_id not in self._known:
+            nodes = self._server.pages(_FILES, {"id": artifact_id}, ("artifact", "files"))
+            # A file that is a reference has that as its address, or none.
+            urls = ((str(node["name"]), str(node.get("directUrl") or "")) for node in nodes)
+            found = {name: url for name, url in urls if url.startswith(("http", "/"))}
+            self._known[artifact_id] = found
+        return self._known[artifact_id]
 
 
 def _outside(entry: Any) -> bool:

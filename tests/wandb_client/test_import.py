@@ -34,6 +34,9 @@ for content in ("one", "two"):
     artifact.add_reference("https://example.org/x", checksum=False)
     run.log_artifact(artifact, aliases=["good"] if content == "one" else []).wait()
 run.link_artifact(artifact, "shelf", aliases=["prod"])
+other = wandb.Artifact("other", type="dataset")  # refers to a file of the first
+other.add_reference(artifact.get_entry("data.txt").ref_url(), name="same.txt")
+run.log_artifact(other).wait()
 run.finish()
 
 run = wandb.init(id="second")
@@ -84,7 +87,7 @@ def test_a_project_comes_whole_and_once(
     where = (f"opensweep/{project}", "--base-url", wandb_server.url, "--api-key", KEY)
     came = imported(*where)
     assert len(came["runs"]) == 4
-    assert came["artifacts"] == ["data:v0", "data:v1"]
+    assert sorted(came["artifacts"]) == ["data:v0", "data:v1", "other:v0"]
 
     with target.client() as here, wandb_server.client() as there:
         for name in ("first", "second"):
@@ -107,6 +110,8 @@ def test_a_project_comes_whole_and_once(
     first = api.artifact(f"{project}/data:good")
     assert (first.version, first.type, first.metadata) == ("v0", "dataset", {"content": "one"})
     assert Path(first.get_entry("data.txt").download(str(tmp_path))).read_text() == "one"
+    other = api.artifact(f"{project}/other:latest").get_entry("same.txt").download(str(tmp_path))
+    assert Path(other).read_text() == "two"
     assert first.get_entry("x").ref_target() == "https://example.org/x"
     assert api.artifact(f"{project}/shelf:prod").source_name == "data:v1"
     assert first.logged_by().id == "first"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from wandb_clients import Finished, Script, WandbServer
@@ -109,109 +108,6 @@ print("TOLD", json.dumps(found))
     assert found["changed"] == [["all", "x"], 1, "good", "noted", "renamed"]
     assert found["left"] == 2
     assert found["projects"]
-
-
-def test_artifacts_are_all_that_they_are(wandb_script: Script) -> None:
-    script = """
-import json, os, wandb
-from datetime import timedelta
-found = {}
-with wandb.init(id="maker") as run:
-    artifact = wandb.Artifact("data", type="dataset", description="words", metadata={"k": 1})
-    with artifact.new_file("a/b.txt") as file:
-        file.write("one")
-    artifact.add_reference("https://example.org/x", name="far", checksum=False)
-    artifact.ttl = timedelta(days=30)
-    run.log_artifact(artifact, tags=["clean"]).wait()
-    draft = artifact.new_draft()
-    with draft.new_file("c.txt") as file:
-        file.write("two")
-    draft.remove("far")
-    run.log_artifact(draft, aliases=["grown"]).wait()
-    run.link_artifact(draft, "wandb-registry-model/prod", aliases=["live"])
-with wandb.init(id="user") as run:
-    used = run.use_artifact("data:grown")
-    found["files"] = sorted(used.manifest.entries)
-    found["text"] = open(os.path.join(used.download(), "a/b.txt")).read()
-api = wandb.Api()
-first, second = api.artifact("data:v0"), api.artifact("data:v1")
-found["first"] = [first.description, first.metadata, first.tags, first.ttl.days, first.version]
-found["far"] = first.manifest.entries["far"].ref
-found["lineage"] = [second.logged_by().id, [run.id for run in second.used_by()]]
-second.aliases.append("best")
-second.metadata["score"] = 2
-second.save()
-again = wandb.Api().artifact("data:best")
-found["saved"] = [sorted(again.aliases), again.metadata["score"], again.version]
-collection = api.artifact_collection("dataset", "data")
-found["versions"] = [each.version for each in collection.artifacts()]
-registered = api.artifact("wandb-registry-model/prod:live")
-found["registered"] = [registered.source_name, registered.version]
-api.artifact("data:v0").delete()
-found["left"] = [each.version for each in wandb.Api().artifacts("dataset", "data")]
-print("TOLD", json.dumps(found))
-"""
-    found = told(wandb_script(script))
-    assert found["files"] == ["a/b.txt", "c.txt"]
-    assert found["text"] == "one"
-    assert found["first"] == ["words", {"k": 1}, ["clean"], 30, "v0"]
-    assert found["far"] == "https://example.org/x"
-    assert found["lineage"] == ["maker", ["user"]]
-    assert found["saved"] == [["best", "grown", "latest"], 2, "v1"]
-    assert found["versions"] == ["v1", "v0"]
-    assert found["registered"] == ["data:v1", "v0"]
-    assert found["left"] == ["v1"]
-
-
-SWEEP = """
-program: train.py
-method: grid
-metric: {name: loss}
-parameters: {x: {values: [1, 2, 3]}}
-"""
-
-
-def test_sweeps_are_steered_by_the_command(
-    wandb_cli: Script,
-    wandb_script: Script,
-    wandb_server: WandbServer,
-    project: str,
-    tmp_path: Path,
-) -> None:
-    def state(*arguments: str) -> str:
-        ended = wandb_cli("sweep", *arguments)
-        assert ended.code == 0, ended.output
-        with wandb_server.client() as client:
-            return str(client.sweep(sweep)["state"])
-
-    told(
-        wandb_script(
-            "import wandb\n"
-            "with wandb.init(id='before', config={'x': 2}) as run:\n    run.log({'loss': 1})\n"
-            "print('TOLD 1')"
-        )
-    )
-    (tmp_path / "sweep.yaml").write_text(SWEEP)
-    made = wandb_cli("sweep", "--name", "a name", "-R", "before", "sweep.yaml")
-    assert made.code == 0, made.output
-    path = made.output.split("wandb agent ")[1].split()[0]
-    sweep = path.rpartition("/")[2]
-    with wandb_server.client() as client:
-        status = client.sweep(sweep)
-    assert (status["name"], status["project"]) == ("a name", project)
-    assert status["total"] == 2  # the point of the run before is not tried again
-    (tmp_path / "train.py").write_text(
-        "import wandb\nwith wandb.init() as run:\n    run.log({'loss': run.config.x})\n"
-    )
-    ended = wandb_cli("agent", "--count", "1", path)
-    assert ended.code == 0, ended.output
-    assert state("--pause", path) == "paused"
-    assert state("--resume", path) in ("pending", "running")
-    (tmp_path / "sweep.yaml").write_text(SWEEP.replace("[1, 2, 3]", "[1, 2, 3, 4]"))
-    state("--update", path, "sweep.yaml")
-    with wandb_server.client() as client:
-        assert client.sweep(sweep)["total"] == 3
-    assert state("--cancel", path) == "canceled"
 
 
 def test_what_is_not_there_is_said_at_once(wandb_script: Script) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
-from wandb_clients import ALL, OLD, TRIED, Script, WandbServer
+from wandb_clients import TRIED, Script, WandbServer
 
 DAY = """
 import json, os, sys
@@ -79,42 +78,3 @@ def test_a_day(wandb_script: Script, wandb_server: WandbServer, project: str, ve
         console = client.console(run["id"])["text"]
     assert (alert["title"], alert["text"]) == ("a title", "a text")
     assert "printed by the script" in console
-
-
-SWEEP = """
-program: train.py
-method: grid
-metric: {name: loss, goal: minimize}
-parameters:
-  x: {values: [1, 2]}
-  deep: {parameters: {y: {value: a b}}}
-"""
-
-TRAIN = """
-import wandb
-run = wandb.init()
-wandb.config.x = 100  # what the sweep chose is locked
-for step in range(3):
-    wandb.log({"loss": wandb.config.x * 10 - step})
-assert wandb.config.deep["y"] == "a b"
-"""
-
-
-# (The newest client's sweeps have a file of their own.)
-@pytest.mark.parametrize("version", TRIED if ALL else [OLD])
-def test_a_sweep_and_its_agent(
-    wandb_cli: Script, wandb_server: WandbServer, tmp_path: Path, version: str
-) -> None:
-    (tmp_path / "sweep.yaml").write_text(SWEEP)
-    (tmp_path / "train.py").write_text(TRAIN)
-    made = wandb_cli("sweep", "sweep.yaml", version=version)
-    assert made.code == 0, made.output
-    sweep = made.output.split("wandb agent ")[1].split()[0]
-    ended = wandb_cli("agent", sweep, version=version)
-    assert ended.code == 0, ended.output
-    with wandb_server.client() as client:
-        status = client.sweep(sweep.rpartition("/")[2])
-        trials = client.trials(status["id"])
-    assert status["state"] == "finished", ended.output
-    assert [(trial["config"]["x"], trial["objective"]) for trial in trials] == [(1, 8.0), (2, 18.0)]
-    assert [trial["attempts"] for trial in trials] == [1, 1]
