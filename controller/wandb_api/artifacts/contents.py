@@ -29,7 +29,7 @@ from controller.wandb_api.ids import global_id
 from controller.wandb_api.paging import connection, offset_of, page_size
 from controller.wandb_api.transfers import Facts, Serving, download_url, read_url
 from logging_core.artifacts.manifest import Entry, Manifest
-from sweeps.errors import NotFoundError, UsageError
+from sweeps.errors import NotFoundError, StoreError, UsageError
 
 _KEPT_ENTRIES = 200_000
 _MD5_BYTES = 256 << 20
@@ -64,10 +64,17 @@ _RECENT = _Recent(_KEPT_ENTRIES)
 
 
 def manifest_of(found: Services, record: ArtifactRecord) -> Manifest:
-    """What a version holds; not to be changed. Raises StoreError when its bytes are gone."""
+    """What a version holds; not to be changed. Raises StoreError: gone from the disk, damaged."""
     known = _RECENT.get(record.manifest)
     if known is None:
-        known = Manifest.from_json(json.loads(b"".join(blobs_of(found).read(record.manifest))))
+        text = b"".join(blobs_of(found).read(record.manifest))
+        try:
+            known = Manifest.from_json(json.loads(text))
+        except (ValueError, RecursionError) as error:
+            raise StoreError(
+                f"the manifest of {record.name}:v{record.version} is damaged: restore the blob"
+                f" {record.manifest} from a backup ({error})"
+            ) from None
         _RECENT.put(record.manifest, known)
     return known
 
