@@ -97,7 +97,7 @@ class ProcessStore:
                 writer = 0 if state is RunState.PENDING else 1
                 row = fresh_row(connection, new, now)
                 row |= {"state": state, "writer": writer, "metrics": dict(metrics or {})}
-                row["folders"] = dict.fromkeys(begun.names, 0)
+                row["folders"] = dict.fromkeys(begun.names, 0) if writer else {}
                 made = self._db.insert_absent(runs).values(row).returning(runs.c.id)
                 if connection.scalar(made) is not None:
                     return Registered(writer, row["steps"], state, new=True)

@@ -90,7 +90,7 @@ def wandb_part(run: RunRecord, keys: Sequence[str] | None) -> dict[str, Any]:
     said = run.metadata.get(WANDB)
     if isinstance(said, Mapping):
         found = dict(said)
-    elif (run.sweep_id is None and run.writer > 0) or run.steps > 0:
+    elif run.steps > 0 or "started" in run.metadata:
         found = {"t": {"3": []}}
     else:
         found = {}

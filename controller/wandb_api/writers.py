@@ -106,7 +106,8 @@ def _recognised(who: Told, there: Recorders) -> Recognised:
         return _next(who, there, None)
     word = _first_word(who, there.writer)
     begins = _next(who, there, None if who.goes_on else 0)
-    if word in there.names:  # its answer was lost; or the same script runs once more
+    if who.introduces and word in there.names:
+        # Its answer was lost; or the same script runs once more.
         return Recognised(there.writer, names) if there.fresh else begins
     named = _is_named(there)
     if who.process and not (who.introduces and named):  # the second word of the newest
