@@ -195,3 +195,26 @@ def test_what_an_older_database_holds_reads_the_same_after_the_upgrade(url, engi
         assert store.add_chunk(Chunk("aaaaaaaa-1", 2, "history", 1, 7, 7, 1, more))
         assert store.get_run("aaaaaaaa-1").steps == 8
         assert len(store.history("aaaaaaaa-1")) == 8
+
+
+def test_artifacts_of_before_the_wandb_clients_door_stay_what_they_were(url, engine):
+    said = {"type": "model", "created": 1.0, "description": ""}
+    version = {"digest": "d", "manifest": "m", "size": 1, "files": 1, "updated": 1.0}
+    with engine.begin() as connection:
+        migrate(connection, "it", target="0005")
+        insert(connection, "blobs", digest="m", size=1, state="stored", touched=1.0)
+        for project, name in (("p", "own"), ("p", "port")):
+            place = {"project": project, "name": name, "next_version": 1}
+            insert(connection, "artifact_collections", **place, **said)
+        given = {"id": "a1", "project": "p", "name": "own", "version": 0}
+        insert(connection, "artifacts", **given, **said, **version, tags="[]", metadata="{}")
+        link = {"project": "p", "name": "port", "version": 0, "artifact_id": "a1", "created": 2.0}
+        insert(connection, "artifact_links", **link)
+    with open_store(url) as store:
+        own, port = store.artifact_collections("p")
+        assert (own.name, own.portfolio, port.name, port.portfolio) == ("own", False, "port", True)
+        assert len({own.id, port.id, ""}) == 3
+        assert [place.collection.id for place in store.memberships(["a1"])["a1"]] == [
+            *(own.id, port.id),
+        ]
+        assert store.get_artifact("a1").md5_digest is None
