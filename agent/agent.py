@@ -27,29 +27,23 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from agent.afterwork import Afterwork
 from agent.attempt import Attempt
 from agent.beat import Heart
 from agent.delivery import deliver_abandoned
 from agent.devices import Slot, find_devices
 from agent.events import Ended, Event, Finishing, Started, Summary
-from agent.inject import inject_folder, wandb_folder
-from agent.launch import check_program
-from agent.outbox import Outbox
 from agent.policy import FailurePolicy
-from agent.provenance import Provenance
-from agent.sampler import Sampler, interval_from
 from agent.seek import Seeker
 from agent.signals import Signals, kill_delay, killing, stopping
-from agent.site import End, Site
+from agent.site import End, prepare
 from agent.slots import Gate, SlotThread
-from agent.supervisor import Supervisor, sweep_stragglers
+from agent.supervisor import sweep_stragglers
 from agent.tally import Tally
 from agent.voice import Voice
 from agent.worker import Broker, SlotWorker
-from sweeps.errors import ConfigurationError, NotAllowed, NotFoundError
+from sweeps.errors import NotAllowed, NotFoundError
 from sweeps.protocol.client import Client
-from sweeps.spec import Goal, SweepSpec, spec_from_mapping
+from sweeps.spec import spec_from_mapping
 from sweeps.trial import Reason, SweepState
 
 _LAST_WORDS_S = 10.0
@@ -155,67 +149,32 @@ class Agent:
                 "an agent needs an API key of the role write, and this one may only read: "
                 "whoever runs the server makes one with `sweep server key create USER`."
             )
-        self._take_spec(spec_from_mapping(told["spec"]), told.get("origin") or {})
+        # All that can be wrong on this machine is found before a trial is taken.
+        self._site = prepare(
+            spec_from_mapping(told["spec"]),
+            told.get("origin") or {},
+            client=self.client,
+            server_id=str(self._hello["server_id"]),
+            sweep_id=self.sweep_id,
+            agent_id=self.agent_id,
+            host=self.host,
+            home=self._home,
+            workdir=self._workdir,
+            environ=self._environ,
+            gpus=[gpu for slot in self._devices.slots for gpu in slot.gpus],
+            provide_wandb=self._provide_wandb,
+            grace_s=self._grace_s,
+            listener=self.voice,
+            abandon=self._abandon,
+        )
+        self._tally = Tally(self._policy, maximize=self._site.maximize)
         try:
             self._connect()
             with Signals(self._messages.put):
                 self._work()
             return self._summary()
         finally:
-            self._supervisor.close()
-            self._outbox.close()
-
-    def _take_spec(self, spec: SweepSpec, origin: Mapping[str, Any]) -> None:
-        """All that can be wrong on this machine is found before a trial is taken."""
-        program = check_program(
-            spec.command,
-            spec.program,
-            origin=origin,
-            environ=self._environ,
-            cwd=self._workdir,
-        )
-        with suppress(OSError):  # inject_folder says what is wrong
-            self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        inject = [inject_folder(self._home)]
-        if self._provide_wandb or spec.provide_wandb:
-            inject.insert(0, wandb_folder(self._home))
-        try:
-            self._outbox = Outbox(self._home, self.agent_id)
-        except OSError as error:
-            raise ConfigurationError(
-                f"the folder {self._home} cannot be written: {error.strerror}. Set OPENSWEEP_HOME"
-                " to a folder with room that you may write to."
-            ) from error
-        self._supervisor = Supervisor(self.agent_id)
-        self._afterwork = Afterwork(self._abandon, self.voice)
-        gpus = [gpu for slot in self._devices.slots for gpu in slot.gpus]
-        self._sampler = Sampler(interval_from(self._environ), gpus, self._environ)
-        self._provenance = Provenance(program, self._environ)
-        maximize = spec.metric is not None and spec.metric.goal is Goal.MAXIMIZE
-        self._tally = Tally(self._policy, maximize=maximize)
-        self._site = Site(
-            client=self.client,
-            server_id=str(self._hello["server_id"]),
-            supervisor=self._supervisor,
-            outbox=self._outbox,
-            afterwork=self._afterwork,
-            listener=self.voice,
-            sampler=self._sampler,
-            provenance=self._provenance,
-            program=program,
-            inject=tuple(inject),
-            runs=self._home / "runs",
-            sweep_id=self.sweep_id,
-            project=spec.project,
-            entity=spec.entity,
-            metric=spec.metric.name if spec.metric else None,
-            maximize=maximize,
-            agent_id=self.agent_id,
-            host=self.host,
-            grace_s=self._grace_s,
-            environ=self._environ,
-            abandon=self._abandon,
-        )
+            self._site.close()
 
     def _connect(self) -> None:
         self._redis_url = self._environ.get("OPENSWEEP_REDIS_URL") or self._hello["redis_url"]
@@ -232,7 +191,7 @@ class Agent:
         ]
         threads = [leftovers, self._heart, *self._threads]
         try:
-            self._sampler.start()
+            self._site.sampler.start()
             for thread in threads:
                 thread.start()
             self._wait_for_slots()
@@ -246,8 +205,6 @@ class Agent:
             for thread in (leftovers, *self._threads):
                 if thread.ident is not None:
                     thread.join()
-            self._sampler.close()
-            self._provenance.close()
             self._heart.stop()
             self.seeker.stop()
             self.broker.close()
@@ -269,12 +226,13 @@ class Agent:
 
     def _wait_for_afterwork(self) -> None:
         """Lets the files of ended trials arrive; in a hurry they are the next agent's here."""
-        said = self._afterwork.wait(1.0)
-        while self._urgency < _STOP and not self._afterwork.wait(0.2):
+        afterwork = self._site.afterwork
+        said = afterwork.wait(1.0)
+        while self._urgency < _STOP and not afterwork.wait(0.2):
             if not said:
                 said = True
                 self.voice.wait_for(
-                    f"the files of {self._afterwork.left} ended trials are still on their way to"
+                    f"the files of {afterwork.left} ended trials are still on their way to"
                     " the server (Ctrl-C: the next agent here goes on with them)"
                 )
             with suppress(queue.Empty):
@@ -454,4 +412,4 @@ class Agent:
         if not self._why and self._slot_error is not None:
             self._why, self._exit_code = str(self._slot_error), 1
         why = self._why or "it ran as many trials as --count says"
-        return self._tally.summary(why, self._exit_code, len(self._outbox.pending()))
+        return self._tally.summary(why, self._exit_code, len(self._site.outbox.pending()))

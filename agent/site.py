@@ -1,24 +1,31 @@
 """What every attempt of one agent works with, and what becomes of one.
 
-Plain values. Neighbours: agent.py makes the Site, attempt.py the End.
+`prepare` finds all that can be wrong on this machine before a trial is taken, and starts nothing.
+Neighbours: agent.py asks for the Site, attempt.py makes the End.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from agent.afterwork import Afterwork
 from agent.delivery import Receipt
-from agent.launch import Program
+from agent.devices import Gpu
+from agent.inject import inject_folder, wandb_folder
+from agent.launch import Program, check_program
 from agent.listening import Listener
 from agent.outbox import Outbox
 from agent.provenance import Provenance
-from agent.sampler import Sampler
+from agent.sampler import Sampler, interval_from
 from agent.supervisor import Supervisor
+from sweeps.errors import ConfigurationError
 from sweeps.protocol.client import Client
+from sweeps.spec import Goal, SweepSpec
 from sweeps.trial import Outcome
 
 
@@ -63,6 +70,81 @@ class Site:
     grace_s: float
     environ: Mapping[str, str]
     abandon: threading.Event
+
+    def close(self) -> None:
+        """No attempt runs any more, and none will."""
+        self.sampler.close()
+        self.provenance.close()
+        self.supervisor.close()
+        self.outbox.close()
+
+
+def prepare(
+    spec: SweepSpec,
+    origin: Mapping[str, Any],
+    *,
+    client: Client,
+    server_id: str,
+    sweep_id: str,
+    agent_id: str,
+    host: str,
+    home: Path,
+    workdir: Path | None,
+    environ: Mapping[str, str],
+    gpus: Sequence[Gpu],
+    provide_wandb: bool,
+    grace_s: float,
+    listener: Listener,
+    abandon: threading.Event,
+) -> Site:
+    """The Site of an agent that runs trials of this sweep; to be closed.
+
+    Args:
+        origin: where the sweep file was, as the server tells.
+        home: OPENSWEEP_HOME.
+        workdir: where the program is looked for first; None: the current folder.
+        gpus: of all slots.
+        provide_wandb: also where the sweep file does not ask for it.
+
+    Raises UsageError (the program is not there, or cannot be run) and ConfigurationError (`home`
+    cannot be written).
+    """
+    program = check_program(spec.command, spec.program, origin=origin, environ=environ, cwd=workdir)
+    with suppress(OSError):  # inject_folder says what is wrong
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    inject = [inject_folder(home)]
+    if provide_wandb or spec.provide_wandb:
+        inject.insert(0, wandb_folder(home))
+    try:
+        outbox = Outbox(home, agent_id)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the folder {home} cannot be written: {error.strerror}. Set OPENSWEEP_HOME to a folder"
+            " with room that you may write to."
+        ) from error
+    return Site(
+        client=client,
+        server_id=server_id,
+        supervisor=Supervisor(agent_id),
+        outbox=outbox,
+        afterwork=Afterwork(abandon, listener),
+        listener=listener,
+        sampler=Sampler(interval_from(environ), gpus, environ),
+        provenance=Provenance(program, environ),
+        program=program,
+        inject=tuple(inject),
+        runs=home / "runs",
+        sweep_id=sweep_id,
+        project=spec.project,
+        entity=spec.entity,
+        metric=spec.metric.name if spec.metric else None,
+        maximize=spec.metric is not None and spec.metric.goal is Goal.MAXIMIZE,
+        agent_id=agent_id,
+        host=host,
+        grace_s=grace_s,
+        environ=environ,
+        abandon=abandon,
+    )
 
 
 @dataclass(frozen=True)
