@@ -23,7 +23,7 @@ from controller.wandb_api.context import Door, Info, door
 from controller.wandb_api.ids import parse_id
 from controller.wandb_api.metadata import our_metadata
 from controller.wandb_api.naming import draw_name
-from controller.wandb_api.summaries import plain_summary
+from controller.wandb_api.summaries import NESTED, nested_names, plain_summary
 from sweeps.errors import Fenced, NotFoundError, UsageError
 
 log = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ def _register(here: Door, project: str, name: str, given: Mapping[str, Any]) -> 
             given["sweep"],
         )
     if given.get("summaryMetrics") is not None:
-        _tell(here, run_id, done.writer, summary=_summary(given))
+        _tell(here, run_id, done.writer, **_summary(given))
     if state is not None and state.over:
         here.store.end_run(run_id, done.writer, None, state=state)
     return run_id, done.new
@@ -170,7 +170,6 @@ def _describe_trial(here: Door, trial: RunRecord, name: str, given: Mapping[str,
         here.store.name_process(trial.id, token, writers.shared_name(here.client))
     said = read_config(given.get("config"))
     metadata = {**_metadata(given), **_surroundings(said), **said.metadata}
-    summary = _summary(given) if given.get("summaryMetrics") is not None else None
     _tell(
         here,
         trial.id,
@@ -178,8 +177,9 @@ def _describe_trial(here: Door, trial: RunRecord, name: str, given: Mapping[str,
         config=said.config,
         metadata=metadata,
         metrics=said.metrics or None,
-        summary=summary,
     )
+    if given.get("summaryMetrics") is not None:
+        _tell(here, trial.id, token, **_summary(given))
 
 
 def _tell(here: Door, run_id: str, writer: int, **said: Mapping[str, Any] | None) -> None:
@@ -205,10 +205,12 @@ def edit(here: Door, run: RunRecord, given: Mapping[str, Any]) -> None:
         said = read_config(given["config"])
         config = said.config
         gone_config = [key for key in run.config if key not in config]
-    if given.get("summaryMetrics") is not None:
-        summary = _summary(given)
-        gone = [key for key in run.summary if key not in summary]
     metadata = _metadata(given)
+    if given.get("summaryMetrics") is not None:
+        said_of = _summary(given)
+        summary = said_of["summary"]
+        metadata |= said_of["metadata"]
+        gone = [key for key in run.summary if key not in summary]
     about = given.get("description")
     if "notes" in metadata and metadata["notes"] == run.metadata.get("notes") and about:
         metadata["notes"] = about
@@ -254,8 +256,13 @@ def _surroundings(said: Said) -> dict[str, Any]:
     return our_metadata(newest) if isinstance(newest, dict) else {}
 
 
-def _summary(given: Mapping[str, Any]) -> dict[str, Any]:
-    return plain_summary(parse_object("summaryMetrics", given["summaryMetrics"]))
+def _summary(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """{"summary", "metadata"} of a whole summary: what it says, and which names are dicts in it."""
+    document = parse_object("summaryMetrics", given["summaryMetrics"])
+    return {
+        "summary": plain_summary(document),
+        "metadata": {NESTED: sorted(nested_names(document))},
+    }
 
 
 RESOLVERS = {"Mutation.upsertBucket": upsert_bucket}

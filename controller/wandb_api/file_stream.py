@@ -33,6 +33,7 @@ from controller.wandb_api import endings, stopping
 from controller.wandb_api.lines import POST_BYTES, Post, read_post
 from controller.wandb_api.pieces import Pieces, Sender, pieces_of
 from controller.wandb_api.standing import Known, Name
+from controller.wandb_api.summaries import NESTED
 from controller.wandb_api.writers import client_of, recording
 from sweeps.errors import Fenced, NotFoundError, OpensweepError, StoreUnavailable, UsageError
 from sweeps.project import whole_name
@@ -122,6 +123,10 @@ async def _record(found: Services, known: Known, post: Post, size: int) -> None:
         known.places = pieces.places
     if sender.shared and post.summary is not None:  # each process has its own part of it
         await found.call(found.store.edit_run, who.run_id, summary=json.loads(post.summary))
+    if not post.nested <= known.nested:
+        names = known.nested | post.nested
+        await found.call(found.store.edit_run, who.run_id, metadata={NESTED: sorted(names)})
+        known.nested = names
     if any(chunk.objective for chunk in pieces.chunks):
         found.loop.wake()
     if pieces.odd and not known.odd:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from controller.store.records import ChunkKind
-from controller.wandb_api.summaries import plain_summary
+from controller.wandb_api.summaries import nested_names, plain_summary
 from logging_core.values import flatten, plain
 from sweeps.errors import UsageError
 
@@ -60,6 +60,7 @@ class Post:
     """Attributes:
     files: what is new in the files of a run, each block as it came.
     summary: the whole of it as JSON text, in the form in which it is kept; None: nothing new.
+    nested: its names that are dicts on the wire.
     complete: the script has ended.
     exit_code: with what; None: not said.
     preempting: its machine is being taken away.
@@ -67,6 +68,7 @@ class Post:
 
     files: Mapping[ChunkKind, Sequence[Lines]] = field(default_factory=dict)
     summary: str | None = None
+    nested: frozenset[str] = frozenset()
     complete: bool = False
     exit_code: int | None = None
     preempting: bool = False
@@ -84,13 +86,15 @@ def read_post(body: bytes, encoding: str = "") -> Post:
     if not isinstance(files, dict):
         raise UsageError("files: expected an object")
     code = said.get("exitcode")
+    summary, nested = _summary(_blocks(_SUMMARY, files[_SUMMARY]) if _SUMMARY in files else ())
     return Post(
         files={
             kind: blocks
             for name, kind in _FILES.items()
             if name in files and (blocks := _blocks(name, files[name]))
         },
-        summary=_summary(_blocks(_SUMMARY, files[_SUMMARY])) if _SUMMARY in files else None,
+        summary=summary,
+        nested=nested,
         complete=said.get("complete") is True,
         exit_code=code if type(code) is int and abs(code) < 1 << 31 else None,
         preempting=said.get("preempting") is True,
@@ -144,15 +148,15 @@ def _blocks(name: str, value: Any) -> list[Lines]:
     return found
 
 
-def _summary(blocks: Sequence[Lines]) -> str | None:
-    """The last line counts."""
-    if not blocks:
-        return None
+def _summary(blocks: Sequence[Lines]) -> tuple[str | None, frozenset[str]]:
+    """(the summary, its names that are dicts on the wire); the last line counts."""
+    document = _read(blocks[-1].lines[-1]) if blocks else None
+    if document is None:
+        return None, frozenset()
     try:
-        document = _read(blocks[-1].lines[-1])
-        return None if document is None else json.dumps(plain_summary(document))
+        return json.dumps(plain_summary(document)), frozenset(nested_names(document))
     except (ValueError, RecursionError):
-        return None
+        return None, frozenset()
 
 
 # -- rows ------------------------------------------------------------------------------------------

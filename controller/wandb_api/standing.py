@@ -33,12 +33,14 @@ class Known:
         sender: who records.
         until: by the monotonic clock: afterwards it is looked up anew.
         places: where the streams stand; None: not known.
-        odd: that something odd came was said in the log.
+        nested: the summary's names that are dicts on the wire, as far as they were recorded.
+    odd: that something odd came was said in the log.
     """
 
     sender: Sender
     until: float
     places: dict[ChunkKind, StreamPlace] | None = None
+    nested: frozenset[str] = frozenset()
     odd: bool = False
 
 

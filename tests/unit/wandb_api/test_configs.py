@@ -10,7 +10,7 @@ import pytest
 from controller.store.records import RunRecord, RunState
 from controller.wandb_api.configs import read_config, wandb_config, wandb_part
 from controller.wandb_api.naming import draw_name
-from controller.wandb_api.summaries import plain_summary, wandb_summary
+from controller.wandb_api.summaries import NESTED, nested_names, plain_summary, wandb_summary
 from sweeps.errors import UsageError
 
 SENT = {
@@ -144,6 +144,15 @@ def test_a_summary_goes_out_nested_with_the_keys_that_clients_go_by():
         "_runtime": 12.5,
         "_wandb": {"runtime": 12},
     }
+
+
+def test_names_that_a_client_logged_with_a_dot_come_back_as_they_were():
+    sent = {"val.loss": 1, "n": {"x": 2, "deep": {"y": 3}}, "a.b": {"c": 4}, "m": {"min": 5}}
+    names = nested_names(sent | {"_wandb": {"runtime": 1}, "h": {"_type": "histogram"}})
+    assert names == {"n", "a.b"}
+    metadata = {"wandb": {}, NESTED: sorted(names)}
+    run = a_run(summary=plain_summary(sent), metadata=metadata)
+    assert {name: wandb_summary(run)[name] for name in sent} == sent
 
 
 def test_of_our_own_loggers_run_the_clock_tells_how_long_it_ran():
