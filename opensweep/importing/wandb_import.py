@@ -23,7 +23,7 @@ from logging_core.values import dumps
 from opensweep.importing.folder import Tell, write_folder
 from opensweep.importing.wandb_artifacts import Brought, Importer
 from opensweep.importing.wandb_project import SourceProject, SourceRun
-from sweeps.errors import ImportFailed, SpecError
+from sweeps.errors import ImportFailed, OpensweepError, SpecError
 from sweeps.protocol.client import Client
 
 AT_ONCE = 4
@@ -107,22 +107,35 @@ class Import:
         self.outcome = Outcome()
 
     def runs(self) -> None:
-        """Raises as WandbServer does; what came until then is noted."""
+        """Raises as WandbServer does; what came until then is here, and noted."""
         wanted = self._wanted()
         with ThreadPoolExecutor(AT_ONCE) as pool:
             while batch := list(islice(wanted, _BATCH)):
-                folders = list(pool.map(self._write, batch))
-                written = [(run, one) for run, one in zip(batch, folders, strict=True) if one]
-                self.outcome.failed += len(batch) - len(written)
-                ids = self.send([folder for _, folder in written])
-                for (run, folder), run_id in zip(written, ids, strict=True):
-                    if run_id is None:
-                        self.outcome.failed += 1
-                        continue
-                    self._known.runs[run.name] = [run.mark, run_id, run.sweep]
-                    self.outcome.runs[run.name] = run_id
-                    shutil.rmtree(RunFolder(folder).files, ignore_errors=True)  # they are there
-                self._known.keep()
+                jobs = [pool.submit(self._write, run) for run in batch]
+                written, trouble = [], None
+                for run, job in zip(batch, jobs, strict=True):
+                    try:
+                        if folder := job.result():
+                            written.append((run, folder))
+                        else:
+                            self.outcome.failed += 1
+                    except OpensweepError as error:
+                        trouble = error
+                self._take(written)
+                if trouble is not None:
+                    raise trouble
+
+    def _take(self, written: list[tuple[SourceRun, Path]]) -> None:
+        """Sends run folders and notes what arrived."""
+        ids = self.send([folder for _, folder in written])
+        for (run, folder), run_id in zip(written, ids, strict=True):
+            if run_id is None:
+                self.outcome.failed += 1
+                continue
+            self._known.runs[run.name] = [run.mark, run_id, run.sweep]
+            self.outcome.runs[run.name] = run_id
+            shutil.rmtree(RunFolder(folder).files, ignore_errors=True)  # they are there
+        self._known.keep()
 
     def sweeps(self) -> None:
         """Each with its runs as what its search knows of before; as it stood, but never running."""

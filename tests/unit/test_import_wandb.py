@@ -13,11 +13,14 @@ from typing import Any
 
 import pytest
 
+from logging_core.folder import RunFolder
 from logging_core.records import ConfigUpdate, Finished, History, SummaryUpdate
 from opensweep.importing.found import LeftOut
+from opensweep.importing.wandb_import import Import
 from opensweep.importing.wandb_project import SourceProject
 from opensweep.importing.wandb_server import TRIES, WandbServer, known_key
 from sweeps.errors import ConfigurationError, ImportFailed, NotFoundError, ServerUnreachable
+from sweeps.protocol.client import Client
 
 
 class Foreign:
@@ -29,6 +32,7 @@ class Foreign:
         self.refusals: list[tuple[int, bytes]] = []
         self.steps: list[int] = []
         self.files: dict[str, bytes] = {}
+        self.silent_about = ""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -38,6 +42,8 @@ class Foreign:
                 outer.keys.append(self.headers["Authorization"])
                 if outer.refusals:
                     self.say(*outer.refusals.pop(0))
+                elif outer.silent_about in outer.asked[-1]["variables"].values():
+                    self.say(503, b"")
                 else:
                     self.say(200, json.dumps({"data": outer.answer(outer.asked[-1])}).encode())
 
@@ -157,6 +163,30 @@ def test_history_comes_whole_in_few_questions(
     ]
     assert [item.exit_code for item in items if isinstance(item, Finished)] == [1]
     assert sum(isinstance(item, LeftOut) for item in items) == 2  # its files
+
+
+def test_a_broken_import_goes_on_where_it_stopped(foreign: Foreign, tmp_path: Path) -> None:
+    foreign.steps = [0, 1]
+    sent: list[str] = []
+
+    def send(folders: list[Path]) -> list[str | None]:
+        ids = [json.loads(RunFolder(one).run_json.read_text())["run_id"] for one in folders]
+        sent.extend(ids)
+        return [*ids]
+
+    def work() -> Import:
+        place = project(foreign, tmp_path / "downloads")
+        return Import(place, Client("http://127.0.0.1:1", "k"), "here", tmp_path, send, print)
+
+    foreign.silent_about = "r1"
+    with pytest.raises(ServerUnreachable):
+        work().runs()
+    assert sent == ["r0", "r2"]
+    foreign.silent_about = ""
+    again = work()
+    again.runs()
+    assert sent == ["r0", "r2", "r1"]
+    assert (again.outcome.unchanged, again.outcome.runs) == (2, {"r1": "r1"})
 
 
 def test_a_file_is_what_it_is_announced_as_or_not_taken(foreign: Foreign, tmp_path: Path) -> None:
