@@ -108,10 +108,7 @@ def update(sweep: str, file: str, as_json: bool) -> None:
     create.check(file, text, program_here=False)
     with connection.server() as client:
         status = connection.sweep_status(client, sweep)
-        try:
-            changed = client.update_sweep(status["id"], text, create.origin(file)["path"])
-        except (IllegalTransition, Fenced) as error:
-            raise OpensweepError(str(error)) from None
+        changed = client.update_sweep(status["id"], text, create.origin(file)["path"])
     create.say_warnings(changed)
     if as_json:
         options.print_json({key: changed[key] for key in ("id", "name", "state")})

@@ -56,6 +56,7 @@ class World:
         self.histories: dict[str, list[dict[str, Any]]] = {}
         self.created: list[dict[str, Any]] = []
         self.orders: list[tuple[str, str]] = []
+        self.changed: list[tuple[str, Any]] = []
         self.requests: list[str] = []
         self.delivery: dict[str, Any] = {"addresses": 0, "problem": ""}
         self.role = "admin"
@@ -146,6 +147,8 @@ class World:
             case ["GET", "spec"]:
                 spec = self.specs[sweep_id]
                 return 200, {"yaml": "", "spec": spec, "seed": 1, "origin": {}}
+            case ["PUT", "spec"]:
+                return self._update(sweep_id, body)
             case ["GET", "trials"]:
                 after, state = int(query.get("after", 0)), query.get("state")
                 rows = [
@@ -166,6 +169,14 @@ class World:
         after = {"pause": "paused", "resume": "running", "stop": "stopping", "cancel": "canceled"}
         self.sweeps[sweep_id]["state"] = after[action]
         return 200, self.status(sweep_id)
+
+    def _update(self, sweep_id: str, body: Any) -> tuple[int, Any]:
+        self.changed.append((sweep_id, body))
+        state = self.sweeps[sweep_id]["state"]
+        if state == "canceled":
+            message = f"sweep {sweep_id} is canceled: it takes no trials"
+            return 409, {"error": {"kind": "IllegalTransition", "message": message}}
+        return 200, {"id": sweep_id, "name": "n", "state": state, "warnings": ["mind the gap"]}
 
     def _history(self, run: str, keys: str | None) -> list[dict[str, Any]]:
         """As the server does it: of each row the keys asked for, and no row without any."""
@@ -199,6 +210,9 @@ def serving() -> Iterator[World]:
 
         def do_GET(self) -> None:
             self._do(None)
+
+        def do_PUT(self) -> None:
+            self.do_POST()
 
         def do_POST(self) -> None:
             data = self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -1,4 +1,4 @@
-"""`sweep pause`, `resume`, `stop`, `cancel` and `export`, against a server that speaks the API."""
+"""Orders, `update` and `export` of a sweep, against a server that speaks the API."""
 
 from __future__ import annotations
 
@@ -45,6 +45,27 @@ def test_orders(world: World, action: str, state: str, words: str) -> None:
     assert f"sweep abc12345 is {state}: " in result.stdout
     assert words in result.stdout
     assert world.orders == [("abc12345", action)]
+
+
+def test_a_sweep_gets_another_file(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "sweep.yaml"
+    file.write_text("program: t.py\nmethod: random\nparameters: {x: {min: 0, max: 9}}\n")
+    result = sweep("update", "abc12345", "sweep.yaml")
+    assert result.exit_code == 0
+    assert result.stdout == "sweep abc12345 has a new file and is running\n"
+    assert result.stderr == "warning: mind the gap\n"
+    assert world.changed == [("abc12345", {"yaml": file.read_text(), "path": str(file)})]
+    shown = json.loads(sweep("update", "abc12345", "sweep.yaml", "--json").stdout)
+    assert shown == {"id": "abc12345", "name": "n", "state": "running"}
+
+    world.sweeps["abc12345"]["state"] = "canceled"
+    result = sweep("update", "abc12345", "sweep.yaml")
+    assert result.exit_code == 1
+    assert "sweep abc12345 is canceled: it takes no trials" in result.stderr
+    world.changed.clear()
+    file.write_text("method: random\nparameters: {x: {min: 0, max: 9}}\n")
+    assert "there is nothing to run" in sweep("update", "abc12345", "sweep.yaml").stderr
+    assert world.changed == []  # what is wrong in the file is seen here
 
 
 def test_orders_as_json(world: World) -> None:

@@ -191,6 +191,23 @@ def test_a_sweep_changes_state_on_a_users_word(world: World) -> None:
         world.client.change(sweep_id, "explode")
 
 
+def test_a_sweep_gets_another_file(world: World) -> None:
+    sweep_id = world.sweep_with_trials()
+    world.loop.woken.clear()
+    changed = world.client.update_sweep(sweep_id, SWEEP.replace("run_cap: 4", "run_cap: 9"))
+    assert (changed["id"], changed["state"], changed["warnings"]) == (sweep_id, "running", [])
+    assert world.client.sweep(sweep_id)["run_cap"] == 9
+    assert world.loop.woken.is_set()
+    with pytest.raises(errors.SpecError, match="metric"):
+        world.client.update_sweep(sweep_id, SWEEP.replace("loss", "accuracy"))
+    with pytest.raises(errors.SpecError, match="parameters"):
+        world.client.update_sweep(sweep_id, "program: t.py\nmethod: random\n", "s.yaml")
+    assert world.client.sweep(sweep_id)["run_cap"] == 9
+    world.client.change(sweep_id, "cancel")
+    with pytest.raises(errors.IllegalTransition, match="canceled"):
+        world.client.update_sweep(sweep_id, SWEEP)
+
+
 def test_agents_are_shown_and_a_redis_that_is_away_hides_nothing_else(world: World) -> None:
     sweep_id = world.sweep_with_trials()
     info = {"host": "gpu1", "slots": 2, "running": [f"{sweep_id}-1"], "devices": ["0", "1"]}

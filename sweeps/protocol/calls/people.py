@@ -74,7 +74,7 @@ class PeopleCalls(Wire):
 
     def update_sweep(self, sweep_id: str, yaml: str, path: str | None = None) -> dict[str, Any]:
         """Gives a sweep another file. Returns {id, name, warnings, state}. SpecError as in
-        `create_sweep`; Fenced when the sweep takes no trials any more."""
+        `create_sweep`; IllegalTransition when the sweep takes no trials any more."""
         body = {"yaml": yaml, "path": path}
         return self._object("PUT", f"/api/sweeps/{part(sweep_id)}/spec", body=body)
 
