@@ -14,7 +14,7 @@ import time
 from logging_core import quick, summary, terminal
 from logging_core.errors import UsageError
 from logging_core.flushing import Flusher
-from logging_core.hints import Any, Callable, Iterable, Mapping
+from logging_core.hints import Any, Callable, Mapping
 from logging_core.records import (
     Finished,
     MetricDefined,
@@ -30,7 +30,6 @@ from logging_core.values import flatten, name_of, plain, take_reserved, whole_st
 from logging_core.writer import Layout, Stretch
 
 _now = time.time
-_MAX_SHAPES = 30  # of rows, for the sparklines: 160 kB each
 _MANY_NAMES = 100_000
 _FLUSH_S = 1.0  # how long the end of a run waits for the disk
 
@@ -79,7 +78,7 @@ class Journal:
         self._quiet = writer is None  # nothing is recorded: no writer, or the disk refused
         self._forked = False  # in a child that has not been told so yet
         self._closed = False
-        self._samples: dict[tuple[str, ...], terminal.Samples] = {}
+        self._shapes = terminal.Shapes()
         if writer is not None:  # the records of a row's media come before the row
             writer.settle = Settler(writer.path, self._put, self.warn_once)
 
@@ -105,7 +104,7 @@ class Journal:
         """A sample of every numeric metric's values, by step."""
         with self._turns.lock:
             self._turns.take(self._catch_up)
-            return terminal.curves(self._samples.values())
+            return self._shapes.curves()
 
     # -- the quick way ------------------------------------------------------------------------
 
@@ -149,7 +148,7 @@ class Journal:
         if opened is not None:
             self._count(step, opened)
         if count > rising:
-            samples = self._samples_of(stretch.layout.keys)
+            samples = self._shapes.samples(stretch.layout.keys)
             quick.take_in(stretch, count - rising, self._fold, samples)
 
     def _written(self) -> tuple[int, int]:
@@ -292,18 +291,10 @@ class Journal:
                 "metric of its own, and all become slow; put what varies into values, not names",
                 about="names",
             )
-        sampled = self._samples_of(row)
+        sampled = self._shapes.samples(row)
         sampled.left -= 1
         if not sampled.left:
             sampled.keep(step, row)
-
-    def _samples_of(self, names: Iterable[str]) -> terminal.Samples:
-        shape = tuple(names)
-        found = self._samples.get(shape)
-        if found is None:
-            shape = shape if len(self._samples) < _MAX_SHAPES else ()  # one for all the rest
-            found = self._samples.setdefault(shape, terminal.Samples())
-        return found
 
     def _add_step_metrics(self, row: dict[str, Any], logged: Mapping[str, Any]) -> None:
         """Put the last value of each step metric beside the metrics that are plotted over it.

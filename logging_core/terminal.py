@@ -135,6 +135,28 @@ class Samples:
         self.left = self.stride
 
 
+class Shapes:
+    """Samples for each shape of row (its names), of MAX_SHAPES at most; one for all the rest."""
+
+    MAX_SHAPES = 30  # 160 kB each, at most
+
+    def __init__(self) -> None:
+        self._samples: dict[tuple[str, ...], Samples] = {}
+
+    def samples(self, names: Iterable[str]) -> Samples:
+        shape = tuple(names)
+        found = self._samples.get(shape)
+        if found is None:
+            if len(self._samples) >= self.MAX_SHAPES:
+                shape = ()
+            found = self._samples.setdefault(shape, Samples())
+        return found
+
+    def curves(self) -> dict[str, list[float]]:
+        """See there."""
+        return curves(self._samples.values())
+
+
 def curves(samples: Iterable[Samples]) -> dict[str, list[float]]:
     """The sampled values of the metrics that the report may show, by step."""
     found: dict[str, list[tuple[int, float]]] = {}

@@ -31,8 +31,10 @@ ROWS: list[dict[Any, Any]] = [
     {"nested": {"a": 1.5}},
     {},
     {3: 1.0},
+    {"loss": 0.75, "_timestamp": 7.0},
+    {"_step": 3, "_runtime": 1.0},
 ]
-steps = st.one_of(st.none(), st.integers(0, 40), st.sampled_from([2**63, True, 1.0]))
+steps = st.one_of(st.none(), st.integers(0, 40), st.sampled_from([2**63, True, 1.0, 2.5]))
 logged = st.tuples(
     st.just("log"),
     st.integers(0, len(ROWS) - 1),
@@ -79,7 +81,7 @@ def carry_out(journal: Journal, acts: list[Any]) -> list[Any]:
 
 def written(path: Path) -> list[Any]:
     return [
-        (one.step, one.row) if isinstance(one, History) else one[:-1]
+        (one.step, one.time == 7.0, one.row) if isinstance(one, History) else one[:-1]
         for one in Reader(path).read(final=True)
     ]
 
