@@ -49,8 +49,8 @@ _BEGIN = """mutation UpsertBucket($name: String, $project: String, $entity: Stri
 class Door:
     """What a client of W&B's sends to a server."""
 
-    def __init__(self, url: str, key: str, connections: int = 1) -> None:
-        self._url = url
+    def __init__(self, url: str, key: str, connections: int = 1, timeout_s: float = 60) -> None:
+        self._url, self._timeout_s = url, timeout_s
         self._pool = urllib3.PoolManager(maxsize=connections, block=True)
         headers = urllib3.make_headers(basic_auth=f"api:{key}")
         self._headers = {**headers, "Content-Type": "application/json"}
@@ -58,7 +58,11 @@ class Door:
     def post(self, path: str, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         """(status, answer)."""
         answer = self._pool.request(
-            "POST", self._url + path, body=json.dumps(body), headers=self._headers, timeout=60
+            "POST",
+            self._url + path,
+            body=json.dumps(body),
+            headers=self._headers,
+            timeout=self._timeout_s,
         )
         return answer.status, json.loads(answer.data or b"{}")
 
