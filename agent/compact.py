@@ -17,7 +17,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.columnar import Batch, ColumnReader
+from agent.columnar import Batch, ColumnReader, Item, Rows
 from agent.digest import LaneDigest
 from agent.packing import columns_of
 from agent.streams import CHUNK_ROWS, Progress
@@ -28,7 +28,6 @@ from logging_core.records import (
     Compacted,
     Finished,
     History,
-    Reader,
     Record,
     SummaryUpdate,
     Writer,
@@ -97,31 +96,41 @@ def unpack(folder: RunFolder, writer: str) -> bool:
     OSError and ChunkError, after which everything is as it was.
     """
     path = folder.records(writer)
-    others = Reader(path).read(final=True)
-    if not any(isinstance(record, Compacted) for record in others):
+    if not any(isinstance(item, Compacted) for item in _items(path)):
         return False
     draft = path.with_suffix(".draft")
     try:
         draft.unlink(missing_ok=True)
         file = Writer(draft)
         try:
-            late = (SummaryUpdate, Finished, History)
-            for record in others:
-                if not isinstance(record, (*late, Compacted)):
-                    file.add(record)
+            late = (SummaryUpdate, Finished, History, Rows)
+            for item in _items(path):
+                if not isinstance(item, (*late, Compacted)):
+                    file.add(item)
             for columns in packed_rows(folder, writer):
                 for step, time, row in columns.rows():
                     file.history(step, time, row)
-            for record in others:
-                if isinstance(record, late):
-                    file.add(record)
+            for item in _items(path):
+                if isinstance(item, late):
+                    for record in item.rows() if isinstance(item, Rows) else [item]:
+                        file.add(record)
+            os.fsync(file.fileno())
         finally:
             file.close()
         os.replace(draft, path)
+        _sync(folder.path)
     finally:
         draft.unlink(missing_ok=True)
     folder.chunks(writer).unlink()
     return True
+
+
+def _items(path: Path) -> Iterator[Item]:
+    """All that was recorded, some rows at a time."""
+    reader, at = ColumnReader(path), 0
+    while batch := reader.batch(at, final=True):
+        at = batch.end
+        yield from batch.items
 
 
 def _compact(folder: RunFolder, writer: str, path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -196,3 +197,19 @@ def test_unpacked_rows_can_be_shipped_again(folder: RunFolder) -> None:
     assert rows_in(folder) == rows
     assert fold_of(folder).summary == fold.summary
     assert not folder.chunks(1).exists()
+
+
+def test_to_unpack_takes_no_more_memory_for_a_longer_run(tmp_path: Path) -> None:
+    """`sweep sync` to another server asks for it, whether or not anything was packed."""
+    folder = RunFolder.create(tmp_path / "run", run_id="r", config={}, locked=False, metadata={})
+    writer = Writer(folder.records(1))
+    names = [f"m{n}" for n in range(30)]
+    for step in range(20_000):  # as dicts they would take 40 MB
+        writer.history(step, 1e9, dict.fromkeys(names, step / 7))
+    writer.close()
+    tracemalloc.start()
+    try:
+        assert not unpack(folder, "1")
+        assert tracemalloc.get_traced_memory()[1] < 10e6
+    finally:
+        tracemalloc.stop()

@@ -422,6 +422,23 @@ def test_a_full_disk_that_takes_a_few_bytes_is_still_full(
     assert rows_of(run) == [(0, {"a": "kept"}), (4, {"a": "again"})]
 
 
+def test_no_room_for_one_more_thread(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = opensweep.init()
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        for number in range(5):
+            run.log({"a": number})
+    run.finish()
+    assert [row for _, row in rows_of(run)] == [{"a": number} for number in range(5)]
+    assert capsys.readouterr().err.count("can't start new thread") == 1
+
+
 def test_a_record_beyond_all_bounds_is_left_out(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
