@@ -6,6 +6,7 @@ from run.py. A terminal that cannot show a character gets a "?" instead, never a
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 from itertools import islice
@@ -28,13 +29,14 @@ def say(text: str) -> None:
     if stream is None:
         return
     lines = "".join(f"opensweep: {line}".rstrip() + "\n" for line in text.split("\n"))
-    try:
-        stream.write(lines)
+    # It may be closed, or a script's own that has no `flush`, or in the middle of a write that this
+    # signal's handler came into: there is nobody to tell then.
+    with contextlib.suppress(Exception):
+        try:
+            stream.write(lines)
+        except UnicodeEncodeError:
+            stream.write(lines.encode("ascii", "replace").decode("ascii"))
         stream.flush()
-    except UnicodeEncodeError:
-        stream.write(lines.encode("ascii", "replace").decode("ascii"))
-    except (OSError, ValueError):
-        return  # stderr is closed: there is nobody to tell
 
 
 def warn(text: str) -> None:

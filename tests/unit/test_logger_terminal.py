@@ -124,6 +124,18 @@ def test_a_terminal_without_the_characters(monkeypatch: pytest.MonkeyPatch) -> N
     assert raw.getvalue() == b"opensweep: ??\nopensweep: plain\n"
 
 
+class Refusing:
+    """As stderr where a handler comes into the middle of a write; and it has no `flush`."""
+
+    def write(self, _text: str) -> None:
+        raise RuntimeError("reentrant call inside <_io.BufferedWriter name='<stderr>'>")
+
+
+def test_a_terminal_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Refusing())
+    terminal.warn("anything")
+
+
 def test_no_terminal_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     terminal.say("x")
