@@ -39,6 +39,7 @@ from sweeps.errors import (
     Fenced,
     LaunchError,
     NotFoundError,
+    OpensweepError,
     ServerError,
     StoreUnavailable,
 )
@@ -85,6 +86,23 @@ class Attempt:
                 return  # the server decides whether its result still counts
             self._fenced = True
             self._end_process(0.0)
+
+    def ask_server(self) -> None:
+        """Asks whether it is still ours, and ends it if not: Redis does not know it."""
+        with self._lock:
+            if self._over:
+                return
+        site, named = self._site, (self.trial_id, self.token)
+        try:
+            site.client.start(*named, site.agent_id, site.host, self._slot.device)
+        except (Fenced, NotFoundError) as error:
+            with self._lock:
+                told = not (self._over or self._fenced)
+            if told:
+                site.listener.warn(f"{self.trial_id} is ended here: {error}")
+            self.fence()
+        except OpensweepError:
+            pass  # away: the next beat asks again
 
     def give_back(self, why: str, *, grace_s: float, preempted: bool = False) -> bool:
         """Ends it because the agent must end; the trial is queued again.

@@ -6,8 +6,9 @@ since both set the number of free slots: a beat that was on its way while a clai
 announce that slot again.
 
 A lease that is somebody else's means: kill the trial, record nothing. So an agent that was frozen
-for longer than its lease does no harm when it goes on. A lease that Redis does not know (it was
-wiped) means nothing; the controller projects it anew. Neighbours: agent.py (the Pulsed here).
+for longer than its lease does no harm when it goes on. One that Redis does not know says nothing:
+Redis was wiped, and the controller projects it anew; or the trial was given up, and only the server
+can tell (doubt.py). Neighbours: agent.py (the Pulsed here).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from agent.attempt import Attempt
+from agent.doubt import Doubt
 from agent.listening import Backoff
 from agent.seek import Seeker
 from agent.slots import Gate
@@ -73,6 +75,7 @@ class Heart(threading.Thread):
         self._owed: set[tuple[str, int]] = set()
         self._call, self._over = threading.Event(), threading.Event()
         self._asked = 0.0
+        self._doubt = Doubt()
         self._listener = WakeListener(agent.broker, agent.agent_id, self._call.set)
 
     # -- from the slots -----------------------------------------------------------------------
@@ -142,11 +145,13 @@ class Heart(threading.Thread):
         if self.ident is not None:
             self.join()
             self._listener.stop()
+        self._doubt.stop()
         with suppress(RedisError):
             self._agent.broker.live.leave(self._agent.agent_id)
 
     def _round(self) -> None:
         live = self._agent.broker.live
+        unknown: list[Attempt] = []
         try:
             for attempt in self._agent.running():
                 renewal = live.renew(attempt.trial_id, attempt.token, self._agent.agent_id)
@@ -154,6 +159,9 @@ class Heart(threading.Thread):
                     attempt.fence()
                 elif renewal.status is Claim.OK:
                     attempt.obey(renewal.order, renewal.why)
+                else:
+                    unknown.append(attempt)
+            self._doubt.look(unknown)
             for worker in self._agent.workers():
                 worker.keep()
             for trial_id, token in list(self._owed):

@@ -191,6 +191,8 @@ class Loop:
         except NotFoundError:
             return  # an agent of another server's sweep, on a Redis that we share
         if sweep_id in self._held:
+            for waiting in self._queue.waiting(sweep_id):  # canceled before anybody took them
+                self._live.finish(*waiting)
             self._queue.delete(sweep_id)
             self._store.release_sweep(sweep_id, self._owner)
             self._forget(sweep_id)
@@ -240,7 +242,12 @@ class Loop:
         self._held.clear()
 
     def _reap(self, expired: Expired, mine: set[str]) -> None:
-        """An agent has not renewed in time: its attempt is lost, or was over already."""
+        """An agent has not renewed in time: its attempt is lost, or was over already.
+
+        Redis lets go first: were we killed between the two, the database still has it open, and it
+        is projected again. The other way round, an agent that speaks at this very moment would
+        renew for ever what is over.
+        """
         sweep_id = expired.trial_id.rpartition("-")[0]
         try:
             trial = self._store.get_trial(expired.trial_id)
@@ -267,5 +274,4 @@ class Loop:
             self._event.set()  # its report came in at this moment; the next tick sees it
             return
         log.warning("trial %s: %s; %s", trial.id, outcome.detail, ended.trial.state)
-        self._live.finish(expired.trial_id, expired.token)
         self._event.set()

@@ -333,7 +333,8 @@ class _Handler(BaseHTTPRequestHandler):
         if asked["token"] != trial.token or trial.state not in ("queued", "running"):
             return self._error(409, "Fenced", "not yours")
         trial.state = "running"
-        trial.starts.append(asked["token"])
+        if asked["token"] not in trial.starts:  # an agent asks again when Redis has forgotten it
+            trial.starts.append(asked["token"])
         number = int(asked["trial_id"].rpartition("-")[2])
         self._answer(
             {

@@ -521,6 +521,23 @@ def test_a_frozen_agent_whose_lease_ran_out_kills_its_trial(
     assert process.returncode == 0
 
 
+def test_a_trial_that_was_given_up_meanwhile_is_ended(make_world: Callable[..., World]) -> None:
+    """No newer attempt takes its place in Redis: the server alone can tell."""
+    world = make_world(WAIT_FOR_FILE)
+    [trial_id] = world.add({"x": 1})
+    with world.agent() as agent:
+        until(lambda: world.trials[trial_id].points())
+        with world.lock:
+            world.trials[trial_id].state = "failed"  # as the reaper does: lost once too often
+        world.live.finish(trial_id, 1)
+        [warned] = until(lambda: agent.seen(Warned))
+        assert f"{trial_id} is ended here" in warned.message
+        until(lambda: not world.live.agents(SWEEP)[0].info["running"])
+        world.end_sweep()
+        agent.finish()
+    assert world.trials[trial_id].outcomes == []
+
+
 def test_the_next_trial_starts_within_a_tenth_of_a_second(
     make_world: Callable[..., World],
 ) -> None:

@@ -70,17 +70,29 @@ class TrialLife(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.folder = tempfile.mkdtemp()
-        path = shutil.copy(self.template, self.folder)
-        self.store = open_store(f"sqlite:///{path}")
+        self.path = shutil.copy(self.template, self.folder)
+        self.store = open_store(f"sqlite:///{self.path}")
         self.store.create_sweep(
             sweep_id=SWEEP, name="", project="", yaml="", spec={}, seed=1, origin={}
         )
-        self.generation = self.store.take_sweep(SWEEP, "controller", 600)
+        self.owner = "controller"
+        self.generation = self.store.take_sweep(SWEEP, self.owner, 600)
         self.trials: dict[int, Trial] = {}
         self.seen: dict[int, tuple[TrialState, list[AttemptState]]] = {}
         self.ends = 0
         self.feed: list[tuple[int, int]] = []
         self.add(3)
+
+    @rule(who=st.sampled_from(["controller", "another"]))
+    def restart(self, who):
+        """The database is opened anew, and a controller takes the sweep over."""
+        self.store.release_sweep(SWEEP, self.owner)
+        self.store.close()
+        self.store = open_store(f"sqlite:///{self.path}")
+        before, self.owner = self.generation, who
+        self.generation = self.store.take_sweep(SWEEP, who, 600)
+        with pytest.raises(Fenced):
+            self.store.add_trials(SWEEP, before, [NewTrial(99, {})], {})
 
     def teardown(self):
         self.store.close()
