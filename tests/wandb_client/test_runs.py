@@ -1,5 +1,4 @@
-"""Who a run is: begun anew, gone on with, forked, taken back, shared, synced, edited and stopped by
-the real client."""
+"""Who a run is that the real client begins anew, goes on with, shares, syncs, edits and stops."""
 
 from __future__ import annotations
 
@@ -26,25 +25,10 @@ def record(n, loss=0.0, **given):
 record(4, id="again", config={"x": 1}, tags=["blue"])
 record(2, 10.0, id="again", config={"y": 2})
 record(2, 20.0, id="again", resume="allow", config={"z": 3})
-"""
-
-MOMENTS = """
-import wandb
-
-def record(n, loss=0.0, **given):
-    with wandb.init(**given) as run:
-        print("STEP", run.starting_step, flush=True)
-        run.define_metric("loss", summary="min")
-        for k in range(n):
-            run.log({"loss": loss + k})
-
-record(6, id="parent", config={"x": 1})
-record(2, 10.0, id="fork", fork_from="parent?_step=2")
-record(2, 20.0, resume_from="parent?_step=3")
-for how, run_id in (("never", "parent"), ("must", "nothing")):
+for how, name in (("never", "again"), ("must", "nothing")):
     try:
-        wandb.init(id=run_id, resume=how)
-    except wandb.errors.UsageError:
+        wandb.init(id=name, resume=how)
+    except wandb.Error:
         print("REFUSED", how)
 """
 
@@ -112,24 +96,12 @@ def test_the_same_id_begins_anew_or_goes_on(
     assert ended.code == 0, ended.output
     steps = [line.split()[1] for line in ended.output.splitlines() if line.startswith("STEP")]
     assert steps == ["0", "0", "2"]
+    assert "REFUSED never" in ended.output
+    assert "REFUSED must" in ended.output
     run = api.run(f"{project}/again")
     assert rows(run) == [(0, 10.0), (1, 11.0), (2, 20.0), (3, 21.0)]
     assert (run.state, run.config, run.tags) == ("finished", {"y": 2, "z": 3}, ["blue"])
     assert run.name.endswith("-1")
-
-
-def test_moments_of_a_run(wandb_script: Script, api: opensweep.Api, project: str) -> None:
-    ended = wandb_script(MOMENTS)
-    assert ended.code == 0, ended.output
-    lines = ended.output.splitlines()
-    assert [line for line in lines if line.startswith(("STEP", "REFUSED"))] == [
-        *("STEP 0", "STEP 3", "STEP 4"),
-        *("REFUSED never", "REFUSED must"),
-    ]
-    parent, fork = api.run(f"{project}/parent"), api.run(f"{project}/fork")
-    assert rows(parent) == [*((k, k) for k in range(4)), (4, 20.0), (5, 21.0)]
-    assert rows(fork) == [(0, 0.0), (1, 1.0), (2, 2.0), (3, 10.0), (4, 11.0)]
-    assert parent.config == {"x": 1}
 
 
 def test_processes_side_by_side(wandb_script: Script, api: opensweep.Api, project: str) -> None:
