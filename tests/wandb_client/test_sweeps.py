@@ -120,14 +120,22 @@ def test_agents_of_both_kinds_run_each_point_once_and_the_sweep_is_steered(
 
 
 IN_PROCESS = """
+import os
+import time
+
 import wandb
 
 def train():
     with wandb.init() as run:
         run.log({"loss": (run.config.x - 0.3) ** 2})
 
-def look():
-    found = wandb.Api().sweep(sweep)
+def look(state):
+    path = os.environ["WANDB_PROJECT"] + "/" + sweep  # the oldest client knows no shorter one
+    for _ in range(100):  # the end is noted a moment after the run's
+        found = wandb.Api().sweep(path)
+        if found.state == state:
+            break
+        time.sleep(0.1)
     best = min(run.summary["loss"] for run in found.runs)
     print("SAID", len(found.runs), found.state, found.best_run().summary["loss"] == best)
 
@@ -136,9 +144,9 @@ sweep = wandb.sweep({
     "parameters": {"x": {"min": 0.0, "max": 1.0}},
 })
 wandb.agent(sweep, function=train, count=1)
-look()
+look("RUNNING")
 wandb.agent(sweep, function=train, count=1)
-look()
+look("FINISHED")
 for config in ({"method": "bayes"}, {"method": "grid", "metric": {"name": "loss"}}):
     config["parameters"] = {"x": {"min": 0.0, "max": 1.0}}
     try:
