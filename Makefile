@@ -4,7 +4,7 @@ BIN := .venv/bin
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-wandb test-frameworks lint format bench clean
+.PHONY: help setup demo test test-wandb test-frameworks chaos lint format bench clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,11 @@ test-frameworks: ## callbacks and media against the real frameworks (7 GB in .ve
 	test -x .venv-frameworks/bin/python || $(PYTHON) -m venv .venv-frameworks
 	.venv-frameworks/bin/python -m pip install --quiet --disable-pip-version-check -r tests/integrations/requirements.txt
 	.venv-frameworks/bin/python -m pytest -c tests/integrations/pytest.ini tests/integrations $(ARGS)
+
+# A failing round prints the line that runs it again.
+chaos: setup ## kill, stop, cut and restart everything for a while, then check the books (SECONDS, SEED, TRIALS, AGENTS)
+	$(BIN)/python tests/chaos/run.py --seconds $(or $(SECONDS),300) $(if $(SEED),--seed $(SEED)) \
+		--trials $(or $(TRIALS),300) --agents $(or $(AGENTS),4)
 
 lint: setup ## ruff and mypy, as CI runs them
 	$(BIN)/ruff check .

@@ -2,13 +2,14 @@
 
 Judged are the database (trials, attempts, history, summaries), Redis, what the scripts themselves
 noted, what is on the boxes' disks, and the kernel's tables of processes and locks. Nothing here
-waits, but for Redis and processes to be done with what is over (`LATE_S`).
+waits, but for leases that nobody gave back (`LATE_S`).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,11 +23,13 @@ from parts import members
 from agent import kernel
 from controller.store.records import AttemptRecord, TrialRecord
 from controller.store.store import Store, open_store
+from sweeps.protocol.live import LEASE_S
 from sweeps.retry import LOST_LIMIT
 from sweeps.search import make_searcher
 from sweeps.spec import load_spec
 from sweeps.trial import AttemptState, Reason, TrialState
 
+LATE_S = LEASE_S + 10.0
 _S, _R = AttemptState, Reason
 
 PLAUSIBLE: dict[AttemptState, set[Reason | None]] = {
@@ -50,8 +53,27 @@ def check(world: World, journal: list[Done]) -> list[str]:
             wrong += _record(store, trial, attempts[trial.id])
     wrong += _runs(world.root, attempts)
     wrong += _overlaps(world.root, attempts, journal)
-    wrong += _redis(world)
+    return wrong + check_redis(world)
+
+
+def check_redis(world: World) -> list[str]:
+    """What is live when nothing lives. A lease that nobody gave back runs out within `LATE_S`."""
+    deadline = time.monotonic() + LATE_S
+    while (wrong := list(_redis(world))) and time.monotonic() < deadline:
+        time.sleep(0.5)
     return wrong
+
+
+def tally(world: World) -> str:
+    """How the attempts ended: `60 finished ok, 7 lost lease_expired, …`."""
+    with open_store(world.database_url) as store:
+        trials = store.trials(world.sweep_id)
+        ends = Counter(
+            f"{one.state} {one.reason or ''}".strip()
+            for trial in trials
+            for one in store.attempts(trial.id)
+        )
+    return ", ".join(f"{count} {end}" for end, count in ends.most_common())
 
 
 def check_rest(world: World) -> list[str]:

@@ -21,6 +21,8 @@ from typing import IO, Any
 
 KINDS = ("anew", "checkpoint", "preempt", "stubborn", "litter")
 STEPS = 8
+PAUSES_S = {"checkpoint": 0.6, "stubborn": 0.3}
+"""Between two steps: longer where more is to happen within one attempt."""
 PAUSE_S = 0.12
 ROOT = "OPENSWEEP_CHAOS_ROOT"
 BOX = "OPENSWEEP_CHAOS_BOX"
@@ -85,7 +87,7 @@ def main() -> None:
         if kind == "preempt" and attempt == 1 and step == STEPS // 2:
             run.mark_preempting()
             sys.exit(1)
-        time.sleep(PAUSE_S)
+        time.sleep(PAUSES_S.get(kind, PAUSE_S))
     run.summary["steps"] = STEPS
     run.finish()
     lock.close()

@@ -73,7 +73,7 @@ def run(this: Round, say: bool = True) -> str:
     shape, began = this.shape, time.monotonic()
     if say:
         print(f"round {this}: {shape}, {len(this.plan)} acts, in {root}", flush=True)
-    done: list[str] = []
+    ends = ""
     with _database(shape) as postgres:
         world = World(root, shape, postgres)
         adversary = None
@@ -83,7 +83,7 @@ def run(this: Round, say: bool = True) -> str:
             _suffer(world, adversary)
             adversary.stop()
             _come_to_an_end(world)
-            wrong = books.check(world, adversary.journal)
+            wrong, ends = books.check(world, adversary.journal), books.tally(world)
             _shut_down(world)
             wrong += books.check_rest(world)
         except TimeoutError as error:
@@ -95,7 +95,8 @@ def run(this: Round, say: bool = True) -> str:
         raise Wrong(_complaint(this, shape, root, wrong, done))
     shutil.rmtree(root)
     seconds = time.monotonic() - began
-    return f"seed {this.seed}: {shape.trials} trials, {len(done)} acts, {seconds:.0f} s: balanced"
+    told = f"{shape.trials} trials, {len(done)} acts, {seconds:.0f} s; attempts: {ends}"
+    return f"seed {this.seed} is balanced: {told}"
 
 
 def _suffer(world: World, adversary: Adversary) -> None:
