@@ -7,6 +7,7 @@ wandb_artifacts.py, commands/import_wandb.py.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -135,7 +136,8 @@ class SourceProject:
         asked = {**self.place, "order": "+created_at"}
         for node in self.server.pages(_RUNS, asked, ("project", "runs")):
             keys = ("state", "heartbeatAt", "historyLineCount", "summaryMetrics", "config", "tags")
-            mark = json.dumps([node.get(key) for key in (*keys, "displayName", "notes")])
+            said = json.dumps([node.get(key) for key in (*keys, "displayName", "notes")])
+            mark = hashlib.sha256(said.encode()).hexdigest()[:32]
             yield SourceRun(
                 str(node["name"]),
                 str(node.get("state") or ""),
