@@ -6,7 +6,8 @@ headed by the keys that it touches), and all leases run on the clock of the Redi
 
 Keys: `sweep:attempt:<trial>` (hash), `sweep:leases` and `sweep:agents` (zsets by expiry),
 `sweep:agent:<agent>` (hash), `sweep:state:<sweep>` (string), `sweep:doorbell` (list),
-`sweep:epoch` (string: gone when Redis was wiped), `sweep:wake:<agent>` (channel).
+`sweep:epoch` (string: gone when Redis was wiped), `sweep:heard` (string: when somebody spoke last;
+leases stand still while nobody can), `sweep:wake:<agent>` (channel).
 RQ's own keys begin with `rq:`.
 """
 
@@ -138,11 +139,16 @@ class Live:
     def __init__(self, connection: redis.Redis, lease_s: float = LEASE_S) -> None:
         self.connection = connection
         self._lease_ms = int(lease_s * 1000)
+        heard = _lua("heard")
         self._scripts = {
-            name: connection.register_script(
-                resources.files(__package__).joinpath(f"lua/{name}.lua").read_text()
-            )
-            for name in ("claim", "renew", "finish", "project", "order", "expired", "beat")
+            **{
+                name: connection.register_script(_lua(name))
+                for name in ("claim", "finish", "project", "order")
+            },
+            **{
+                name: connection.register_script(heard + _lua(name))
+                for name in ("renew", "expired", "beat")
+            },
         }
 
     def _lease(self, agent_id: str) -> int:
@@ -287,6 +293,10 @@ class Live:
     def _time(self) -> tuple[int, int]:
         now: Any = self.connection.time()
         return int(now[0]), int(now[1])
+
+
+def _lua(name: str) -> str:
+    return resources.files(__package__).joinpath(f"lua/{name}.lua").read_text()
 
 
 def _text(value: Any) -> str:

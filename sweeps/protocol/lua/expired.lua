@@ -3,8 +3,7 @@
 -- KEYS[1] sweep:leases            zset: trial -> expiry, ms of this server's clock
 -- ARGV    how many at most
 -- Returns a flat list: trial, token, agent, trial, token, agent, …
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local now = clock()
 local out = {}
 for _, trial in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])) do
   local held = redis.call('HMGET', 'sweep:attempt:' .. trial, 'token', 'agent')

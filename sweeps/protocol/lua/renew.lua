@@ -4,10 +4,9 @@
 -- ARGV    trial, token, agent, lease in ms
 -- Returns {status, order, why}; status 'ok', 'fenced' (somebody else's now: kill it, record
 -- nothing), 'unknown' (this Redis has forgotten it: carry on, the controller will project it anew).
+local now = clock()
 local held = redis.call('HMGET', KEYS[1], 'token', 'state', 'agent', 'order', 'why')
 if not held[1] then return {'unknown', '', ''} end
 if held[1] ~= ARGV[2] or held[2] ~= 'running' or held[3] ~= ARGV[3] then return {'fenced', '', ''} end
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
 redis.call('ZADD', KEYS[2], now + ARGV[4], ARGV[1])
 return {'ok', held[4] or '', held[5] or ''}
