@@ -22,6 +22,7 @@ from wandb_clients import (
     run_to_end,
 )
 
+import opensweep
 from logging_core import environment
 from opensweep.local import Settings, start_server, stop_server
 
@@ -36,6 +37,14 @@ def wandb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WandbServ
         yield WandbServer(url, KEY, home)
     finally:
         stop_server(settings)
+
+
+@pytest.fixture
+def api(wandb_server: WandbServer, monkeypatch: pytest.MonkeyPatch) -> opensweep.Api:
+    """Our own API, to look at what was recorded as a user of ours does."""
+    monkeypatch.setenv("OPENSWEEP_URL", wandb_server.url)
+    monkeypatch.setenv("OPENSWEEP_API_KEY", wandb_server.key)
+    return opensweep.Api()
 
 
 @pytest.fixture

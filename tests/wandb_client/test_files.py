@@ -71,13 +71,6 @@ print("RUN", run.id)
 """
 
 
-@pytest.fixture
-def api(wandb_server: WandbServer, monkeypatch: pytest.MonkeyPatch) -> opensweep.Api:
-    monkeypatch.setenv("OPENSWEEP_URL", wandb_server.url)
-    monkeypatch.setenv("OPENSWEEP_API_KEY", wandb_server.key)
-    return opensweep.Api()
-
-
 def recorded(wandb_script: Script, text: str, version: str) -> str:
     """Runs a script to its good end; the id of its run."""
     ended = wandb_script(text, version)

@@ -44,6 +44,11 @@ TRIED = tuple(VERSIONS) if ALL else (NEWEST, OLD)
 _NUMBERS = ("numpy<2", "pillow<13")
 """What media and tables need, the same for all (clients up to 0.22 know no newer pillow)."""
 
+FRAMEWORKS = {
+    "boosting": ("lightgbm", "pandas", "scikit-learn", "xgboost-cpu"),
+    "tensorflow": ("tensorflow-cpu",),  # in one process with PyTorch it can crash
+}
+"""What an environment may have beside the client."""
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 """Old clients take a key of 40 characters and no other."""
@@ -79,26 +84,31 @@ Script = Callable[..., Finished]
 
 
 @cache
-def client_python(version: str) -> Path:
-    """The interpreter of an environment with that version; skips the test where there is none."""
-    folder = ROOT / ".venv-wandb" / version
+def client_python(version: str, beside: str = "") -> Path:
+    """The interpreter of an environment with that version; skips the test where there is none.
+
+    Args:
+        beside: one of FRAMEWORKS.
+    """
+    folder = ROOT / ".venv-wandb" / (f"{version}-{beside}" if beside else version)
     python = folder / "bin" / "python"
     folder.parent.mkdir(exist_ok=True)
-    with open(folder.parent / f"{version}.lock", "w") as lock:
+    with open(folder.parent / f"{folder.name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / ".ready").exists():
-            _make(folder, python, version)
+            _make(folder, python, version, FRAMEWORKS.get(beside, ()))
     return python
 
 
-def _make(folder: Path, python: Path, version: str) -> None:
+def _make(folder: Path, python: Path, version: str, more: tuple[str, ...]) -> None:
     base = shutil.which("python3.11") or sys.executable  # old ones know no newer Python
-    wanted = [f"wandb=={version}", *VERSIONS[version], *_NUMBERS]
+    wanted = [f"wandb=={version}", *VERSIONS[version], *_NUMBERS, *more]
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     for command in ([base, "-m", "venv", str(folder)], [*pip, "--retries", "1", *wanted]):
         made = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
         if made.returncode != 0:
-            why = f"no wandb {version}: {' '.join(command[:4])} … said {made.stderr.strip()[-300:]}"
+            said = made.stderr.strip()[-300:]
+            why = f"no wandb {folder.name}: {' '.join(command[:4])} … said {said}"
             if os.environ.get("CI") == "true":
                 pytest.fail(why)
             pytest.skip(why)
