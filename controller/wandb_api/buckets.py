@@ -18,7 +18,7 @@ from typing import Any
 
 from controller.store.records import NewRun, RunRecord, RunState
 from controller.wandb_api import attempts, writers
-from controller.wandb_api.configs import Said, parse_object, read_config
+from controller.wandb_api.configs import INTERNAL, Said, parse_object, read_config
 from controller.wandb_api.context import Door, Info, door
 from controller.wandb_api.ids import parse_id
 from controller.wandb_api.metadata import our_metadata
@@ -204,7 +204,7 @@ def edit(here: Door, run: RunRecord, given: Mapping[str, Any]) -> None:
     if given.get("config") is not None:
         said = read_config(given["config"])
         config = said.config
-        gone_config = [key for key in run.config if key not in config]
+        gone_config = [key for key in run.config if key not in config and key != INTERNAL]
     metadata = _metadata(given)
     if given.get("summaryMetrics") is not None:
         said_of = _summary(given)

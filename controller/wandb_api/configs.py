@@ -2,8 +2,9 @@
 
 On the wire a config is {"lr": {"value": 0.1}, …}; under `_wandb` the client keeps what it says of
 itself: versions, features that were used (`t`), metric definitions (`m`), the processes that
-recorded (`e`), the run that this one was forked from (`branch_point`). On record a config is plain,
-`_wandb` is metadata (`WANDB`), and metric definitions are our own. Pure. Neighbours: buckets.py
+recorded (`e`), the run that this one was forked from (`branch_point`), and how charts and overlays
+are drawn. On record a config is plain; of `_wandb` the drawing stays in it, as our own logger has
+it, the rest is metadata (`WANDB`), and metric definitions are our own. Pure. Neighbours: buckets.py
 (what comes in), runs.py and resuming.py (what goes out).
 """
 
@@ -22,7 +23,8 @@ from sweeps.errors import UsageError
 WANDB = "wandb"
 """Under this name a run's metadata has what the client said under `_wandb`."""
 
-_INTERNAL = "_wandb"
+INTERNAL = "_wandb"
+_DRAWING = ("visualize", "mask/class_labels", "bounding_box/class_labels")
 # Metric definitions come as numbered fields.
 _KINDS = {1: "min", 2: "max", 3: "mean", 4: "best", 5: "last", 6: "none", 7: "copy", 8: "first"}
 _GOALS = {1: "minimize", 2: "maximize"}
@@ -53,10 +55,14 @@ def read_config(value: Any) -> Said:
     """What a client sent: JSON text, an object, or None. Raises UsageError."""
     given = parse_object("config", value)
     plain = {key: _unwrapped(each) for key, each in given.items()}
-    wandb = plain.pop(_INTERNAL, None)
+    wandb = plain.pop(INTERNAL, None)
     if not isinstance(wandb, dict):
         return Said(plain)
-    return Said(plain, wandb, _metrics(wandb.get("m")))
+    drawing = {key: wandb[key] for key in _DRAWING if key in wandb}
+    if drawing:
+        plain[INTERNAL] = drawing
+    said = {key: value for key, value in wandb.items() if key not in drawing}
+    return Said(plain, said, _metrics(wandb.get("m")))
 
 
 def parse_object(what: str, value: Any) -> dict[str, Any]:
@@ -77,7 +83,7 @@ def wandb_config(run: RunRecord) -> dict[str, Any]:
     found = {key: {"value": spell_out(value), "desc": None} for key, value in run.config.items()}
     said = run.metadata.get(WANDB)
     if isinstance(said, Mapping):
-        found[_INTERNAL] = {"value": said, "desc": None}
+        found[INTERNAL] = {"value": _internal(run, said), "desc": None}
     return found
 
 
@@ -89,12 +95,17 @@ def wandb_part(run: RunRecord, keys: Sequence[str] | None) -> dict[str, Any]:
     """
     said = run.metadata.get(WANDB)
     if isinstance(said, Mapping):
-        found = dict(said)
+        found = _internal(run, said)
     elif run.steps > 0 or "started" in run.metadata:
         found = {"t": {"3": []}}
     else:
         found = {}
     return found if keys is None else {key: found[key] for key in keys if key in found}
+
+
+def _internal(run: RunRecord, said: Mapping[str, Any]) -> dict[str, Any]:
+    drawing = run.config.get(INTERNAL)
+    return {**said, **drawing} if isinstance(drawing, Mapping) else dict(said)
 
 
 def _unwrapped(value: Any) -> Any:

@@ -101,6 +101,17 @@ def test_a_config_goes_out_as_it_came_in():
     assert sent["_wandb"]["value"] == SENT["_wandb"]["value"]
 
 
+def test_how_charts_are_drawn_is_where_our_own_logger_has_it():
+    charts = {"visualize": {"roc": {"panel_type": "Vega2"}}, "mask/class_labels": {"m": {}}}
+    sent = {"lr": {"value": 1}, "_wandb": {"value": {"t": {}, **charts}}}
+    said = read_config(sent)
+    assert said.config == {"lr": 1, "_wandb": charts}
+    assert said.wandb == {"t": {}}
+    run = a_run(config=said.config, metadata=said.metadata)
+    assert wandb_config(run)["_wandb"]["value"] == {"t": {}, **charts}
+    assert wandb_part(run, ["t", "visualize"]) == {"t": {}, "visualize": charts["visualize"]}
+
+
 def test_only_a_run_that_somebody_began_can_be_gone_on_with():
     said = read_config(SENT)
     assert wandb_part(a_run(metadata=said.metadata), ["t", "none"]) == {"t": {"3": [1]}}

@@ -88,8 +88,8 @@ forest = RandomForestClassifier(5, random_state=0).fit(x[:600], y[:600])
 wandb.sklearn.plot_classifier(forest, x[:600], x[600:], y[:600], y[600:], forest.predict(x[600:]),
     forest.predict_proba(x[600:]), ["no", "yes"], model_name="forest",
     feature_names=["a", "b", "c", "d"])
-wandb.sklearn.plot_regressor(Ridge().fit(x[:600], x[:600, 0]), x[:600], x[600:], x[:600, 0], x[600:, 0],
-    model_name="ridge")
+wandb.sklearn.plot_regressor(Ridge().fit(x[:600], x[:600, 0]), x[:600], x[600:], x[:600, 0],
+    x[600:, 0], model_name="ridge")
 wandb.sklearn.plot_elbow_curve(KMeans(random_state=0).fit(x), x, cluster_ranges=[2, 3])
 run.finish()
 """
