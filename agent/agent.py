@@ -28,6 +28,7 @@ from typing import Any
 from uuid import uuid4
 
 from agent.attempt import Attempt
+from agent.bad_box import BadBox
 from agent.beat import Heart
 from agent.delivery import deliver_abandoned
 from agent.devices import Slot, find_devices
@@ -117,6 +118,7 @@ class Agent:
         self._provide_wandb = provide_wandb
         self.seeker = Seeker(client, reconnect, self.voice)
         self.gate = Gate(count)
+        self._bad_box = BadBox(sweep_id, self.agent_id, self.gate, self.voice)
         self.ending, self._abandon = threading.Event(), threading.Event()
         self._lock = threading.RLock()
         self._attempts: dict[int, Attempt] = {}
@@ -285,6 +287,8 @@ class Agent:
 
     def run_trial(self, slot: Slot, index: int, trial_id: str, token: int) -> None:
         """Claims an attempt and runs it to its receipt. Does not raise."""
+        if self.gate.resting:
+            return  # popped at the last moment: the controller queues it again
         if not self._heart.claim(trial_id, token, index):
             return
         attempt = Attempt(self._site, slot, index, trial_id, token)
@@ -336,7 +340,10 @@ class Agent:
                 log=end.log,
             )
         )
-        if too_many is not None:
+        bad = self._bad_box.ended(
+            self.client, trial_id, outcome, end.seconds, enough=too_many is not None
+        )
+        if too_many is not None and not bad:
             said = outcome.detail or outcome.reason.value
             self._end(f"{too_many}. The last was {trial_id}: {said}; its output is in {end.log}", 1)
 
@@ -358,7 +365,7 @@ class Agent:
             "slots": len(self._devices.slots),
             "devices": [slot.device for slot in self._devices.slots],
             "running": [attempt.trial_id for attempt in self.running()],
-            "quarantined": [],
+            "quarantined": self._bad_box.why,
         }
 
     def slot_is_free(self) -> None:
@@ -407,6 +414,7 @@ class Agent:
     def _stop_taking(self) -> None:
         self.gate.close()
         self.ending.set()
+        self._bad_box.close()
 
     def _summary(self) -> Summary:
         if not self._why and self._slot_error is not None:

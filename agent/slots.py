@@ -26,29 +26,43 @@ class Gate:
     def __init__(self, count: int | None) -> None:
         self._left = count
         self._ready: set[int] = set()
-        self._closed = False
+        self._closed = self._resting = False
         self._changed = threading.Condition()
 
     @property
     def free(self) -> int:
         """Slots that wait for a trial."""
         with self._changed:
-            return 0 if self._closed else len(self._ready)
+            return 0 if self._closed or self._resting else len(self._ready)
 
     @property
     def closed(self) -> bool:
         with self._changed:
             return self._closed
 
+    @property
+    def resting(self) -> bool:
+        with self._changed:
+            return self._resting
+
+    def rest(self, resting: bool) -> None:
+        """While it rests no slot takes a trial."""
+        with self._changed:
+            self._resting = resting
+            if resting:
+                self._ready.clear()
+            self._changed.notify_all()
+
     def enter(self, slot: int) -> tuple[bool, bool]:
-        """Makes a slot free; blocks while all trials that are left are spoken for by others.
+        """Makes a slot free; blocks while all trials that are left are spoken for by others, and
+        while the gate rests.
 
         Returns (may take a trial, was not free before).
         """
         with self._changed:
             if slot in self._ready:
                 return not self._closed, False
-            while not self._closed and self._left is not None and len(self._ready) >= self._left:
+            while not self._closed and (self._resting or self._spoken_for()):
                 if self._left == 0:
                     return False, False
                 self._changed.wait()
@@ -56,6 +70,9 @@ class Gate:
                 return False, False
             self._ready.add(slot)
             return True, True
+
+    def _spoken_for(self) -> bool:
+        return self._left is not None and len(self._ready) >= self._left
 
     def taken(self, slot: int) -> None:
         """The slot claimed a trial: it is not free, and there is one trial less to take."""

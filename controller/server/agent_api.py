@@ -7,6 +7,7 @@ until it hears 200, or 409: the attempt is somebody else's now, and what it says
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 import struct
 from typing import Any
@@ -27,11 +28,16 @@ from sweeps.errors import BrokerError, UsageError
 from sweeps.protocol import chunks
 from sweeps.trial import Outcome, TrialState
 
+log = logging.getLogger(__name__)
+
 CHUNK_BYTES = 64 << 20
 """A chunk's body may not be longer."""
 
 _CHECKED_HERE = 64 << 10
 """A chunk of up to so many bytes is checked sooner than a thread could be asked to."""
+
+_SUSPICIOUS = 1000
+"""So many failed trials of one agent are looked at, at most."""
 
 _NOTHING = Response(status_code=204)
 _LANE = re.compile(r"[A-Za-z0-9_]{1,40}")
@@ -203,9 +209,25 @@ async def finish(request: Request) -> Response:
     return json_response(answer, exact=True)
 
 
+async def quarantine(request: Request) -> Response:
+    """POST /api/agent/quarantine: an agent fails every trial; is it the agent's machine?"""
+    found = services(request)
+    body = await read_json(request)
+    sweep_id = body.text("sweep_id", longest=200)
+    agent_id = body.text("agent_id", longest=200)
+    trial_ids = body.texts("trial_ids")[-_SUSPICIOUS:]
+    why = body.text("why", "", longest=2000)
+    queued = await found.call(found.store.quarantine, sweep_id, agent_id, trial_ids)
+    if queued is not None:
+        log.warning("agent %s takes no trials for a while: %r", agent_id, why)
+        found.loop.wake()
+    return json_response({"queued": queued})
+
+
 ROUTES = (
     ("GET", "/api/handshake", handshake),
     ("POST", "/api/agent/start", start),
     ("POST", "/api/agent/chunk", chunk),
     ("POST", "/api/agent/finish", finish),
+    ("POST", "/api/agent/quarantine", quarantine),
 )

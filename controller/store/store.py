@@ -9,7 +9,6 @@ from __future__ import annotations
 from types import TracebackType
 
 from controller.store.alerts import AlertStore
-from controller.store.attempts import AttemptStore
 from controller.store.cache import Cache
 from controller.store.drafts import DraftStore
 from controller.store.engine import LOCK_TIMEOUT_S, Database
@@ -22,6 +21,7 @@ from controller.store.names import NameStore
 from controller.store.packer import PackingStore
 from controller.store.processes import ProcessStore
 from controller.store.projects import ProjectStore
+from controller.store.quarantine import QuarantineStore
 from controller.store.run_index import RunIndex
 from controller.store.runs import RunStore
 from controller.store.samples import SampleStore
@@ -36,7 +36,7 @@ CACHE_BYTES = 64 << 20
 class Store(
     SweepStore,
     TrialStore,
-    AttemptStore,
+    QuarantineStore,
     RunStore,
     ProcessStore,
     NameStore,

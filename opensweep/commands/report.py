@@ -121,7 +121,8 @@ def agent_line(agent: Mapping[str, Any]) -> str:
     text = f"{agent.get('host') or agent['id']}: {slots - free} of {slots} slots busy"
     text += f" ({devices})" if devices else ""
     if agent.get("quarantined"):
-        text += click.style("  takes no trials: too many failed here", fg="red")
+        said = str(agent["quarantined"][0]).partition(". ")[0]
+        text += click.style(f"  {said}", fg="red")
     return text
 
 

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sweeps.errors import NotFoundError
 from sweeps.protocol.wire import Wire
 from sweeps.trial import Outcome
 
@@ -108,3 +109,20 @@ class AgentCalls(Wire):
             "seconds": seconds,
         }
         return self._object("POST", "/api/agent/finish", body=body)
+
+    def quarantine(
+        self, sweep_id: str, agent_id: str, trial_ids: Sequence[str], why: str
+    ) -> list[str] | None:
+        """Tells that an agent believes its machine bad: these trials failed on it, one after
+        another and each soon. Returns those that were queued again for others; None: the server
+        knows nothing that says so, or is of an older version, and they stay failed.
+
+        `why` is for the server's log.
+        """
+        body = {"sweep_id": sweep_id, "agent_id": agent_id, "trial_ids": list(trial_ids)}
+        try:
+            answer = self._object("POST", "/api/agent/quarantine", body={**body, "why": why})
+        except NotFoundError:
+            return None
+        again = answer.get("queued")
+        return None if again is None else [str(trial_id) for trial_id in again]
