@@ -201,13 +201,19 @@ class Journal:
             "its history (to go on from a checkpoint: run.resumed, run.checkpoint_dir)"
         )
 
+    def _carry_over(self, writer: Writer) -> None:
+        """Nothing starts over: what earlier attempts' files made of the summary stays, here too."""
+        if self._carries_over:
+            self._carries_over = False
+            writer.add(self._fold.carried_over())
+
     def _log(self, row: dict[str, Any], step: int | None, commit: bool | None) -> None:
         if step is not None and not self._go_to(step):
             return
         if self._may_rewind and not self._goes_on and (step is None or self._step <= 0):
             self._start_over(step)
-        elif self._may_rewind and self._carries_over and self._writer is not None:
-            self._writer.add(self._fold.carried_over())
+        elif self._may_rewind and self._writer is not None:
+            self._carry_over(self._writer)
         self._may_rewind = False
         self._careful = bool(self._step_metrics)
         said = take_reserved(row, self.warn_once)
@@ -363,6 +369,8 @@ class Journal:
     def _close(self, writer: Writer, exit_code: int) -> None:
         try:
             self._close_open()
+            if self._may_rewind and self._goes_on:  # there was no more to log
+                self._carry_over(writer)
             writer.add(Finished(exit_code, _now()))
         except OSError as error:
             self._pause(error)

@@ -60,6 +60,26 @@ def test_a_run_goes_on_with_what_it_was(monkeypatch: pytest.MonkeyPatch, way: st
     assert folder_of(run).path == folder.path
 
 
+def test_a_retry_that_has_nothing_left_to_log_keeps_the_summary(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Chaos, seed 10: killed behind its last step, the checkpoint said that all was done."""
+    under_an_agent(monkeypatch, tmp_path / "run", {"x": 1})
+    first = opensweep.init()
+    for step in range(3):
+        first.log({"loss": 3 - step})
+    first.finish()
+    under_an_agent(monkeypatch, tmp_path / "run", {"x": 1}, writer=2)
+    monkeypatch.setenv("OPENSWEEP_RESUMED", "1")
+    again = opensweep.init()
+    assert (again.resumed, again.step) == (True, 3)
+    again.summary["done"] = True
+    again.finish()
+    folds = [record for record in records_of(again, "2") if isinstance(record, SummaryUpdate)]
+    assert folds[-1].values == {"loss": 1, "done": True}
+    assert rows_of(again, "2") == []
+
+
 def test_the_summary_is_carried_over_in_the_new_file() -> None:
     """Whoever reads that file alone (the server gets no other) comes to the same summary."""
     a_run()
