@@ -180,7 +180,8 @@ def print_run(run: Run) -> None:
     if host := run["metadata"].get("host"):
         lines.append(("host", str(host)))
     for label in ("summary", "config"):
-        leaves = _text.flat(_scalars(run[label]))
+        shown = {name: value for name, value in run[label].items() if name != "_runtime"}
+        leaves = _text.flat(_scalars(shown))
         lines += [(label, f"{key}={_text.value_text(value)}") for key, value in leaves.items()]
     last = ""
     for label, text in lines:
