@@ -26,6 +26,15 @@ import opensweep
 from logging_core import environment
 from opensweep.local import Settings, start_server, stop_server
 
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test with a version makes its environment, or waits for another that does."""
+    for item in items:
+        if HERE in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(900))
+
 
 @pytest.fixture(scope="session")
 def wandb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WandbServer]:
