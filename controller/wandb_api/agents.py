@@ -33,7 +33,7 @@ from controller import record
 from controller.queue import TrialQueue
 from controller.server.services import Services
 from controller.store.records import AttemptRecord, SweepRecord, TrialRecord
-from controller.wandb_api.attempts import end_silent, was_given_up
+from controller.wandb_api.attempts import end_held, end_silent, was_given_up
 from controller.wandb_api.context import AskAgain, Door, HttpStatus, Info, door
 from controller.wandb_api.ids import global_id, parse_id
 from controller.wandb_api.sweeps import find_sweep
@@ -179,7 +179,7 @@ class _Turn:
         if name not in self._listed:
             return False
         note = self._found.notes.of(attempt.trial_id, attempt.token)
-        note.listed, note.missing = True, None
+        note.listed, note.seen, note.missing = True, time.monotonic(), None
         if renewal.status is Claim.FENCED:
             return True
         if renewal.order is Order.NONE:
@@ -208,6 +208,9 @@ class _Turn:
         if name in self._listed:
             return False
         note = self._found.notes.of(attempt.trial_id, attempt.token)
+        if note.held:
+            end_held(self._found, attempt)
+            return False
         now = time.monotonic()
         spoke = note.spoke or self._spoke(attempt)
         if not (note.listed or spoke) and (

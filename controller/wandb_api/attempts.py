@@ -4,8 +4,11 @@ its orders, and its end.
 Whoever takes in what such a script sends asks here. The record decides as for our own agents: what
 an attempt that was given up still sends is fenced, and whether a trial is tried again is the retry
 policy's. A script that uses the real client under an agent of ours is left to that agent, which
-holds its lease, stops it, and says how it ended. Neighbours: agents.py (the agents themselves),
-sweeps/run_name.py (the names), notes.py.
+holds its lease, stops it, and says how it ended.
+
+A script that ends well and has logged nothing may only be about to begin its run anew (the Hugging
+Face Trainer's search does): such an end is held until its agent has nothing of it any more.
+Neighbours: agents.py (the agents themselves), sweeps/run_name.py (the names), notes.py.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from redis.exceptions import RedisError
 
 from controller import record
 from controller.server.services import Services
-from controller.store.records import AttemptRecord, Ended, RunRecord
+from controller.store.records import AttemptRecord, ChunkKind, Ended, RunRecord
 from controller.store.store import Store
 from sweeps.errors import Fenced, NotFoundError
 from sweeps.protocol.live import Claim, Order, is_wandb_agent
@@ -28,6 +31,13 @@ from sweeps.run_name import attempt_of
 from sweeps.trial import AttemptState, Outcome, Reason
 
 log = logging.getLogger(__name__)
+
+_WELL = Outcome(AttemptState.FINISHED, Reason.OK, exit_code=0)
+
+HELD_S = 15.0
+"""How often it is looked whether an end that is held is one."""
+SILENT_S = 12.0
+"""Agents speak every five seconds. Who has not for so long is gone."""
 
 _GIVEN_UP = (AttemptState.LOST, AttemptState.CANCELED, AttemptState.SUPERSEDED)
 
@@ -64,7 +74,8 @@ def token_of(store: Store, run: RunRecord, name: str) -> int:
 
 def registered(found: Services, trial_id: str, token: int) -> None:
     """The script of an attempt has introduced its run."""
-    found.notes.of(trial_id, token).spoke = True
+    note = found.notes.of(trial_id, token)
+    note.spoke, note.held = True, False
 
 
 def preempting(found: Services, trial_id: str, token: int) -> None:
@@ -152,7 +163,7 @@ def end_trial(
         preempting: the script has said that its machine is being taken away.
 
     Returns None when this is not the word that counts: an agent of ours runs it, or the attempt is
-    over already. Raises NotFoundError: no such trial.
+    over already, or its end is held (`settle`). Raises NotFoundError: no such trial.
     """
     attempt = _attempt(found.store, trial_id, token)
     if attempt is None or not is_wandb_agent(attempt.agent_id):
@@ -161,8 +172,11 @@ def end_trial(
     order, why = _order(found, trial_id, token)
     if order is not Order.NONE and (exit_code != 0 or note.told):
         outcome = _as_ordered(order, why, exit_code)
+    elif exit_code == 0 and _logged_nothing(found.store, attempt, summary):
+        note.held = True
+        return None
     elif exit_code == 0:
-        outcome = Outcome(AttemptState.FINISHED, Reason.OK, exit_code=0)
+        outcome = _WELL
     elif preempting or note.preempting:
         why = "its machine was taken away"
         outcome = Outcome(AttemptState.PREEMPTED, Reason.PREEMPTED, why, exit_code=exit_code)
@@ -170,6 +184,33 @@ def end_trial(
         why = f"the script ended with exit code {exit_code}"
         outcome = Outcome(AttemptState.FAILED, Reason.ERROR, why, exit_code=exit_code)
     return _end(found, attempt, outcome, summary)
+
+
+def settle(found: Services, trial_id: str, token: int) -> bool:
+    """Records an end that is held, if it is one by now; whether there is nothing to wait for."""
+    if not found.notes.is_held(trial_id, token):
+        return True
+    note = found.notes.of(trial_id, token)
+    if note.seen is not None and time.monotonic() - note.seen < SILENT_S:
+        return False
+    attempt = _attempt(found.store, trial_id, token)
+    if attempt is not None:
+        end_held(found, attempt)
+    return True
+
+
+def end_held(found: Services, attempt: AttemptRecord) -> None:
+    """Records the end of an attempt whose script has ended well, and did not begin again."""
+    _end(found, attempt, _WELL, None)
+
+
+def _logged_nothing(
+    store: Store, attempt: AttemptRecord, summary: Mapping[str, Any] | None
+) -> bool:
+    if summary is None:
+        summary = store.get_run(attempt.trial_id).summary
+    places = store.stream_places(attempt.trial_id, attempt.token, "")
+    return places[ChunkKind.HISTORY].seq < 0 and not summary.keys() - {"_runtime"}
 
 
 def end_silent(found: Services, attempt: AttemptRecord, *, spoke: bool) -> Ended | None:

@@ -6,6 +6,7 @@ Neighbours: file_stream.py (who calls), attempts.py (trials), store/runs.py.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from controller.server.services import Services
@@ -32,6 +33,19 @@ def end(found: Services, recording: Recording, exit_code: int) -> None:
         found.store.end_run(recording.run_id, recording.writer, exit_code)
     except Fenced:
         log.info("an earlier process of run %s has ended", recording.run_id)
+
+
+def is_held(found: Services, recording: Recording) -> bool:
+    """Whether an end is not on record because its script may begin again."""
+    return found.notes.is_held(recording.run_id, recording.writer)
+
+
+async def settle(found: Services, recording: Recording) -> None:
+    """Sees to an end that is held until it is on record, or the script has begun again."""
+    settled = False
+    while not settled:
+        await asyncio.sleep(attempts.HELD_S)
+        settled = await found.call(attempts.settle, found, recording.run_id, recording.writer)
 
 
 def preempting(found: Services, recording: Recording) -> None:

@@ -46,6 +46,8 @@ _SMALL = 16 << 10
 _TRIES = 50
 """Processes that share a run take turns at its steps: so often one may come too late."""
 
+_SETTLING: set[asyncio.Task[None]] = set()
+"""Somebody must hold a task while it runs."""
 _NOTHING = Response(b"{}", media_type="application/json")
 _STOP = Response(b'{"stopped":true}', media_type="application/json")
 
@@ -142,6 +144,10 @@ async def _followed_up(found: Services, sender: Sender, post: Post) -> Response:
         await found.call(endings.preempting, found, who)
     if post.complete:
         await found.call(endings.end, found, who, post.exit_code or 0)
+        if endings.is_held(found, who):
+            task = asyncio.create_task(endings.settle(found, who))
+            _SETTLING.add(task)
+            task.add_done_callback(_SETTLING.discard)
         return _NOTHING
     return _STOP if await _is_stopped(found, sender) else _NOTHING
 

@@ -24,19 +24,23 @@ class Note:
         answered: when its agent was last told to run it; None: not by this process.
         listed: whether its agent has said that it runs.
         spoke: whether its script has introduced its run.
+        seen: when its agent last listed it; None: never.
         missing: since when its agent does not list it any more; None while it does.
         ordered: since when there is an order to end it.
         told: whether its script or its agent has heard of that order.
         preempting: whether its script has said that its machine is being taken away.
+        held: whether its script has said that it ended well, and it may begin again (attempts.py).
     """
 
     answered: float | None = None
     listed: bool = False
     spoke: bool = False
+    seen: float | None = None
     missing: float | None = None
     ordered: float | None = None
     told: bool = False
     preempting: bool = False
+    held: bool = False
 
 
 class Notes:
@@ -54,6 +58,12 @@ class Notes:
             if len(self._notes) > MOST:
                 self._notes.popitem(last=False)
             return note
+
+    def is_held(self, trial_id: str, token: int) -> bool:
+        """Whether the attempt's end is held."""
+        with self._lock:
+            note = self._notes.get((trial_id, token))
+            return note is not None and note.held
 
     def drop(self, trial_id: str, token: int) -> None:
         """The attempt is over."""

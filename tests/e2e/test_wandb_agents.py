@@ -27,6 +27,7 @@ from controller.server.services import Services
 from controller.store.records import TrialRecord
 from controller.store.store import Store, open_store
 from controller.wandb_api import agents as door_agents
+from controller.wandb_api import attempts
 from controller.wandb_api.notes import Notes
 from sweeps.protocol import live as protocol
 from sweeps.protocol.live import Live
@@ -234,10 +235,10 @@ def test_how_a_script_ends_is_how_its_trial_ends(world: World) -> None:
 
     silent = world.given(agent)
     world.script(sweep, silent).end(0)
+    taken = world.given(agent)
     trial = world.trial(silent["run_id"])
     assert (trial.state, trial.reason) == (TrialState.FAILED, Reason.NO_OBJECTIVE)
 
-    taken = world.given(agent)
     script = world.script(sweep, taken)
     script.stream({"preempting": True})
     script.end(1)
@@ -249,6 +250,37 @@ def test_how_a_script_ends_is_how_its_trial_ends(world: World) -> None:
     script.end()
     trial = world.trial(taken["run_id"])
     assert (trial.state, trial.attempts) == (TrialState.FINISHED, 2)
+
+
+def test_a_script_may_end_its_run_and_begin_it_again(world: World) -> None:
+    """As Hugging Face's Trainer does in each trial of a search."""
+    sweep = world.sweep("1")
+    agent = world.agent(sweep)
+    command = world.given(agent)
+    world.script(sweep, command).end()
+    assert agent.beat(command["run_id"]) is None
+    assert world.state(command["run_id"]) is TrialState.RUNNING
+    script = world.script(sweep, command)
+    script.log({"loss": 0.5})
+    script.end()
+    trial = world.trial(command["run_id"])
+    assert (trial.state, trial.objective, trial.attempts) == (TrialState.FINISHED, 0.5, 1)
+
+
+def test_the_end_of_a_script_whose_agent_has_gone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent asked for one trial only, which logged nothing."""
+    monkeypatch.setattr(attempts, "HELD_S", 0.05)
+    monkeypatch.setattr(attempts, "SILENT_S", 0.1)
+    sweep = world.sweep("1")
+    agent = world.agent(sweep)
+    command = world.given(agent)
+    script = world.script(sweep, command)
+    agent.beat(command["run_id"])
+    script.end()
+    wait_for(lambda: world.state(command["run_id"]) is TrialState.FAILED, "the end")
+    assert world.trial(command["run_id"]).reason is Reason.NO_OBJECTIVE
 
 
 @pytest.mark.usefixtures("soon")
