@@ -14,8 +14,9 @@ from enum import StrEnum
 from sweeps.trial import AttemptState, Outcome, Reason
 
 LOST_LIMIT = 3
-"""A trial is queued again after this many lost attempts, and given up at the next: one that takes
-its machine down with it (poison) must not walk through all of them."""
+"""A trial is queued again after this many lost attempts, unless `retry: {lost: N}` says otherwise,
+and given up at the next: one that takes its machine down with it (poison) must not walk through all
+of them."""
 
 _HOPELESS = frozenset({Reason.NO_OBJECTIVE, Reason.LAUNCH})
 """Failures that another go would only repeat."""
@@ -37,10 +38,12 @@ class Retry:
     Attributes:
         max: how many crashes are retried; lost and preempted attempts use up none of it.
         on: the endings that are retried at all.
+        lost: how many lost attempts are retried, counted apart.
     """
 
     max: int = 0
     on: frozenset[Ending] = frozenset({Ending.LOST, Ending.PREEMPTED})
+    lost: int = LOST_LIMIT
 
 
 def ending(outcome: Outcome) -> Ending | None:
@@ -68,5 +71,21 @@ def decide(policy: Retry, outcomes: Sequence[Outcome]) -> bool:
     if newest is Ending.CRASH:
         return endings.count(Ending.CRASH) <= policy.max
     if newest is Ending.LOST:
-        return endings.count(Ending.LOST) <= LOST_LIMIT
+        return endings.count(Ending.LOST) <= policy.lost
     return True
+
+
+def given_up(outcomes: Sequence[Outcome]) -> str:
+    """What people are told of a trial that lost too many machines; "" for any other.
+
+    Args:
+        outcomes: of all ended attempts of a trial that is not queued again, the newest last.
+    """
+    lost = [outcome for outcome in outcomes if ending(outcome) is Ending.LOST]
+    if len(lost) < 2 or outcomes[-1] is not lost[-1]:
+        return ""
+    last = lost[-1].detail or lost[-1].reason.value
+    return (
+        f"given up after {len(lost)} lost attempts: it may be what takes its machines down, out of "
+        f"memory, say (`retry: {{lost: N}}` in the sweep file sets the limit). The last: {last}"
+    )

@@ -18,7 +18,7 @@ from typing import Any
 from sweeps.early import EarlyTerminate, read_early_terminate
 from sweeps.errors import SpecError
 from sweeps.parameters import place_in_file, read_space
-from sweeps.retry import Ending, Retry
+from sweeps.retry import LOST_LIMIT, Ending, Retry
 from sweeps.section import Origin, Section, kind, plain
 from sweeps.space import Grid, Space
 from sweeps.yaml_lines import KeyPath, parse
@@ -391,13 +391,20 @@ def _read_enqueue(root: Section, space: Space, grid: Grid | None) -> tuple[Mappi
 
 def _read_retry(section: Section) -> Retry:
     """`max` alone retries crashes too; `on` alone says which endings, crashes needing `max`."""
-    section.only(("max", "on"), "retry")
+    section.only(("lost", "max", "on"), "retry")
     most = section.whole("max", at_least=0) if "max" in section else 0
+    lost = section.whole("lost", at_least=0) if "lost" in section else LOST_LIMIT
     if "on" not in section:
-        return Retry(most, frozenset(Ending)) if most else Retry()
+        return Retry(most, frozenset(Ending), lost) if most else Retry(lost=lost)
     on = section.choices("on", Ending)
     if Ending.CRASH in on and not most:
         raise section.error(
             "crashes are to be retried, but not how often.", "on", hint="Add `max: 1`, say."
         )
-    return Retry(most, on)
+    if Ending.LOST not in on and "lost" in section:
+        raise section.error(
+            "it is said how many lost attempts are retried, but `on` does not name them.",
+            "lost",
+            hint="Add `lost` to `on`, or leave one of the two out.",
+        )
+    return Retry(most, on, lost)

@@ -19,6 +19,7 @@ from controller.store.schema import attempts, runs, sweeps, trials
 from controller.store.sweeps import raise_counter
 from controller.store.trials import attempt_record, queued_attempt, read_trial
 from sweeps.errors import Fenced, IllegalTransition, NotFoundError
+from sweeps.retry import given_up
 from sweeps.trial import (
     AttemptState,
     Outcome,
@@ -151,10 +152,12 @@ class AttemptStore:
             if seconds is not None and attempt.started is not None:
                 ended = min(now, attempt.started + max(0.0, seconds))
             _change_attempt(connection, trial_id, token, ended=ended, **outcome.to_json())
-            again = outcome.state in _RETRIABLE and retry(_outcomes(connection, trial_id))
+            outcomes = _outcomes(connection, trial_id)
+            again = outcome.state in _RETRIABLE and retry(outcomes)
             state = TrialState.QUEUED if again else _END[outcome.state]
             _check_way(TrialState(trial.state), state)
-            why = {"reason": outcome.reason, "detail": outcome.detail}
+            detail = outcome.detail if again else given_up(outcomes) or outcome.detail
+            why = {"reason": outcome.reason, "detail": detail}
             run = {} if summary is None else {"summary": summary}
             if again:
                 self._queue_next(connection, trial, now, run, attempts=trial.attempts + 1, **why)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sweeps.retry import LOST_LIMIT, Ending, Retry, decide
+from sweeps.retry import LOST_LIMIT, Ending, Retry, decide, given_up
 from sweeps.trial import AttemptState, Outcome, Reason
 
 CRASH = Outcome(AttemptState.FAILED, Reason.ERROR, exit_code=1)
@@ -39,6 +39,21 @@ def test_a_trial_that_takes_every_machine_down_is_given_up() -> None:
     assert decide(Retry(), [LOST] * LOST_LIMIT)
     assert not decide(Retry(), [LOST] * (LOST_LIMIT + 1))
     assert not decide(Retry(), [LOST, PREEMPTED, LOST, LOST, LOST])
+
+
+def test_the_file_says_how_many_machines_a_trial_may_cost() -> None:
+    assert not decide(Retry(lost=0), [LOST])
+    assert decide(Retry(lost=1), [LOST])
+    assert not decide(Retry(lost=1), [LOST, LOST])
+    assert decide(Retry(max=1, on=frozenset(Ending), lost=0), [CRASH]), "counted apart"
+
+
+def test_one_that_is_given_up_says_why() -> None:
+    said = given_up([LOST, CRASH, LOST])
+    assert said.startswith("given up after 2 lost attempts")
+    assert "retry: {lost: N}" in said
+    assert given_up([LOST]) == ""
+    assert given_up([LOST, LOST, CRASH]) == "", "it was the script, at last"
 
 
 def test_preemptions_never_run_out() -> None:

@@ -167,6 +167,8 @@ def test_what_is_accepted_with_a_warning(more: str, warning: str) -> None:
         ("{}", Retry()),
         ("{on: [lost]}", Retry(0, frozenset({Ending.LOST}))),
         ("{on: []}", Retry(0, frozenset())),
+        ("{lost: 1}", Retry(lost=1)),
+        ("{max: 2, lost: 0}", Retry(2, frozenset(Ending), 0)),
     ],
 )
 def test_retry(text: str, expected: Retry) -> None:
@@ -214,7 +216,9 @@ def test_retry(text: str, expected: Retry) -> None:
         ("retry: {on: [crash]}", "retry.on", "Add `max: 1`"),
         ("retry: {max: 1, on: [crush]}", "retry.on[0]", "Did you mean `crash`?"),
         ("retry: {max: -1}", "retry.max", "at least 0"),
-        ("retry: {times: 1}", "retry.times", "It has `max`, `on`."),
+        ("retry: {lost: -1}", "retry.lost", "at least 0"),
+        ("retry: {lost: 1, on: [preempted]}", "retry.lost", "Add `lost` to `on`"),
+        ("retry: {times: 1}", "retry.times", "It has `lost`, `max`, `on`."),
         ("early_terminate: {type: hyperband, min_iter: 3}", "early_terminate", "needs a `metric`"),
     ],
 )
