@@ -170,6 +170,8 @@ def _describe_trial(here: Door, trial: RunRecord, name: str, given: Mapping[str,
         here.store.name_process(trial.id, token, writers.shared_name(here.client))
     said = read_config(given.get("config"))
     metadata = {**_metadata(given), **_surroundings(said), **said.metadata}
+    if writers.told(given, said.wandb, here.client).introduces:
+        metadata["username"] = here.caller.user
     _tell(
         here,
         trial.id,

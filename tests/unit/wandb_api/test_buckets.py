@@ -316,6 +316,7 @@ class TestTrials:
         run = world.store.get_run(trial)
         assert run.config == {"a": 1, "b": {"c": 2}, "extra": 5}
         assert (run.metadata["tags"], run.metrics["loss"]["summary"]) == (["t"], ["min"])
+        assert (run.metadata["host"], run.metadata["username"]) == ("box", "ada")
         assert (run.writer, run.state) == (1, "running")
         assert world.door.found.notes.of(trial, 1).spoke
 
