@@ -60,8 +60,11 @@ def manifest_md5(digests: Mapping[str, str]) -> str:
 
 
 def base64_md5(in_hex: str) -> str:
-    """An MD5 as clients write it."""
-    return base64.b64encode(bytes.fromhex(in_hex)).decode()
+    """An MD5 as clients write it. Raises UsageError when it is none."""
+    try:
+        return base64.b64encode(bytes.fromhex(in_hex)).decode()
+    except ValueError:
+        raise UsageError(f"{in_hex!r} is no MD5 in hex") from None
 
 
 def hex_md5(in_base64: str) -> str:

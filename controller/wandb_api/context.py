@@ -11,7 +11,7 @@ from typing import Any
 from controller.server.keyring import Caller
 from controller.server.services import Services
 from controller.store.store import Store
-from sweeps.errors import OpensweepError
+from sweeps.errors import OpensweepError, UsageError
 from sweeps.project import entity_and_project, whole_name
 
 Info = Any
@@ -62,7 +62,11 @@ class Door:
         return self.found.entity
 
     def project(self, entity: str | None, project: str | None) -> str:
-        """The whole name of a project that is written to (sweeps/project.py)."""
+        """The whole name of a project that is written to (sweeps/project.py). Raises UsageError
+        for names that are no text: they come from clients as they are."""
+        for what, given in (("entity", entity), ("project", project)):
+            if not isinstance(given, str | None):
+                raise UsageError(f"{what}: expected text")
         return whole_name(project, entity, own=self.own_entity)
 
     def known_project(self, entity: str | None, project: str | None) -> str:

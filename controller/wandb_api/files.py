@@ -32,6 +32,7 @@ from controller.store.keys import Role
 from controller.store.records import RunRecord
 from controller.wandb_api.context import Door, Info, door
 from controller.wandb_api.ids import global_id, parse_id
+from controller.wandb_api.inputs import listed
 from controller.wandb_api.metadata import FILE, our_metadata
 from controller.wandb_api.paging import page_size
 from controller.wandb_api.transfers import Arriving, Facts, Serving, read_url, upload_url
@@ -278,7 +279,7 @@ async def file(request: Request) -> Response:
 def delete_files(_root: Any, info: Info, input: Mapping[str, Any]) -> dict[str, Any]:
     """Those that are there; their bytes go when nobody else needs them."""
     here = door(info)
-    for text in input.get("files") or ():
+    for text in listed(input.get("files"), "files"):
         run_id, _, path = parse_id(str(text), "File").partition("/")
         with suppress(NotFoundError):
             here.store.delete_file(run_id, path)

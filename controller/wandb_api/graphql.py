@@ -20,7 +20,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import Any
 
 import graphql
@@ -41,7 +41,7 @@ from controller.server.auth import require
 from controller.store.keys import Role
 from controller.wandb_api.context import AskAgain, Door, HttpStatus
 from controller.wandb_api.unknown import UNKNOWN
-from sweeps.errors import BrokerError, NotAllowed, OpensweepError, StoreUnavailable
+from sweeps.errors import BrokerError, NotAllowed, OpensweepError, StoreUnavailable, UsageError
 
 log = logging.getLogger(__name__)
 
@@ -262,7 +262,19 @@ def _attach(made: graphql.GraphQLSchema, place: str, resolver: Callable[..., Any
     field = kind.fields.get(field_name) if isinstance(kind, graphql.GraphQLObjectType) else None
     if field is None:
         raise ValueError(f"the schema has no {place}")
-    field.resolve = resolver
+    field.resolve = _with_an_object(resolver) if "input" in field.args else resolver
+
+
+def _with_an_object(resolver: Callable[..., Any]) -> Callable[..., Any]:
+    """`resolver`, told its input only where that is an object, as every client's is."""
+
+    @wraps(resolver)
+    def resolve(source: Any, info: Any, **arguments: Any) -> Any:
+        if not isinstance(arguments.get("input", {}), dict):
+            raise UsageError("input: expected an object")
+        return resolver(source, info, **arguments)
+
+    return resolve
 
 
 def _json_text(value: Any) -> str:

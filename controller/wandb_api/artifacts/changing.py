@@ -25,6 +25,7 @@ from controller.wandb_api.artifacts.values import (
 )
 from controller.wandb_api.context import Door, Info, door
 from controller.wandb_api.ids import global_id
+from controller.wandb_api.inputs import objects
 from logging_core.artifacts import names
 from logging_core.errors import UsageError as NamesError
 from sweeps.errors import NotFoundError, UsageError
@@ -112,7 +113,7 @@ def delete_aliases(_root: Any, info: Info, input: Input) -> dict[str, Any]:
 def _places(here: Door, input: Input) -> list[tuple[str, str, str]]:
     return [
         (_project(here, one), str(one.get("artifactCollectionName")), str(one.get("alias")))
-        for one in input.get("aliases") or ()
+        for one in objects(input.get("aliases"), "aliases")
     ]
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from controller.arrivals import Received
@@ -43,6 +43,7 @@ from controller.wandb_api.artifacts.values import (
 )
 from controller.wandb_api.context import Door, Info, door
 from controller.wandb_api.ids import global_id, parse_id
+from controller.wandb_api.inputs import listed, number, objects
 from controller.wandb_api.paging import connection
 from controller.wandb_api.transfers import (
     Arriving,
@@ -157,7 +158,8 @@ def _manifest(here: Door, made: DraftManifest, name: str) -> dict[str, Any]:
 def create_files(_root: Any, info: Info, input: Mapping[str, Any]) -> dict[str, Any]:
     """A file a spec, in their order; one without an address is here already."""
     here = door(info)
-    specs = [(one, artifact_key(one.get("artifactID"))) for one in input.get("artifactFiles") or ()]
+    given = objects(input.get("artifactFiles"), "artifactFiles")
+    specs = [(one, artifact_key(one.get("artifactID"))) for one in given]
     md5s = [hex_md5(str(one.get("md5"))) for one, _ in specs]
     wanted: dict[str, list[str]] = {}
     for (_, key), md5 in zip(specs, md5s, strict=True):
@@ -193,11 +195,13 @@ def _file(
     }
 
 
-def _multipart(here: Door, parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    upload, urls = part_urls(
-        here, [(int(one["partNumber"]), one.get("hexMD5") or None) for one in parts]
-    )
-    told = [{"partNumber": number, "uploadUrl": url} for number, url in urls]
+def _multipart(here: Door, parts: Any) -> dict[str, Any]:
+    wanted = [
+        (number(one.get("partNumber"), "partNumber"), one.get("hexMD5") or None)
+        for one in objects(parts, "uploadPartsInput")
+    ]
+    upload, urls = part_urls(here, wanted)
+    told = [{"partNumber": part, "uploadUrl": url} for part, url in urls]
     return {"uploadID": upload, "uploadUrlParts": told}
 
 
@@ -218,7 +222,10 @@ def complete_multipart(_root: Any, info: Info, input: Mapping[str, Any]) -> dict
     if str(input.get("completeMultipartAction") or "Complete").lower() == "abort":
         drop_parts(found, upload)
         return {"digest": None}
-    parts = {int(one["partNumber"]): str(one["hexMD5"]) for one in input["completedParts"]}
+    parts = {
+        number(one.get("partNumber"), "partNumber"): str(one.get("hexMD5"))
+        for one in objects(input.get("completedParts"), "completedParts")
+    }
     md5 = str(input.get("storagePath") or "").rpartition("/")[2]
     came = join_parts(found, upload, parts, md5=base64_md5(md5))
     return {"digest": base64_md5(came.md5)}
@@ -297,7 +304,7 @@ def _base_entries(here: Door, base: str | None) -> dict[str, WandbEntry]:
 
 
 def _collection_name(input: Mapping[str, Any]) -> str:
-    several = input.get("artifactCollectionNames") or ()
+    several = listed(input.get("artifactCollectionNames"), "artifactCollectionNames")
     return str(input.get("artifactCollectionName") or next(iter(several), ""))
 
 
@@ -316,7 +323,11 @@ def _checked_type(given: Any) -> str:
 
 def _aliases(given: Any, name: str) -> tuple[str, ...]:
     """Those of this collection; its numbers are given by the server."""
-    found = (one for one in given or () if (one.get("artifactCollectionName") or name) == name)
+    found = (
+        one
+        for one in objects(given, "aliases")
+        if (one.get("artifactCollectionName") or name) == name
+    )
     return tuple(dict.fromkeys(checked_alias(str(one.get("alias"))) for one in found))
 
 
@@ -329,7 +340,7 @@ def checked_alias(alias: str) -> str:
 
 def tags_in(given: Any) -> tuple[str, ...]:
     """Of a list of TagInput."""
-    tags = tuple(dict.fromkeys(str(one.get("tagName")) for one in given or ()))
+    tags = tuple(dict.fromkeys(str(one.get("tagName")) for one in objects(given, "tags")))
     if len(tags) > _WORDS or any(not 0 < len(tag) <= 256 for tag in tags):
         raise UsageError(f"tags: at most {_WORDS}, each of 1 to 256 characters")
     return tags
