@@ -232,6 +232,7 @@ class Attempt:
             trial_id=self.trial_id,
             token=self.token,
             resumed=bool(trial.get("resumed")),
+            detour=0 < folder.last_token() < int(trial.get("last") or 0),
             metric=site.metric,
             slot_env=self._slot.env,
             inject=site.inject,
@@ -377,14 +378,13 @@ class Attempt:
     def _ship_earlier(self, folder: RunFolder) -> None:
         """What earlier attempts on this machine logged last, which their agent could not send.
 
-        Once this attempt has started, the server takes nothing of theirs any more. Tried once.
+        Once this attempt has started, the server takes nothing of theirs any more: so they come
+        first, however long it is away.
         """
-        once = threading.Event()
-        once.set()
         site = self._site
         tokens = {writer.token for writer in map(WriterName.parse, folder.writers()) if writer}
         for token in sorted(token for token in tokens if token < self.token):
-            given = (self.trial_id, token, site.metric, site.listener, once)
+            given = (self.trial_id, token, site.metric, site.listener, self._interrupted)
             ship_rest(site.client, folder, *given)
 
 

@@ -55,6 +55,7 @@ _OF_ANOTHER_RUN = frozenset(
     {
         # An agent may itself run within a trial.
         "OPENSWEEP_ATTEMPT", "OPENSWEEP_WARDEN", "OPENSWEEP_WRITER", "OPENSWEEP_RESUMED",
+        "OPENSWEEP_DETOUR",
         "OPENSWEEP_METRIC", "OPENSWEEP_RUN_URL", "WANDB_SERVICE", "WANDB_RESUME", "WANDB_RUN_ID",
         "WANDB_SWEEP_PARAM_PATH",
         # `srun sweep agent` gives the agent a rank; a trial of it is not rank 3 of anything, and
@@ -159,6 +160,7 @@ def prepare(
     trial_id: str,
     token: int,
     resumed: bool,
+    detour: bool,
     metric: str | None,
     slot_env: Mapping[str, str],
     inject: Sequence[Path],
@@ -167,7 +169,8 @@ def prepare(
     server_url: str | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Launch:
-    """argv and environment of one attempt.
+    """argv and environment of one attempt; `detour`: the attempt before it ran on another machine,
+    and an earlier one on this.
 
     Writes `sweep-params.yaml` (what WANDB_SWEEP_PARAM_PATH names) and, for `${args_json_file}`,
     `args.json` into `run_dir`, which must exist. Raises OSError when it cannot.
@@ -185,6 +188,7 @@ def prepare(
         "OPENSWEEP_SWEEP_ID": sweep_id,
         "OPENSWEEP_CONSOLE": "agent",
         **({"OPENSWEEP_RESUMED": "1"} if resumed else {}),
+        **({"OPENSWEEP_DETOUR": "1"} if detour else {}),
         **({"OPENSWEEP_METRIC": metric} if metric else {}),
         # An address to show, no more: the key stays with the agent.
         **({"OPENSWEEP_RUN_URL": f"{server_url}/runs/{trial_id}"} if server_url else {}),

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from logging_core import terminal
 from logging_core.folder import RunFolder
-from logging_core.hints import Any, NamedTuple, Sequence
+from logging_core.hints import Any, Iterator, NamedTuple, Sequence
 from logging_core.records import (
     Compacted,
     ConfigUpdate,
     Finished,
     History,
     MetadataUpdate,
+    Reader,
     RecordError,
 )
 from logging_core.skim import Skimmer, Stretch
@@ -87,6 +88,33 @@ def read(folder: RunFolder, writers: Sequence[str], upto: int | None = None) -> 
         except (OSError, RecordError) as error:
             terminal.warn(f"earlier records cannot be read: {error}")
     return Earlier(fold, config, metadata, next_step, exit_code)
+
+
+def rows(folder: RunFolder, writers: Sequence[str], below: int) -> Iterator[History]:
+    """The rows of steps below `below` that these writers' files amount to: each one's count up to
+    where the next one began. What is packed already is not among them."""
+    ends, end = [], below
+    for writer in reversed(writers):
+        ends.append(end)
+        try:
+            end = min(end, _first_step(Reader(folder.records(writer)), end))
+        except (OSError, RecordError):
+            continue  # said by `read`
+    for writer, end in zip(writers, reversed(ends)):
+        reader = Reader(folder.records(writer))
+        try:
+            while records := reader.read(10_000, final=True):
+                yield from (one for one in records if isinstance(one, History) and one.step < end)
+        except (OSError, RecordError):
+            continue
+
+
+def _first_step(reader: Reader, default: int) -> int:
+    while records := reader.read(100, final=True):
+        for record in records:
+            if isinstance(record, History):
+                return record.step
+    return default
 
 
 def ask(run_id: str) -> Earlier | None:

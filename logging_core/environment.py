@@ -21,6 +21,7 @@ class Environment(NamedTuple):
     run_dir: str  # set by the agent: the folder of this run
     writer: str  # set by the agent: the attempt's token
     resumed: bool  # an earlier attempt wrote to this folder
+    detour: bool  # set by the agent: the last attempt ran elsewhere, and the server has its rows
     metric: str  # the sweep's objective
     run_url: str  # set by the agent: where the run is shown
     run_id: str
@@ -71,6 +72,7 @@ def read(environ: Mapping[str, str] | None = None) -> Environment:
         run_dir=first("OPENSWEEP_RUN_DIR"),
         writer=first("OPENSWEEP_WRITER"),
         resumed=first("OPENSWEEP_RESUMED") == "1",
+        detour=first("OPENSWEEP_DETOUR") == "1",
         metric=first("OPENSWEEP_METRIC"),
         run_url=first("OPENSWEEP_RUN_URL"),
         run_id=first("OPENSWEEP_RUN_ID", "WANDB_RUN_ID"),

@@ -14,9 +14,10 @@ import time
 from logging_core import quick, summary, terminal
 from logging_core.errors import UsageError
 from logging_core.flushing import Flusher
-from logging_core.hints import Any, Callable, Mapping
+from logging_core.hints import Any, Callable, Iterable, Mapping
 from logging_core.records import (
     Finished,
+    History,
     MetricDefined,
     Record,
     RecordTooLarge,
@@ -41,6 +42,10 @@ class Journal:
     checkpoint asks for it (`go_on`), or gives its steps itself; any other starts from nothing, and
     so do its steps and its summary: whoever reads the run lets later rows replace earlier ones.
 
+    Args:
+        earlier_rows: rows below a step that the server has lost sight of (OPENSWEEP_DETOUR): who
+            goes on with them records them once more.
+
     Attributes:
         log: Run.log; in a forked child it is another one.
         warn_once: see Trouble.
@@ -57,6 +62,7 @@ class Journal:
         resumed: bool = False,
         goes_on: bool = False,
         carries_over: bool = False,
+        earlier_rows: Callable[[int], Iterable[History]] | None = None,
     ) -> None:
         self._trouble = Trouble()
         self.warn_once = self._trouble.warn_once
@@ -73,6 +79,7 @@ class Journal:
         self._may_rewind = resumed and first_step > 0
         self._goes_on = goes_on
         self._carries_over = carries_over  # the summary so far is other files', not this one's
+        self._earlier_rows = earlier_rows
         self._said: list[SummaryUpdate] = []  # before the first row, while it may start over
         self._careful = self._may_rewind  # rows need more than to be written
         self._quiet = writer is None  # nothing is recorded: no writer, or the disk refused
@@ -201,10 +208,12 @@ class Journal:
             "its history (to go on from a checkpoint: run.resumed, run.checkpoint_dir)"
         )
 
-    def _carry_over(self, writer: Writer) -> None:
+    def _carry_over(self, writer: Writer, below: int) -> None:
         """Nothing starts over: what earlier attempts' files made of the summary stays, here too."""
         if self._carries_over:
             self._carries_over = False
+            for row in self._earlier_rows(below) if self._earlier_rows else ():
+                writer.add(row)
             writer.add(self._fold.carried_over())
 
     def _log(self, row: dict[str, Any], step: int | None, commit: bool | None) -> None:
@@ -213,7 +222,7 @@ class Journal:
         if self._may_rewind and not self._goes_on and (step is None or self._step <= 0):
             self._start_over(step)
         elif self._may_rewind and self._writer is not None:
-            self._carry_over(self._writer)
+            self._carry_over(self._writer, self._step)
         self._may_rewind = False
         self._careful = bool(self._step_metrics)
         said = take_reserved(row, self.warn_once)
@@ -370,7 +379,7 @@ class Journal:
         try:
             self._close_open()
             if self._may_rewind and self._goes_on:  # there was no more to log
-                self._carry_over(writer)
+                self._carry_over(writer, self._step)
             writer.add(Finished(exit_code, _now()))
         except OSError as error:
             self._pause(error)

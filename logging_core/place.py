@@ -21,8 +21,9 @@ from logging_core.errors import Error, UsageError
 from logging_core.folder import RunFolder, WriterName, being_written
 from logging_core.given import read_file
 from logging_core.helper import Duties
-from logging_core.hints import Any, NamedTuple
+from logging_core.hints import Any, Callable, Iterable, NamedTuple
 from logging_core.moment import Moment
+from logging_core.records import History
 
 RESUMING = ("allow", "must", "auto")
 _RESUME = {"true": "auto", "false": "", "never": "never", **{one: one for one in RESUMING}}
@@ -68,6 +69,7 @@ class Place(NamedTuple):
     config: dict[str, Any] = {}  # noqa: RUF012
     locked: bool = False
     before: Earlier | None = None
+    earlier_rows: Callable[[int], Iterable[History]] | None = None
 
 
 class Wish(NamedTuple):
@@ -113,7 +115,19 @@ def of_agent(env: Environment, shared: bool) -> Place:
         config,
         bool(metadata.get("locked")),
         _before(folder, writer, env, shared),
+        _earlier_rows(folder, writer, env),
     )
+
+
+def _earlier_rows(
+    folder: RunFolder, writer: WriterName, env: Environment
+) -> Callable[[int], Iterable[History]] | None:
+    """After a detour: what this lane recorded here before. The server shows other rows by now."""
+    if not (env.detour and env.resumed):
+        return None
+    names = [name for name in map(WriterName.parse, folder.writers()) if name]
+    lane = [str(n) for n in names if n.token < writer.token and n.lane == writer.lane]
+    return lambda below: earlier.rows(folder, lane, below)
 
 
 def _before(folder: RunFolder, writer: WriterName, env: Environment, shared: bool) -> Earlier:

@@ -126,6 +126,7 @@ def open_run(asked: Asked, env: Environment) -> Run:
         # A run that init() is told to go on with, and a second init() in one attempt, go on.
         goes_on=not env.run_dir or bool(asked.resume) or begun,
         carries_over=bool(env.run_dir) and not begun,
+        earlier_rows=found.earlier_rows,
     )
     helper = None
     if writer is not None and folder is not None:

@@ -119,13 +119,15 @@ def _start(
         trial_id, token, agent_id=agent_id, host=host, device=device, pid=pid
     )
     before = found.store.attempts(trial_id) if token > 1 else []
+    began = [old.token for old in before if old.token < token and old.started is not None]
     return {
         "trial": {
             "id": trial.id,
             "number": trial.number,
             "config": dict(trial.config),
             "attempt": token,
-            "resumed": any(old.token < token and old.started is not None for old in before),
+            "resumed": bool(began),
+            "last": max(began, default=0),
         },
         "sweep_id": trial.sweep_id,
         "metric": metric_json(record.spec_of(found.store.get_sweep(trial.sweep_id))),

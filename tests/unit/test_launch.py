@@ -40,6 +40,7 @@ def made(box: Path, *command: str, environ: dict[str, str] | None = None, **more
         "trial_id": "abcd1234-7",
         "token": 2,
         "resumed": True,
+        "detour": False,
         "metric": "val/loss",
         "slot_env": {"CUDA_VISIBLE_DEVICES": "GPU-1"},
         "inject": (box / "inject",),
