@@ -24,7 +24,7 @@ WANDB = "wandb"
 """Under this name a run's metadata has what the client said under `_wandb`."""
 
 INTERNAL = "_wandb"
-_DRAWING = ("visualize", "mask/class_labels", "bounding_box/class_labels")
+_DRAWING = ("visualize", "viz", "mask/class_labels", "bounding_box/class_labels")
 # Metric definitions come as numbered fields.
 _KINDS = {1: "min", 2: "max", 3: "mean", 4: "best", 5: "last", 6: "none", 7: "copy", 8: "first"}
 _GOALS = {1: "minimize", 2: "maximize"}

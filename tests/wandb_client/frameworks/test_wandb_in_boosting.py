@@ -115,4 +115,5 @@ def test_plots_of_scikit_learn(train: Train) -> None:
         assert table["nrows"] > 0
         assert files[table["path"]] == table["size"]
     # How each is drawn, where our own logger has it, too.
-    assert run.rawconfig["_wandb"]["visualize"].keys() == plots
+    drawn = run.rawconfig["_wandb"]
+    assert drawn["visualize"].keys() | drawn["viz"].keys() == plots
