@@ -1,7 +1,8 @@
 """The adversary: what is done to a world, and when. The plan follows from a seed alone.
 
-A plan names boxes by number and processes by a share (0.37: the one that stands at 37 % of those
-that there are), so the same seed plans the same; what it hits depends on timing all the same.
+A plan names boxes by number (a training process or a warden is one of the next box that has any)
+and processes by a share (0.37: the one that stands at 37 % of those that there are), so the same
+seed plans the same; what it hits depends on timing all the same.
 `Adversary` carries a plan out and keeps a journal, by which `books.py` judges what may have run
 twice: only what was out of reach for longer than its lease.
 """
@@ -82,7 +83,7 @@ class Act:
         return f"{self.at:6.1f} s  {self.what} box{self.box} {self.share:.2f} {self.lasts:.1f} s"
 
 
-def plan(seed: int, seconds: float, boxes: int, pause_s: float = 1.5) -> list[Act]:
+def plan(seed: int, seconds: float, boxes: int, pause_s: float = 1.7) -> list[Act]:
     """What is done within `seconds`; the first acts come when the first trials run."""
     rng = random.Random(seed)
     names = list(ACTIONS)
@@ -91,7 +92,7 @@ def plan(seed: int, seconds: float, boxes: int, pause_s: float = 1.5) -> list[Ac
     while (at := at + rng.expovariate(1 / pause_s)) < seconds:
         [what] = rng.choices(names, weights)
         lasts = rng.uniform(*QUICK_S)
-        long = rng.random() < 0.3
+        long = rng.random() < 0.2
         if long and ACTIONS[what][1]:
             lasts = rng.uniform(*LONG_S)
         acts.append(Act(round(at, 1), what, rng.randrange(boxes), rng.random(), round(lasts, 1)))
@@ -189,9 +190,14 @@ class Adversary:
         if whom == "agent":
             agent = None if box.agent is None else box.agent.entry
             return [] if agent is None else [agent]
-        found = box.trials() if whom == "trial" else box.wardens()
-        found.sort(key=lambda one: one.started)
-        return [found[int(act.share * len(found))]] if found else []
+        boxes = self._world.boxes
+        for i in range(len(boxes)):  # the next one that has any
+            box = boxes[(act.box + i) % len(boxes)]
+            found = box.trials() if whom == "trial" else box.wardens()
+            if found:
+                found.sort(key=lambda one: one.started)
+                return [found[int(act.share * len(found))]]
+        return []
 
     # -- Redis and the database -----------------------------------------------------------------
 

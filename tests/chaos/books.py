@@ -23,7 +23,7 @@ from parts import members
 from agent import kernel
 from controller.store.records import AttemptRecord, TrialRecord
 from controller.store.store import Store, open_store
-from sweeps.protocol.live import LEASE_S
+from sweeps.protocol.live import LEASE_S, is_wandb_agent
 from sweeps.retry import LOST_LIMIT
 from sweeps.search import make_searcher
 from sweeps.spec import load_spec
@@ -34,7 +34,7 @@ _S, _R = AttemptState, Reason
 
 PLAUSIBLE: dict[AttemptState, set[Reason | None]] = {
     _S.FINISHED: {_R.OK},
-    _S.FAILED: {_R.KILLED, _R.ERROR},
+    _S.FAILED: {_R.KILLED},
     _S.PREEMPTED: {_R.PREEMPTED, _R.AGENT},
     _S.LOST: {_R.LEASE_EXPIRED, _R.AGENT},
     _S.SUPERSEDED: {None},
@@ -110,7 +110,9 @@ def _ends(trial: TrialRecord, attempts: list[AttemptRecord]) -> Iterator[str]:
     for attempt in attempts:
         if not attempt.state.over:
             yield f"{where} has an attempt that is not over: {told}"
-        elif attempt.reason not in PLAUSIBLE.get(attempt.state, set()):
+        elif attempt.reason not in PLAUSIBLE.get(attempt.state, set()) and not _never_began(
+            attempt
+        ):
             yield f"{where} has an end that nobody gave it: {told}"
     ends = Counter(a.state for a in attempts)
     counted = [a for a in attempts if a.state is not _S.SUPERSEDED]
@@ -122,6 +124,15 @@ def _ends(trial: TrialRecord, attempts: list[AttemptRecord]) -> Iterator[str]:
         yield f"{where} did not finish once, and last: {told}"
     if trial.attempts != len(counted):
         yield f"{where} counts {trial.attempts} attempts: {told}"
+
+
+def _never_began(attempt: AttemptRecord) -> bool:
+    """Of a W&B agent that was killed between the command and its script's first word."""
+    return (
+        is_wandb_agent(attempt.agent_id)
+        and attempt.state is _S.FAILED
+        and attempt.reason is _R.ERROR
+    )
 
 
 def _record(store: Store, trial: TrialRecord, attempts: list[AttemptRecord]) -> Iterator[str]:
