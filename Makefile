@@ -33,10 +33,11 @@ test-wandb: setup ## every version of the real wandb client against our server (
 	OPENSWEEP_TEST_WANDB=all $(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8 tests/wandb_client $(ARGS)
 
 # In an environment of their own: the frameworks are large, and none is needed for anything else.
-test-frameworks: ## callbacks and media against the real frameworks (7 GB in .venv-frameworks)
+test-frameworks: setup ## our callbacks and W&B's with the real frameworks (7 GB in .venv-frameworks)
 	test -x .venv-frameworks/bin/python || $(PYTHON) -m venv .venv-frameworks
 	.venv-frameworks/bin/python -m pip install --quiet --disable-pip-version-check -r tests/integrations/requirements.txt
 	.venv-frameworks/bin/python -m pytest -c tests/integrations/pytest.ini tests/integrations $(ARGS)
+	$(BIN)/python -m pytest tests/wandb_client/frameworks $(ARGS)
 
 # A failing round prints the line that runs it again.
 chaos: setup ## kill, stop, cut and restart everything for a while, then check the books (SECONDS, SEED, TRIALS, AGENTS)
