@@ -40,9 +40,9 @@ test-frameworks: setup ## our callbacks and W&B's with the real frameworks (7 GB
 	$(BIN)/python -m pytest tests/wandb_client/frameworks $(ARGS)
 
 # A failing round prints the line that runs it again.
-chaos: setup ## kill, stop, cut and restart everything for a while, then check the books (SECONDS, SEED, TRIALS, AGENTS)
+chaos: setup ## kill, stop, cut and restart everything for a while, then check the books (SECONDS, SEED, TRIALS, AGENTS, PAUSE)
 	$(BIN)/python tests/chaos/run.py --seconds $(or $(SECONDS),300) $(if $(SEED),--seed $(SEED)) \
-		--trials $(or $(TRIALS),300) --agents $(or $(AGENTS),4)
+		--trials $(or $(TRIALS),300) --agents $(or $(AGENTS),4) $(if $(PAUSE),--pause $(PAUSE))
 
 lint: setup ## ruff and mypy, as CI runs them
 	$(BIN)/ruff check .

@@ -24,6 +24,8 @@ from parts import Box, PostgresLock
 from agent import kernel
 from sweeps.protocol.live import LEASE_S
 
+PAUSE_S = 1.7
+"""Between two acts, on average."""
 QUICK_S = (0.2, 6.0)
 LONG_S = (LEASE_S + 2, LEASE_S + 8)
 _LEARNS_S = 10.0
@@ -58,6 +60,7 @@ ACTIONS: dict[str, tuple[int, bool]] = {
     "lock_database": (3, False),
     "snap_database": (2, False),
     "kill_wandb": (1, False),
+    "pause_sweep": (1, False),
 }
 
 
@@ -83,7 +86,7 @@ class Act:
         return f"{self.at:6.1f} s  {self.what} box{self.box} {self.share:.2f} {self.lasts:.1f} s"
 
 
-def plan(seed: int, seconds: float, boxes: int, pause_s: float = 1.7) -> list[Act]:
+def plan(seed: int, seconds: float, boxes: int, pause_s: float = PAUSE_S) -> list[Act]:
     """What is done within `seconds`; the first acts come when the first trials run."""
     rng = random.Random(seed)
     names = list(ACTIONS)
@@ -214,6 +217,10 @@ class Adversary:
     def _lock(self, _: str, __: Act) -> Callable[[], None]:
         self._world.lock.take()
         return self._world.lock.release
+
+    def _pause(self, _: str, __: Act) -> Callable[[], None]:
+        self._world.steer("pause")
+        return lambda: self._world.steer("resume")
 
     # -- the network ----------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ waits, but for leases that nobody gave back (`LATE_S`).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -16,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from adversary import Done, out_of_reach
-from chaos_script import STEPS, loss
+from chaos_script import FILE, STEPS, content, kind_of, loss
 from chaos_world import Shape, World
 from parts import members
 
 from agent import kernel
-from controller.store.records import AttemptRecord, TrialRecord
+from controller.store.records import AttemptRecord, ChunkKind, TrialRecord
 from controller.store.store import Store, open_store
 from sweeps.protocol.live import LEASE_S, is_wandb_agent
 from sweeps.retry import LOST_LIMIT
@@ -51,6 +52,7 @@ def check(world: World, journal: list[Done]) -> list[str]:
         for trial in trials:
             wrong += _ends(trial, attempts[trial.id])
             wrong += _record(store, trial, attempts[trial.id])
+            wrong += _rest(store, trial, attempts[trial.id])
     wrong += _runs(world.root, attempts)
     wrong += _overlaps(world.root, attempts, journal)
     return wrong + check_redis(world)
@@ -157,6 +159,23 @@ def _record(store: Store, trial: TrialRecord, attempts: list[AttemptRecord]) -> 
         yield f"{where}: its summary is {dict(trial.summary)}"
 
 
+def _rest(store: Store, trial: TrialRecord, attempts: list[AttemptRecord]) -> Iterator[str]:
+    """What an agent of ours brings beside the rows: the console, each line once, and the file."""
+    last = attempts[-1]
+    if trial.state is not TrialState.FINISHED or is_wandb_agent(last.agent_id):
+        return
+    chunks = [c for c in store.chunks(trial.id, ChunkKind.CONSOLE) if c.writer == last.token]
+    lines = b"".join(c.data for c in chunks).decode().splitlines()
+    told = [line for line in lines if line.startswith("step ")]
+    wanted = [f"step {step} of attempt {last.token}" for step in range(STEPS)]
+    begun = STEPS - len(told) if kind_of(trial.number) == "checkpoint" else 0
+    if told != wanted[begun:]:
+        yield f"trial {trial.id}, {_way(attempts)}: its console says {told}"
+    files = {file.path: file.digest for file in store.files(trial.id)}
+    if files.get(FILE) != hashlib.sha256(content(trial.number)).hexdigest():
+        yield f"trial {trial.id}, {_way(attempts)}: its files are {files}"
+
+
 def _way(attempts: list[AttemptRecord]) -> str:
     """Where a trial was tried: `1 box0 lost, 2 box3 finished` (by the agents' processes)."""
     return ", ".join(f"{a.token} {a.agent_id} {a.state}" for a in attempts)
@@ -241,6 +260,7 @@ def locked_files(root: Path) -> list[str]:
 def _litter(root: Path) -> Iterator[Path]:
     """Files and folders that were meant to live for a moment."""
     yield from (root / "tmp").iterdir()
+    yield from (root / "server" / "artifacts" / "incoming").glob("*")
     for path in root.rglob("*"):
         hidden = path.name.startswith(".") and path.name != ".lock"
         if path.suffix in (".draft", ".tmp", ".part") or hidden:

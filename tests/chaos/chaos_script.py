@@ -24,6 +24,7 @@ STEPS = 8
 PAUSES_S = {"checkpoint": 0.6, "stubborn": 0.3}
 """Between two steps: longer where more is to happen within one attempt."""
 PAUSE_S = 0.12
+FILE = "model.txt"
 ROOT = "OPENSWEEP_CHAOS_ROOT"
 BOX = "OPENSWEEP_CHAOS_BOX"
 
@@ -34,6 +35,11 @@ def kind_of(number: int) -> str:
 
 def loss(number: int, step: int) -> float:
     return number + 1.0 / (step + 1)
+
+
+def content(number: int) -> bytes:
+    """Of the file that each run leaves."""
+    return b"%d\n" % number * 1000
 
 
 def note(file: Path, **what: Any) -> None:
@@ -88,6 +94,7 @@ def main() -> None:
             run.mark_preempting()
             sys.exit(1)
         time.sleep(PAUSES_S.get(kind, PAUSE_S))
+    (Path(run.dir) / FILE).write_bytes(content(number))
     run.summary["steps"] = STEPS
     run.finish()
     lock.close()

@@ -218,6 +218,11 @@ class World:
     def client(self) -> Client:
         return Client(f"http://127.0.0.1:{self.port}", self.key)
 
+    def steer(self, action: str) -> None:
+        """A user's order; lost while the server is away."""
+        with suppress(OpensweepError), self.client() as client:
+            client.change(self.sweep_id, action)
+
     def counts(self) -> dict[str, Any] | None:
         """The sweep as the server tells it; None while it does not answer."""
         try:

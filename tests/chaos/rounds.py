@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import books
-from adversary import Act, Adversary, plan
+from adversary import PAUSE_S, Act, Adversary, plan
 from chaos_world import Shape, World
 from parts import wait_for
 
@@ -38,12 +38,14 @@ class Round:
         seconds: the adversary acts for so long at most.
         trials: of the sweep.
         agents: boxes with an agent of ours.
+        pause_s: between two acts, on average.
     """
 
     seed: int
     seconds: float
     trials: int
     agents: int
+    pause_s: float = PAUSE_S
 
     @property
     def shape(self) -> Shape:
@@ -60,7 +62,7 @@ class Round:
 
     @property
     def plan(self) -> list[Act]:
-        return plan(self.seed, self.seconds, self.agents)
+        return plan(self.seed, self.seconds, self.agents, self.pause_s)
 
 
 class Wrong(Exception):
@@ -121,6 +123,8 @@ def _come_to_an_end(world: World) -> None:
         found = world.counts()
         if found is not None and found["state"] in ("finished", "failed", "canceled"):
             break
+        if found is not None and found["state"] == "paused":
+            world.steer("resume")
         if found is not None and found["counts"] != counts:
             counts, moved = found["counts"], time.monotonic()
         if time.monotonic() - moved > STUCK_S:
@@ -157,7 +161,7 @@ def _complaint(this: Round, shape: Shape, root: Path, wrong: list[str], done: li
         lines.append(f"  and {len(wrong) - 40} more")
     again = (
         f"make chaos SEED={this.seed} SECONDS={this.seconds:g} TRIALS={this.trials} "
-        f"AGENTS={this.agents}"
+        f"AGENTS={this.agents} PAUSE={this.pause_s:g}"
     )
     return "\n".join(
         [f"the books do not balance, {shape}:", *lines, "what the adversary did:"]

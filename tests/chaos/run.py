@@ -1,6 +1,6 @@
 """`make chaos`: rounds of chaos until the time is up; each has the next seed.
 
-    python tests/chaos/run.py [--seconds 300] [--seed N] [--trials 300] [--agents 4]
+    python tests/chaos/run.py [--seconds 300] [--seed N] [--trials 300] [--agents 4] [--pause 1.7]
 
 Ends with 0 when all books balance, with 1 and all that is known at the first that do not. Ctrl-C
 ends it, and all that it started.
@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 
+from adversary import PAUSE_S  # noqa: E402
 from rounds import Round, Wrong, run  # noqa: E402
 
 
@@ -25,11 +26,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--trials", type=int, default=300, help="of one round")
     parser.add_argument("--agents", type=int, default=4, help="boxes with an agent of ours")
+    parser.add_argument("--pause", type=float, default=PAUSE_S, help="seconds between two acts")
     given = parser.parse_args()
     end, seed = time.monotonic() + given.seconds, given.seed
     while (left := end - time.monotonic()) > 0:
         try:
-            print(run(Round(seed, left, given.trials, given.agents)), flush=True)
+            print(run(Round(seed, left, given.trials, given.agents, given.pause)), flush=True)
         except Wrong as wrong:
             print(wrong, flush=True)
             return 1
