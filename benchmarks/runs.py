@@ -38,6 +38,7 @@ def fill(store: Store, count: int, metrics: int) -> None:
             {
                 "id": f"run{n}",
                 "project": "p",
+                "local_id": f"run{n}",
                 "name": f"run number {n}",
                 "state": "finished",
                 "writer": 1,

@@ -73,13 +73,14 @@ print("LOGGED", n, took, time.perf_counter() - began - took, flush=True)
 class Replayed:
     """One client: makes its bodies, posts them, and notes how long each answer took."""
 
-    def __init__(self, url: str, key: str, name: str) -> None:
+    def __init__(self, url: str, key: str, name: str, project: str = "bench") -> None:
         self.name, self.took = name, list[float]()
+        self._path = f"/files/opensweep/{project}/{name}/file_stream"
         self._url, self._rows, self._lines = url, 0, 0
         self._headers = urllib3.make_headers(basic_auth=f"api:{key}")
         self._pool = urllib3.PoolManager(maxsize=1, retries=False)
         self._random = random.Random(name)
-        variables = {"name": name, "project": "bench", "host": "box"}
+        variables = {"name": name, "project": project, "host": "box"}
         answer = self._send("/graphql", {"query": _REGISTER, "variables": variables})
         assert answer["data"]["upsertBucket"]["bucket"]["name"] == name, answer
 
@@ -107,7 +108,7 @@ class Replayed:
 
     def post(self, body: bytes) -> float:
         began = time.perf_counter()
-        answer = self._send(f"/files/opensweep/bench/{self.name}/file_stream", body)
+        answer = self._send(self._path, body)
         assert answer == {}, answer
         self.took.append(time.perf_counter() - began)
         return self.took[-1]
