@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import controller, history, ingest, logging, turnaround, wandb_api, wandb_sweeps
+from benchmarks import (
+    controller,
+    history,
+    ingest,
+    logging,
+    turnaround,
+    wandb_api,
+    wandb_pages,
+    wandb_sweeps,
+)
 
 
 def test_the_controller_records_each_point_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,3 +69,10 @@ def test_what_clients_of_wandb_stream_is_answered_and_counted(
     wandb_api.main(["--only", "busy", "--seconds", "2", "--clients", "5"])
     name, posts, *_ = capsys.readouterr().out.split()
     assert (name, int(posts)) == ("busy", 10)
+
+
+def test_pages_of_runs_are_asked_for_as_the_client_of_wandb_does(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    wandb_pages.main(["--runs", "600", "--repeat", "2", "--no-client"])
+    assert "the last page, lazy" in capsys.readouterr().out
