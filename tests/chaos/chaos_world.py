@@ -199,7 +199,7 @@ class World:
                 wire.heal()
 
     def end(self) -> None:
-        """Kills what is left of it, to the last process."""
+        """Kills what is left of it, to the last process; safe to repeat."""
         for agent in self.wandb:
             agent.end()
         with suppress(Exception):

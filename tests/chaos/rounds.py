@@ -90,6 +90,10 @@ def run(this: Round, say: bool = True) -> str:
             wrong += books.check_rest(world)
         except TimeoutError as error:
             wrong = [str(error)]
+        except KeyboardInterrupt:
+            world.end()
+            shutil.rmtree(root)
+            raise
         finally:
             world.end()
     done = [str(one.act) for one in adversary.journal] if adversary is not None else []

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import time
 from pathlib import Path
@@ -28,6 +29,8 @@ def main() -> int:
     parser.add_argument("--agents", type=int, default=4, help="boxes with an agent of ours")
     parser.add_argument("--pause", type=float, default=PAUSE_S, help="seconds between two acts")
     given = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # what was started ends with us
     end, seed = time.monotonic() + given.seconds, given.seed
     while (left := end - time.monotonic()) > 0:
         try:
