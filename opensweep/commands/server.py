@@ -15,6 +15,7 @@ import click
 
 from opensweep import _text
 from opensweep.commands import connection, options, server_keys
+from sweeps import errors
 
 if TYPE_CHECKING:
     from opensweep.local import Settings
@@ -140,9 +141,18 @@ def status(as_json: bool = False) -> int:
         ):
             if value not in (None, _text.NOTHING):
                 click.echo(f"  {label:<8} {value}")
+        unknown = known["unknown"]
+        if unknown:
+            click.echo("asked for by wandb clients, and not here:")
+            for each in unknown[:_FEW]:
+                times = _text.plural(each["count"], "time")
+                click.echo(f"  {each['operation']}: {each['field']} ({times})")
+            if len(unknown) > _FEW:
+                click.echo(f"  and {len(unknown) - _FEW} more: sweep server status --json")
     return 0 if known["running"] else 1
 
 
+_FEW = 5
 _NONE = "no server runs here; the first command that needs it starts it"
 
 
@@ -157,4 +167,8 @@ def known_server() -> dict[str, Any]:
         return {"running": False, "url": settings.url or note.get("url")}
     with client:
         health = client.healthy() or {}
-    return {"running": True, "url": client.url, **health, **note}
+        try:
+            unknown = client.unknown_operations()
+        except errors.OpensweepError:  # no key of this server is known here
+            unknown = []
+    return {"running": True, "url": client.url, **health, **note, "unknown": unknown}

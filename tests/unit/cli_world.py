@@ -59,6 +59,7 @@ class World:
         self.changed: list[tuple[str, Any]] = []
         self.requests: list[str] = []
         self.delivery: dict[str, Any] = {"addresses": 0, "problem": ""}
+        self.unknown: list[dict[str, Any]] = []
         self.role = "admin"
         self.url = ""
 
@@ -108,6 +109,8 @@ class World:
         """(status, JSON) of a request."""
         parts = path.strip("/").split("/")
         match [method, *parts]:
+            case ["GET", "api", "wandb", "unknown"]:
+                return 200, {"unknown": self.unknown}
             case ["GET", "healthz"]:
                 return 200, {"ok": True, "version": "0.1.0", "server_id": "s1"}
             case ["GET", "api", "handshake"]:

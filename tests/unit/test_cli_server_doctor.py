@@ -50,6 +50,17 @@ def test_a_named_server(world: World) -> None:
     assert f"answers at {world.url}" in sweep("server").stdout
 
 
+def test_what_wandb_clients_asked_for_in_vain_is_told(world: World) -> None:
+    assert "not here" not in sweep("server", "status").stdout
+    world.unknown = [
+        {"operation": f"Op{n}", "field": "Run.fancy", "count": 9 - n} for n in range(7)
+    ]
+    told = sweep("server", "status").stdout
+    assert "  Op0: Run.fancy (9 times)\n" in told
+    assert "  and 2 more: sweep server status --json\n" in told
+    assert json.loads(sweep("server", "status", "--json").stdout)["unknown"] == world.unknown
+
+
 def test_a_named_server_that_is_away(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENSWEEP_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("OPENSWEEP_API_KEY", "k")

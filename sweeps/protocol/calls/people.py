@@ -31,6 +31,12 @@ class PeopleCalls(Wire):
         """
         return self._object("GET", "/api/handshake")
 
+    def unknown_operations(self) -> list[dict[str, Any]]:
+        """[{operation, field, count}]: what `wandb` clients asked for and the server does not have,
+        the most frequent first."""
+        listed = self._object("GET", "/api/wandb/unknown")["unknown"]
+        return cast("list[dict[str, Any]]", listed)
+
     def create_sweep(
         self,
         yaml: str,
