@@ -268,6 +268,7 @@ class Loop:
         )
         if self._store.get_sweep(sweep_id).state is SweepState.CANCELED:
             outcome = Outcome(AttemptState.CANCELED, Reason.USER, outcome.detail)
+        self._live.finish(expired.trial_id, expired.token)
         try:
             ended = record.record_end(self._store, expired.trial_id, expired.token, outcome)
         except Fenced:
