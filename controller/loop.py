@@ -79,6 +79,7 @@ class Loop:
         self._lease_s = lease_s
         self._held: dict[str, _Held] = {}
         self._epoch = ""
+        self._troubled: set[str] = set()  # sweeps whose last tick failed, so that it is said once
         self._away: str | None = None  # what is out of reach, so that it is said once
         self._event = threading.Event()
         self._closing = threading.Event()
@@ -170,11 +171,19 @@ class Loop:
         for sweep in mine:
             try:
                 self._tick_sweep(sweep, agents)
+                self._troubled.discard(sweep.id)
             except (Fenced, IllegalTransition, NotFoundError) as error:
                 # Somebody was quicker: a user's order, another controller, an agent's report.
                 log.info("sweep %s: begun anew from the database: %s", sweep.id, error)
                 self._forget(sweep.id)
                 self._event.set()
+            except Exception as error:  # one that cannot be ticked holds up no other
+                if _concerns_all(error):
+                    raise
+                if sweep.id not in self._troubled:
+                    log.exception("sweep %s: its tick failed; each next one tries anew", sweep.id)
+                self._troubled.add(sweep.id)
+                self._forget(sweep.id)
 
     def _tick_sweep(self, sweep: SweepRecord, agents: list[AgentBeat]) -> None:
         held = self._held[sweep.id]
@@ -276,3 +285,11 @@ class Loop:
             return
         log.warning("trial %s: %s; %s", trial.id, outcome.detail, ended.trial.state)
         self._event.set()
+
+
+def _concerns_all(error: Exception) -> bool:
+    """Whether the database or Redis is away, or Redis refuses: not so where a key of one sweep
+    holds what we would not write."""
+    if isinstance(error, RedisError):
+        return not str(error).startswith(("WRONGTYPE", "ERR "))
+    return isinstance(error, StoreUnavailable)

@@ -68,9 +68,10 @@ class TrialQueue:
     def waiting(self, sweep_id: str) -> set[tuple[str, int]]:
         """The attempts that lie in the queue, not yet handed to a slot."""
         waiting = set()
-        for job in self._queue(sweep_id).get_job_ids():
+        jobs: Any = self._connection.lrange(self._queue(sweep_id).key, 0, -1)
+        for job in jobs:
             try:
-                waiting.add(live.parse_job_id(job))
+                waiting.add(live.parse_job_id(job.decode(errors="replace")))
             except ValueError:
                 continue  # not ours; the agents' worker refuses and drops it
         return waiting

@@ -1,8 +1,9 @@
 """What Redis (or Valkey) carries while trials run: leases, orders, free slots, the queue's names.
 
 Redis holds only what is live; the database is the truth, and the controller can project all of
-this anew from it. Every decision that two machines could race for is one Lua script (in lua/, each
-headed by the keys that it touches), and all leases run on the clock of the Redis server.
+this anew from it. What is read here may be anybody's who has the password: what makes no sense
+counts as not there. Every decision that two machines could race for is one Lua script (in lua/,
+each headed by the keys that it touches), and all leases run on the clock of the Redis server.
 
 Keys: `sweep:attempt:<trial>` (hash), `sweep:leases` and `sweep:agents` (zsets by expiry),
 `sweep:agent:<agent>` (hash), `sweep:state:<sweep>` (string), `sweep:doorbell` (list),
@@ -35,6 +36,9 @@ scripts speak every half minute."""
 WANDB_AGENT_S = 30.0
 """For so long after its last word an agent of W&B's counts as there."""
 _WANDB = "wandb-"
+
+_MOST_FREE = 10_000
+"""More slots than any agent has."""
 
 TRIAL_FUNCTION = "opensweep.trial"
 """The only function name that a queued job may carry."""
@@ -171,7 +175,9 @@ class Live:
         keys = [f"sweep:attempt:{trial_id}", "sweep:leases"]
         args = (trial_id, token, agent_id, self._lease(agent_id))
         status, order, why = self._run("renew", keys, args)
-        return Renewal(Claim(_text(status)), Order(_text(order)), _text(why))
+        ordered = _text(order)
+        known = Order(ordered) if ordered in list(Order) else Order.NONE
+        return Renewal(Claim(_text(status)), known, _text(why))
 
     def finish(self, trial_id: str, token: int) -> bool:
         """Forgets an attempt whose end is recorded. False: another token owns the trial."""
@@ -239,8 +245,15 @@ class Live:
 
     def expired(self, limit: int = 100) -> list[Expired]:
         """Attempts whose lease ran out, at most `limit`; listed again until finished/projected."""
-        flat = [_text(x) for x in self._run("expired", ["sweep:leases"], [limit])]
-        return [Expired(flat[i], int(flat[i + 1]), flat[i + 2]) for i in range(0, len(flat), 3)]
+        found = []
+        raw: list[Any] = self._run("expired", ["sweep:leases"], [limit])
+        for trial, token, agent in zip(raw[::3], raw[1::3], raw[2::3], strict=True):
+            number = _token(token)
+            if number is None:  # not ours
+                self._run("finish", [b"sweep:attempt:" + trial, "sweep:leases"], [trial, token])
+            else:
+                found.append(Expired(_text(trial), number, _text(agent)))
+        return found
 
     def attempt(self, trial_id: str) -> dict[str, str]:
         """What Redis holds of a trial's current attempt; {} when nothing."""
@@ -255,15 +268,10 @@ class Live:
         self.connection.zremrangebyscore("sweep:agents", "-inf", f"({now}")
         with self.connection.pipeline(transaction=False) as pipe:
             for agent in ids:
-                pipe.hgetall(f"sweep:agent:{_text(agent)}")
-            rows = pipe.execute()
-        beats = []
-        for agent, raw in zip(ids, rows, strict=True):
-            row = {_text(k): _text(v) for k, v in raw.items()}
-            if row and sweep_id in (None, row["sweep"]):
-                info = json.loads(row["info"])
-                beats.append(AgentBeat(_text(agent), row["sweep"], int(row["free"]), info))
-        return beats
+                pipe.hgetall(b"sweep:agent:" + agent)
+            rows = pipe.execute(raise_on_error=False)
+        beats = (_beat(_text(agent), row) for agent, row in zip(ids, rows, strict=True))
+        return [beat for beat in beats if beat and sweep_id in (None, beat.sweep_id)]
 
     def set_sweep_state(self, sweep_id: str, state: str) -> None:
         """Tells agents what the sweep does, now: they end when it is over."""
@@ -300,4 +308,23 @@ def _lua(name: str) -> str:
 
 
 def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _token(value: Any) -> int | None:
+    """A token as we write it; None for anything else."""
+    text = _text(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _beat(agent_id: str, raw: Any) -> AgentBeat | None:
+    """What an agent said of itself; None when it is nothing that we would say."""
+    try:
+        row = {_text(name): _text(value) for name, value in raw.items()}
+        info = json.loads(row["info"])
+        free = int(row["free"])
+    except (AttributeError, KeyError, ValueError, RecursionError):
+        return None  # an error of Redis has no items
+    if not isinstance(info, dict):
+        return None
+    return AgentBeat(agent_id, row["sweep"], min(max(free, 0), _MOST_FREE), info)

@@ -28,8 +28,8 @@ quick = settings(deadline=10_000, suppress_health_check=list(HealthCheck), print
 """A sweep file is a page of text: whatever is in it, 10 s are a hang."""
 
 ODD = (
-    "\t \n :_ -_ &a_ *a <<:_ !!python/object:os.system_ !!set_ { } [ ] ' \" | > % ---\n ...\n # ? ~ \0"
-    " \x85 \ufeff 1e400 .nan -.inf 0x 1_0 ${envvar:HOME} ${args} null"
+    "\t \n :_ -_ &a_ *a <<:_ !!python/object:os.system_ !!set_ { } [ ] ' \" | > % ---\n ...\n # ? ~"
+    " \0 \x85 \ufeff 1e400 .nan -.inf 0x 1_0 ${envvar:HOME} ${args} null"
 )
 pieces = st.one_of(
     st.text(max_size=6),

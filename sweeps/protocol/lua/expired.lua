@@ -6,8 +6,8 @@
 local now = clock()
 local out = {}
 for _, trial in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])) do
-  local held = redis.call('HMGET', 'sweep:attempt:' .. trial, 'token', 'agent')
-  if held[1] then
+  local held = redis.pcall('HMGET', 'sweep:attempt:' .. trial, 'token', 'agent')
+  if held[1] then  -- not so where the key is no hash at all: then `held` is an error
     out[#out + 1] = trial; out[#out + 1] = held[1]; out[#out + 1] = held[2] or ''
   else
     redis.call('ZREM', KEYS[1], trial)

@@ -8,7 +8,7 @@
 -- is another: the controller must look at the database again before it projects anything.
 if redis.call('GET', KEYS[3]) ~= ARGV[7] then return -1 end
 local held = redis.call('HGET', KEYS[1], 'token')
-if held and tonumber(held) >= tonumber(ARGV[2]) then return 0 end
+if held and (tonumber(held) or 0) >= tonumber(ARGV[2]) then return 0 end
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'token', ARGV[2], 'state', ARGV[3], 'agent', ARGV[4], 'sweep', ARGV[5])
 if ARGV[3] == 'running' then
