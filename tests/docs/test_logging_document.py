@@ -96,7 +96,7 @@ def test_the_commands_of_the_page_work(session: Session) -> None:
 def test_each_variable_of_the_logger_is_on_the_page_and_is_one() -> None:
     folder = Path(logging_core.__file__).parent
     read = (folder / "environment.py").read_text("utf-8")
-    by_the_agent = {"RUN_DIR", "RUN_URL", "WRITER", "RESUMED", "METRIC", "SWEEP_ID"}
+    by_the_agent = {"RUN_DIR", "RUN_URL", "WRITER", "RESUMED", "METRIC", "SWEEP_ID", "DETOUR"}
     wanted = set(re.findall(r"OPENSWEEP_([A-Z_]+)", read)) - by_the_agent
     told = set(re.findall(r"OPENSWEEP_([A-Z_]+)", PAGE))
     assert wanted <= told
