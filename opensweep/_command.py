@@ -67,6 +67,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "import": ("import_runs", "Bring runs of wandb, tensorboard or mlflow here."),
         "import-wandb": ("import_wandb", "Bring a project of a W&B server here."),
         "server": ("server", "Start, stop or look at the server."),
+        "backup": ("backup", "Write all that the server keeps into one file."),
+        "restore": ("backup", "Put a backup into the home folder."),
         "doctor": ("doctor", "Check that this machine is ready for sweeps."),
         "completion": ("completion", "Print the shell's completion script."),
     },
