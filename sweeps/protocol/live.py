@@ -25,8 +25,9 @@ import redis
 
 from sweeps.errors import Fenced
 
-LEASE_S = 15.0
-"""Seconds that an attempt or an agent is believed to live without a word from it."""
+LEASE_S = 14.0
+"""Seconds that an attempt or an agent is believed to live without a word from it. A tick of the
+controller more, and what died is noticed: within 15 s."""
 BEAT_S = 3.0
 """Seconds between two words."""
 WANDB_LEASE_S = 90.0

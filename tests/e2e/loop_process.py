@@ -22,7 +22,7 @@ import redis
 from controller.loop import Loop
 from controller.queue import TrialQueue
 from controller.store.store import Store, open_store
-from sweeps.protocol.live import Live
+from sweeps.protocol.live import LEASE_S, Live
 
 PARTS = {"store": Store, "live": Live, "queue": TrialQueue}
 
@@ -47,7 +47,7 @@ def work(given: Mapping[str, Any]) -> None:
         signal.alarm(30)  # one that never comes there dies too, but otherwise
     connection = redis.Redis.from_url(given["redis"])
     with open_store(given["database"]) as store:
-        lease_s = given.get("lease_s", 15.0)
+        lease_s = given.get("lease_s", LEASE_S)
         live, queue = Live(connection, lease_s), TrialQueue(connection)
         loop = Loop(store, live, queue, given["name"], lease_s=lease_s)
         loop.start()
