@@ -5,12 +5,14 @@ Their figures are judged by `make bench` on a quiet machine, never here.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
 from benchmarks import (
     controller,
+    faults,
     history,
     ingest,
     logging,
@@ -76,3 +78,10 @@ def test_pages_of_runs_are_asked_for_as_the_client_of_wandb_does(
 ) -> None:
     wandb_pages.main(["--runs", "600", "--repeat", "2", "--no-client"])
     assert "the last page, lazy" in capsys.readouterr().out
+
+
+def test_faults_of_the_middle_are_measured(tmp_path: Path) -> None:
+    figures: faults.Figures = defaultdict(list)
+    faults.hit_middle(tmp_path / "middle", 1, figures)
+    assert len(figures) == 4
+    assert all(0 < back <= again < 60 for ((back, again),) in figures.values())
