@@ -4,7 +4,7 @@ BIN := .venv/bin
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-wandb test-frameworks chaos lint format bench clean
+.PHONY: help setup demo test test-wandb test fuzz-frameworks chaos lint format bench clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ demo: setup ## a sweep over a real training script: progress, the best configura
 test: export OPENSWEEP_TEST_NO_POSTGRES ?= $(shell command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo 1)
 test: setup ## the whole suite, in parallel
 	$(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8 $(ARGS)
+
+fuzz: export OPENSWEEP_TEST_DEPTH ?= 20
+fuzz: setup ## the fuzz tests for longer than the suite does (OPENSWEEP_TEST_DEPTH=20 times)
+	$(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8 --timeout 3600 tests/property/test_fuzz_*.py $(ARGS)
 
 # Each version in an environment of its own, made once under .venv-wandb/.
 test-wandb: setup ## every version of the real wandb client against our server (`make test`: two)

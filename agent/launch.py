@@ -46,7 +46,7 @@ from sweeps.errors import ConfigurationError, UsageError
 SECRETS = frozenset(
     {
         *("OPENSWEEP_API_KEY", "OPENSWEEP_REDIS_URL", "OPENSWEEP_DATABASE_URL"),
-        "OPENSWEEP_ALERTS",
+        *("OPENSWEEP_AGENT_REDIS_URL", "OPENSWEEP_ALERTS"),
     }
 )
 """Never handed to a training process. WANDB_API_KEY is the user's own, and stays."""

@@ -45,6 +45,7 @@ class Broker:
         folder: where an embedded one keeps its files (0700, made if absent).
         server_id: marks the Redis as this server's, so that no second server uses it.
         redis_url: an existing Redis to use; None: an embedded one.
+        agent_url: by which address agents use that Redis; None: the same.
         listen: the address that an embedded one also listens on for agents of other machines;
             None: the unix socket only.
         port: the preferred TCP port with `listen`; taken: another, which is then kept.
@@ -56,12 +57,14 @@ class Broker:
         server_id: str,
         *,
         redis_url: str | None = None,
+        agent_url: str | None = None,
         listen: str | None = None,
         port: int | None = None,
     ) -> None:
         self._folder = folder
         self._server_id = server_id
         self._given_url = connecting.check_redis_url(redis_url) if redis_url else None
+        self._told_url = connecting.check_redis_url(agent_url) if agent_url else None
         self._listen = listen
         self._wanted_port = port
         self._own_password = secrets.token_urlsafe(32)
@@ -168,7 +171,7 @@ class Broker:
             host: by which name that agent reaches this machine; None: it runs on it.
         """
         if self._given_url is not None:
-            return self._given_url
+            return self._told_url or self._given_url
         if host is None or self._tcp_port is None:
             return self._socket_url(valkey.AGENT_USER, self._agent_password)
         shown = f"[{host}]" if ":" in host else host

@@ -26,6 +26,12 @@ AGENT_ACL = (
 )
 """What an agent may do (SECURITY.md explains it): the keys of ours and of RQ, no administration."""
 
+
+def acl_line(user: str = AGENT_USER) -> str:
+    """The command that makes such a user in a Redis of one's own; PASSWORD is to be filled in."""
+    return f"ACL SETUSER {user} on >PASSWORD {AGENT_ACL}"
+
+
 # A child that dies with us. prctl works on the process that calls it, and code between fork and
 # exec is not safe beside threads: so a tiny Python sets it and then becomes the server. The check
 # of the parent catches one that died before the prctl.

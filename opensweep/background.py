@@ -103,6 +103,7 @@ def _environment(settings: Settings) -> dict[str, str]:
     for name, value in (
         ("OPENSWEEP_API_KEY", settings.key),
         ("OPENSWEEP_REDIS_URL", settings.redis_url),
+        ("OPENSWEEP_AGENT_REDIS_URL", settings.agent_redis_url),
         ("OPENSWEEP_DATABASE_URL", settings.database_url),
         ("OPENSWEEP_ALERTS", settings.alerts),
         ("OPENSWEEP_ARTIFACTS_URL", settings.artifacts_url),
@@ -181,6 +182,7 @@ def serve(
         redis_port=redis_port,
         key=settings.key,
         redis_url=settings.redis_url,
+        agent_redis_url=settings.agent_redis_url,
         database_url=settings.database_url,
         alerts=settings.alerts,
         artifacts_url=settings.artifacts_url,

@@ -4,6 +4,7 @@
     OPENSWEEP_URL           the server; the local one, started when needed
     OPENSWEEP_API_KEY       its key; the one kept in the folder
     OPENSWEEP_REDIS_URL     a Redis or Valkey of one's own; the embedded one
+    OPENSWEEP_AGENT_REDIS_URL  what the server hands to agents, where that is to differ from its own
     OPENSWEEP_DATABASE_URL  as SQLAlchemy reads it; SQLite in the folder
     OPENSWEEP_ARTIFACTS_URL where the server keeps files: s3://…, gs://…, az://…; in the folder
     OPENSWEEP_ALERTS        apprise's addresses for alerts; the file alerts in the folder
@@ -37,6 +38,7 @@ class Settings:
     url: str | None = None
     key: str | None = None
     redis_url: str | None = None
+    agent_redis_url: str | None = None
     database_url: str | None = None
     alerts: str | None = None
     artifacts_url: str | None = None
@@ -56,6 +58,7 @@ class Settings:
             url=_checked(given("OPENSWEEP_URL"), _check_url),
             key=_checked(given("OPENSWEEP_API_KEY"), _check_key),
             redis_url=_checked(given("OPENSWEEP_REDIS_URL"), _check_redis_url),
+            agent_redis_url=_checked(given("OPENSWEEP_AGENT_REDIS_URL"), _check_redis_url),
             database_url=_checked(given("OPENSWEEP_DATABASE_URL"), _check_database_url),
             alerts=given("OPENSWEEP_ALERTS"),
             artifacts_url=given("OPENSWEEP_ARTIFACTS_URL"),

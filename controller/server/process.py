@@ -58,6 +58,8 @@ class ServerOptions:
         redis_port: of the embedded Redis off loopback; None: the port above HTTP's, or another.
         key: the API key; None: the one kept in `home`, made at the first start.
         redis_url: an existing Redis; None: an embedded one.
+        agent_redis_url: what agents are told of that Redis (another user, another address); None:
+            the same.
         database_url: as SQLAlchemy reads it; None: SQLite in `home`.
         alerts: apprise's addresses, as `controller.alerts.split_addresses` takes them; None: those
             in the file `alerts` in `home`, if there is one.
@@ -72,6 +74,7 @@ class ServerOptions:
     redis_port: int | None = None
     key: str | None = None
     redis_url: str | None = None
+    agent_redis_url: str | None = None
     database_url: str | None = None
     alerts: str | None = None
     artifacts_url: str | None = None
@@ -102,6 +105,7 @@ def serve(options: ServerOptions, on_ready: Callable[[str], None]) -> None:
             home.broker_folder,
             server_id,
             redis_url=options.redis_url,
+            agent_url=options.agent_redis_url,
             listen=None if loopback else options.host,
             port=options.redis_port or (port + 1 if port < 65535 else None),
         )

@@ -153,6 +153,20 @@ def status(as_json: bool = False) -> int:
 
 
 _FEW = 5
+
+
+@server.command(epilog="\b\nExample:\n  sweep server acl")
+def acl() -> None:
+    """Print the ACL line for a Redis of your own.
+
+    It makes a user who may do what agents and server need, and nothing else. Put a password in
+    PASSWORD's place, and give the command to redis-cli.
+    """
+    from controller.valkey import acl_line
+
+    click.echo(acl_line())
+
+
 _NONE = "no server runs here; the first command that needs it starts it"
 
 

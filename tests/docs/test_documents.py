@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from controller.valkey import AGENT_ACL, AGENT_USER
 from opensweep._command import SECTIONS, cli
@@ -184,7 +185,9 @@ def test_a_test_that_a_document_names_is_there(name: str) -> None:
 
 def test_the_acl_line_is_the_one_that_agents_have() -> None:
     text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
-    assert f"ACL SETUSER {AGENT_USER} on >PASSWORD {AGENT_ACL}\n" in text
+    told = CliRunner().invoke(cli, ["server", "acl"]).stdout
+    assert told == f"ACL SETUSER {AGENT_USER} on >PASSWORD {AGENT_ACL}\n"
+    assert told in text
 
 
 def test_the_checks_can_fail() -> None:

@@ -19,7 +19,7 @@ import redis
 
 from controller.broker import Broker
 from controller.queue import TrialQueue
-from controller.valkey import find_binary
+from controller.valkey import acl_line, find_binary
 from sweeps.errors import BrokerError, ConfigurationError
 from sweeps.protocol.connect import OWNER_KEY, connect, redact
 from sweeps.protocol.live import AgentBeat, Claim, Live, Order
@@ -278,6 +278,25 @@ def test_a_shared_redis_keeps_what_others_have_in_it(
         finally:
             broker.close()
         assert theirs.keys() == [b"their-key"]
+
+
+def test_agents_may_be_told_another_address(tmp_path: Path, other: Callable[..., str]) -> None:
+    """A user made by the line that `sweep server acl` prints can do an agent's work."""
+    url = other()
+    with redis.Redis.from_url(url) as theirs:
+        theirs.execute_command(*acl_line().replace("PASSWORD", "secret").split())
+    told = url.replace("unix://", "unix://agent:secret@")
+    broker = Broker(tmp_path / "broker", "me@here", redis_url=url, agent_url=told)
+    broker.launch()
+    try:
+        broker.connect()
+        assert broker.agent_url("gpu1") == broker.agent_url(None) == told
+        with connect(told, server_id="me@here") as connection:
+            assert Live(connection).agents() == []
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                connection.config_get("*")
+    finally:
+        broker.close()
 
 
 def test_two_servers_cannot_share_one_redis(tmp_path: Path, other: Callable[..., str]) -> None:
