@@ -3,7 +3,7 @@
 Such a script knows its run by one name, which is in all that it sends. The name says which attempt
 it belongs to: `<trial>` for a trial's first, `<trial>_2` and so on for those that follow. So an
 attempt that was given up and goes on all the same is told from the one that took its place. Both
-names mean the trial's run. Neighbours: controller/wandb_api/agents.py hands them out,
+names mean the trial's run. Neighbours: controller/wandb_api/sweeps/agents.py hands them out,
 controller/store/names.py finds the run.
 """
 

@@ -30,8 +30,8 @@ from controller.server import (
 from controller.server.auth import Gate
 from controller.server.services import Services, services
 from controller.server.wire import Handler, endpoint, json_response, told
-from controller.wandb_api import file_stream
 from controller.wandb_api import routes as wandb_routes
+from controller.wandb_api.streams import file_stream
 
 _MODULES = (
     agent_api,

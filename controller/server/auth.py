@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 
 OPEN_PATHS = frozenset({"/healthz", "/ready", "/authorize"})
 OPEN_PREFIXES = (SIGNED, "/sdk/otel/")
-"""Below the first an address is its own credential: it is signed (controller/wandb_api/signing.py).
+"""Below the first an address is its own credential: it is signed
+(controller/wandb_api/files/signing.py).
 What comes in below the second is thrown away unread."""
 
 _READING_POSTS = frozenset({"/graphql", "/api/series", "/api/blobs/fetch"})

@@ -1,7 +1,7 @@
 """Waits for the store's group commit without holding a thread: hundreds of clients do so at once.
 
 Neighbours: controller/store/commits.py (answers in a thread of its own), agent_api.py and
-controller/wandb_api/file_stream.py (who wait).
+controller/wandb_api/streams/file_stream.py (who wait).
 """
 
 from __future__ import annotations

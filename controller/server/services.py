@@ -23,9 +23,9 @@ from controller.parts import Parts
 from controller.server.console import Consoles
 from controller.server.keyring import KeyRing
 from controller.store.store import Store
-from controller.wandb_api.notes import Notes
-from controller.wandb_api.signing import Signer
-from controller.wandb_api.standing import Standing
+from controller.wandb_api.files.signing import Signer
+from controller.wandb_api.streams.standing import Standing
+from controller.wandb_api.sweeps.notes import Notes
 from sweeps.project import OWN_ENTITY
 from sweeps.protocol.live import Live
 

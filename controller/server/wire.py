@@ -32,7 +32,7 @@ JSON_BYTES = 16 << 20
 """A JSON request may not be longer."""
 _LARGEST = 2**63 - 1
 SIGNED = "/wandb-files/"
-"""Below this an address is a credential (controller/wandb_api/signing.py)."""
+"""Below this an address is a credential (controller/wandb_api/files/signing.py)."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 

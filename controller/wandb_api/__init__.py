@@ -2,6 +2,7 @@
 
 It translates, and keeps no truth of its own: what comes in here is recorded in the same store, by
 the same rules, as what our own agent and logger send, and is read from there. graphql.py runs
-the documents over the schema in schema/; each other module answers for one subject. Neighbours:
+the documents over the schema in schema/; each room answers for one subject: people, runs, streams
+(what comes in while a script runs), files, artifacts, sweeps. Neighbours:
 controller/server (the HTTP application around it), controller/record.py (decisions on trials).
 """

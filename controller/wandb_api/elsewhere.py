@@ -2,7 +2,7 @@
 
 Lists of it are empty, so that a script that only looks goes on. Who would make one is told in words
 what there is instead; nothing is accepted and then forgotten. docs/wandb.md has the same list.
-Neighbours: people.py, whose lists of automations are as empty.
+Neighbours: people/, whose lists of automations are as empty.
 """
 
 from __future__ import annotations

@@ -18,11 +18,13 @@ from starlette.responses import Response
 from controller.server.auth import caller
 from controller.server.services import services
 from controller.server.wire import Handler, json_response, read_body
-from controller.wandb_api import file_stream, files, transfers
 from controller.wandb_api.artifacts import contents
 from controller.wandb_api.context import Door
+from controller.wandb_api.files import fields as files
+from controller.wandb_api.files import transfers
+from controller.wandb_api.runs.writers import client_of
+from controller.wandb_api.streams import file_stream
 from controller.wandb_api.unknown import UNKNOWN
-from controller.wandb_api.writers import client_of
 from sweeps.errors import UsageError
 
 GRAPHQL_BYTES = 64 << 20

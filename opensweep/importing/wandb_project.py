@@ -17,9 +17,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from controller.wandb_api.configs import read_config
-from controller.wandb_api.metadata import FILE as METADATA_FILE
-from controller.wandb_api.metadata import our_metadata
+from controller.wandb_api.runs.configs import read_config
+from controller.wandb_api.runs.metadata import FILE as METADATA_FILE
+from controller.wandb_api.runs.metadata import our_metadata
 from logging_core.records import (
     ConfigUpdate,
     Finished,

@@ -23,7 +23,7 @@ from controller.store import NewRun, NewTrial, open_store
 from controller.store.packer import Due
 from controller.store.records import ChunkKind, RunState
 from controller.store.streams import StreamName
-from controller.wandb_api.lines import POST_BYTES
+from controller.wandb_api.streams.lines import POST_BYTES
 from sweeps.console_text import shown
 from sweeps.errors import StoreUnavailable
 from sweeps.protocol.live import Claim, Order

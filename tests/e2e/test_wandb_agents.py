@@ -26,9 +26,9 @@ from controller.server.process import make_http
 from controller.server.services import Services
 from controller.store.records import TrialRecord
 from controller.store.store import Store, open_store
-from controller.wandb_api import agents as door_agents
-from controller.wandb_api import attempts
-from controller.wandb_api.notes import Notes
+from controller.wandb_api.sweeps import agents as door_agents
+from controller.wandb_api.sweeps import attempts
+from controller.wandb_api.sweeps.notes import Notes
 from sweeps.protocol import live as protocol
 from sweeps.protocol.live import Live
 from sweeps.trial import Reason, SweepState, TrialState

@@ -19,7 +19,7 @@ from controller.server.keyring import Caller
 from controller.store.keys import Role
 from controller.store.runs import NewRun
 from controller.wandb_api.context import Door
-from controller.wandb_api.transfers import join_parts, part_urls
+from controller.wandb_api.files.transfers import join_parts, part_urls
 from sweeps.errors import DigestMismatch, StoreUnavailable, UsageError
 
 CREATE = """mutation CreateRunFiles ($entity: String!, $run: String!, $files: [String!]!) {

@@ -117,7 +117,7 @@ class Place:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with pytest.MonkeyPatch.context() as patch, running(tmp_path_factory.mktemp("fuzz")) as world:
-        patch.setattr("controller.wandb_api.agents.PAUSES_S", (0.001,))
+        patch.setattr("controller.wandb_api.sweeps.agents.PAUSES_S", (0.001,))
         place = Place(world)
         yield place
         assert place.seen() == place.before, "a request changed what it did not name"

@@ -25,9 +25,9 @@ from controller.store.artifact_records import ArtifactRecord
 from controller.wandb_api.artifacts import manifests
 from controller.wandb_api.artifacts.values import Version
 from controller.wandb_api.context import Door
+from controller.wandb_api.files.transfers import Facts, Serving, download_url, read_url
 from controller.wandb_api.ids import global_id
 from controller.wandb_api.paging import connection, offset_of, page_size
-from controller.wandb_api.transfers import Facts, Serving, download_url, read_url
 from logging_core.artifacts.manifest import Entry, Manifest
 from sweeps.errors import NotFoundError, StoreError, UsageError
 

@@ -27,9 +27,9 @@ from controller.wandb_api.artifacts.values import (
     versions,
 )
 from controller.wandb_api.context import Info, door
-from controller.wandb_api.entities import Project
 from controller.wandb_api.ids import global_id
 from controller.wandb_api.paging import connection, offset_of, page_size, paged
+from controller.wandb_api.people.entities import Project
 from sweeps.errors import NotFoundError
 
 _DIGEST = re.compile(r"[0-9a-f]{32}")

@@ -42,10 +42,7 @@ from controller.wandb_api.artifacts.values import (
     version,
 )
 from controller.wandb_api.context import Door, Info, door
-from controller.wandb_api.ids import global_id, parse_id
-from controller.wandb_api.inputs import listed, number, objects
-from controller.wandb_api.paging import connection
-from controller.wandb_api.transfers import (
+from controller.wandb_api.files.transfers import (
     Arriving,
     Facts,
     drop_parts,
@@ -53,6 +50,9 @@ from controller.wandb_api.transfers import (
     part_urls,
     upload_url,
 )
+from controller.wandb_api.ids import global_id, parse_id
+from controller.wandb_api.inputs import listed, number, objects
+from controller.wandb_api.paging import connection
 from logging_core.artifacts import names
 from logging_core.errors import UsageError as NamesError
 from sweeps.errors import NotFoundError, StoreUnavailable, UsageError

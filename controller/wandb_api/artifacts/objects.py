@@ -18,9 +18,9 @@ from controller.wandb_api.artifacts.values import (
     version,
 )
 from controller.wandb_api.context import Info, door
-from controller.wandb_api.entities import Project
 from controller.wandb_api.ids import global_id, parse_id
 from controller.wandb_api.paging import paged
+from controller.wandb_api.people.entities import Project
 from sweeps.errors import NotFoundError, UsageError
 
 _NO_TTL = -2

@@ -2,7 +2,7 @@
 
 W&B keeps registries with an organization; here that is the server, and its registries are projects
 of the server's own entity. They are linked to and read as any other project; this module looks
-across all of them. Neighbours: finding.py (one project), people.py (organizations).
+across all of them. Neighbours: finding.py (one project), people/ (organizations).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from controller.wandb_api.artifacts.finding import (
     selected_seats,
 )
 from controller.wandb_api.context import Info, door
-from controller.wandb_api.entities import Entity, Project
 from controller.wandb_api.paging import paged
+from controller.wandb_api.people.entities import Entity, Project
 
 PREFIX = "wandb-registry-"
 

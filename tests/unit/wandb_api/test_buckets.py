@@ -12,9 +12,9 @@ from sqlalchemy import update
 from controller.store import Chunk, ChunkKind
 from controller.store.records import NewTrial, RunState
 from controller.store.schema import runs
-from controller.wandb_api import endings, stopping, writers
 from controller.wandb_api.ids import global_id
-from controller.wandb_api.notes import Notes
+from controller.wandb_api.runs import endings, stopping, writers
+from controller.wandb_api.sweeps.notes import Notes
 from sweeps.errors import NotFoundError
 from sweeps.protocol.chunks import encode
 from sweeps.protocol.live import Order

@@ -8,9 +8,9 @@ import math
 import pytest
 
 from controller.store.records import RunRecord, RunState
-from controller.wandb_api.configs import read_config, wandb_config, wandb_part
-from controller.wandb_api.naming import draw_name
-from controller.wandb_api.summaries import NESTED, nested_names, plain_summary, wandb_summary
+from controller.wandb_api.runs.configs import read_config, wandb_config, wandb_part
+from controller.wandb_api.runs.naming import draw_name
+from controller.wandb_api.runs.summaries import NESTED, nested_names, plain_summary, wandb_summary
 from sweeps.errors import UsageError
 
 SENT = {

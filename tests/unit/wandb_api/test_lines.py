@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from controller.store.records import ChunkKind, NextChunk, StreamPlace
-from controller.wandb_api.lines import POST_BYTES, Lines, Post, read_post, read_rows
-from controller.wandb_api.pieces import Pieces, Sender, pieces_of
-from controller.wandb_api.writers import Recording
+from controller.wandb_api.runs.writers import Recording
+from controller.wandb_api.streams.lines import POST_BYTES, Lines, Post, read_post, read_rows
+from controller.wandb_api.streams.pieces import Pieces, Sender, pieces_of
 from sweeps.console_text import settled, shown
 from sweeps.errors import UsageError
 from sweeps.protocol.chunks import decode

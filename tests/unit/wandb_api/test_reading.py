@@ -8,7 +8,7 @@ import math
 import pytest
 from door_world import STARTED, opened
 
-from controller.wandb_api.runs import our_filters
+from controller.wandb_api.runs.fields import our_filters
 from sweeps.errors import UsageError
 
 RUNS = """query Runs($filters: JSONString, $order: String, $cursor: String, $perPage: Int) {

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from controller.wandb_api.signing import LIFE_S, Grant, Signer
+from controller.wandb_api.files.signing import LIFE_S, Grant, Signer
 from sweeps.errors import NotAllowed
 
 NOW = 1_700_000_000.0

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from controller.store.processes import Recorders
-from controller.wandb_api.writers import client_of, recognise, rewinding, told
+from controller.wandb_api.runs.writers import client_of, recognise, rewinding, told
 
 
 class Run:

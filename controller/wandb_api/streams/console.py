@@ -12,7 +12,7 @@ import re
 from typing import NamedTuple
 
 from controller.store.records import StreamPlace
-from controller.wandb_api.lines import Lines
+from controller.wandb_api.streams.lines import Lines
 from sweeps.console_text import FARTHEST
 
 PIECE_BYTES = 256 << 10

@@ -1,7 +1,7 @@
 """Runs as W&B's public API shows them: their fields, and lists of them by filter and order.
 
 The source of the GraphQL type Run is `RunRecord`. Neighbours: history.py (what they logged),
-people.py (projects and users), buckets.py (how they are recorded), files.py, sweeps.py.
+people/ (projects and users), buckets.py (how they are recorded), files/, sweeps/.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from controller.store.records import RunRecord
 from controller.store.run_filters import parse_filters, parse_order
 from controller.store.run_index import RunQuery, Scope
 from controller.wandb_api.context import Info, door
-from controller.wandb_api.entities import Project, User
 from controller.wandb_api.ids import global_id
 from controller.wandb_api.paging import connection, offset_of, page_size
-from controller.wandb_api.summaries import wandb_summary
+from controller.wandb_api.people.entities import Project, User
+from controller.wandb_api.runs.summaries import wandb_summary
 from sweeps.errors import NotFoundError, UsageError
 
 # A trial's states in W&B's words; a run's own states are the same in both.

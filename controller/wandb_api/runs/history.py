@@ -2,7 +2,7 @@
 
 A row is a dict with `_step`, `_timestamp` (seconds since 1970) and `_runtime` (seconds since the
 run's start) besides what was logged. JSON knows no NaN and no infinity: they go out as "NaN",
-"Infinity" and "-Infinity", as W&B's server sends them. Neighbours: runs.py (the other fields of a
+"Infinity" and "-Infinity", as W&B's server sends them. Neighbours: fields.py (the other fields of a
 run), controller/store/{history,samples}.py.
 """
 

@@ -1,7 +1,7 @@
 """How runs end that W&B's client records: by its last word, for a trial by its attempt's.
 
 A process that falls silent is shown as crashed by the store's own rule; a trial's lease runs out.
-Neighbours: file_stream.py (who calls), attempts.py (trials), store/runs.py.
+Neighbours: streams/ (who calls), sweeps/attempts.py (trials), store/runs.py.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import asyncio
 import logging
 
 from controller.server.services import Services
-from controller.wandb_api import attempts
-from controller.wandb_api.writers import Recording
+from controller.wandb_api.runs.writers import Recording
+from controller.wandb_api.sweeps import attempts
 from sweeps.errors import Fenced
 
 log = logging.getLogger(__name__)

@@ -2,15 +2,15 @@
 
 A trial's attempt is ordered to end as any other is, in Redis. A run without a sweep has no lease
 and no agent: the order is in its metadata, and names the writer that it is meant for, so that one
-that begins later is not stopped by it. Neighbours: file_stream.py (tells the process), attempts.py.
+that begins later is not stopped by it. Neighbours: streams/ (tells the process), sweeps/attempts.py.
 """
 
 from __future__ import annotations
 
 from controller.server.services import Services
 from controller.store.records import RunRecord
-from controller.wandb_api import attempts
-from controller.wandb_api.writers import Recording
+from controller.wandb_api.runs.writers import Recording
+from controller.wandb_api.sweeps import attempts
 from sweeps.errors import IllegalTransition
 from sweeps.protocol.live import Order
 

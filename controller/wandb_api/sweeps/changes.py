@@ -2,7 +2,7 @@
 
 What the file says is checked as everywhere (sweeps/spec.py); a complaint goes back as it is, with
 key path and what to do. What only W&B's own service has (controllers of one's own, Launch) is
-refused in words. Neighbours: sweeps.py (what is read), controller/record.py (who decides).
+refused in words. Neighbours: fields.py (what is read), controller/record.py (who decides).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from controller.store.run_filters import parse_filters
 from controller.store.run_index import RunQuery, Scope
 from controller.wandb_api.context import Door, Info, door
 from controller.wandb_api.ids import parse_id
-from controller.wandb_api.runs import our_filters
+from controller.wandb_api.runs.fields import our_filters
 from sweeps.errors import IllegalTransition, UsageError
 from sweeps.trial import SweepState
 

@@ -1,7 +1,7 @@
 """What a script is told of a run that it goes on with: how far it came, and where to count on from.
 
 Offsets: the client counts the lines of its history, of its machine's metrics and of its console
-itself, and begins at what it is told here. Neighbours: runs.py (a run's other fields), writers.py
+itself, and begins at what it is told here. Neighbours: fields.py (a run's other fields), writers.py
 (as whom the process records then).
 """
 
@@ -14,12 +14,12 @@ from typing import Any
 
 from controller.server.wire import spell_out
 from controller.store.records import ChunkKind, RunRecord
-from controller.wandb_api import attempts
-from controller.wandb_api.configs import wandb_config, wandb_part
 from controller.wandb_api.context import Info, door
-from controller.wandb_api.entities import Project
-from controller.wandb_api.stopping import stop_pending
-from controller.wandb_api.summaries import runtime_s
+from controller.wandb_api.people.entities import Project
+from controller.wandb_api.runs.configs import wandb_config, wandb_part
+from controller.wandb_api.runs.stopping import stop_pending
+from controller.wandb_api.runs.summaries import runtime_s
+from controller.wandb_api.sweeps import attempts
 from sweeps.errors import NotFoundError
 from sweeps.protocol.columns import Columns
 

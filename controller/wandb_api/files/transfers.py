@@ -6,7 +6,7 @@
 
 A PUT is all or nothing, may be repeated, and never has more than a piece of the body in memory.
 Clients try again after an error of 5xx and take anything but 200 for a failure. Neighbours:
-signing.py (the addresses), files.py (files of runs), artifacts (theirs).
+signing.py (the addresses), fields.py (files of runs), artifacts/ (theirs).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from controller.server.files_api import blobs_of, digest_of, guess_type, send
 from controller.server.services import Services, services
 from controller.server.wire import SIGNED, Handler, TooLarge
 from controller.wandb_api.context import Door
-from controller.wandb_api.signing import Grant
+from controller.wandb_api.files.signing import Grant
 from sweeps.errors import DigestMismatch, NotFoundError, OpensweepError
 
 Facts = Mapping[str, str]
@@ -36,7 +36,7 @@ Arriving = Callable[[Services, Facts, Received], None]
 Serving = Callable[[Request, Services, Facts], Awaitable[Response]]
 
 _MODULES = {
-    "run-file": "files",
+    "run-file": "files.fields",
     "artifact-file": "artifacts.making",
     "artifact-manifest": "artifacts.contents",
 }

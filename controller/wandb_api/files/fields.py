@@ -1,7 +1,7 @@
 """Files of runs, as the `wandb` client sends, lists, fetches and deletes them.
 
 A file is recorded when its bytes have arrived, for the writer that asked for the address: one that
-a newer process of the run has recorded stays. Neighbours: transfers.py (the bytes), metadata.py
+a newer process of the run has recorded stays. Neighbours: transfers.py (the bytes), runs/metadata.py
 (what the client's own file of its surroundings becomes), store/files.py.
 """
 
@@ -31,12 +31,12 @@ from controller.store.files import FileRecord, NewFile
 from controller.store.keys import Role
 from controller.store.records import RunRecord
 from controller.wandb_api.context import Door, Info, door
+from controller.wandb_api.files.transfers import Arriving, Facts, Serving, read_url, upload_url
 from controller.wandb_api.ids import global_id, parse_id
 from controller.wandb_api.inputs import listed
-from controller.wandb_api.metadata import FILE, our_metadata
 from controller.wandb_api.paging import page_size
-from controller.wandb_api.transfers import Arriving, Facts, Serving, read_url, upload_url
-from controller.wandb_api.writers import recording
+from controller.wandb_api.runs.metadata import FILE, our_metadata
+from controller.wandb_api.runs.writers import recording
 from logging_core import provenance
 from sweeps.errors import Fenced, NotFoundError, StoreUnavailable, UsageError
 

@@ -6,7 +6,7 @@ those keys it has `_runtime` alone: how long the script itself ran, which nothin
 run that went on later. A name may also have been logged with a dot in it ("val.loss"), and is to
 come back as it was; so which names were dicts is kept beside (metadata). JSON knows no NaN and no
 infinity: on the wire they are texts. Pure.
-Neighbours: buckets.py and file_stream.py (what comes in), runs.py (what goes out).
+Neighbours: buckets.py and streams/ (what comes in), fields.py (what goes out).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from controller.server.wire import spell_out
 from controller.store.records import RunRecord
-from controller.wandb_api.configs import WANDB
+from controller.wandb_api.runs.configs import WANDB
 from logging_core.nesting import nested
 from logging_core.summary import KINDS
 from logging_core.values import flatten

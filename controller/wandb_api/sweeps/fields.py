@@ -1,7 +1,7 @@
 """Sweeps as W&B's client reads them.
 
-The source of the GraphQL type Sweep is `SweepRecord`. Neighbours: sweep_changes.py (upsertSweep),
-agents.py (the protocol of agents), sweep_agents.py (lists of them), runs.py.
+The source of the GraphQL type Sweep is `SweepRecord`. Neighbours: changes.py (upsertSweep),
+agents.py (the protocol of agents), agent_lists.py, runs/.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from controller.server.status import total_trials
 from controller.store.records import RunRecord, SweepRecord
 from controller.store.run_index import Scope
 from controller.wandb_api.context import Door, Info, door
-from controller.wandb_api.entities import Project
 from controller.wandb_api.ids import global_id, parse_id
 from controller.wandb_api.paging import connection, offset_of, page_size, paged
-from controller.wandb_api.runs import listed_runs
+from controller.wandb_api.people.entities import Project
+from controller.wandb_api.runs.fields import listed_runs
 from sweeps.errors import NotFoundError, UsageError
 from sweeps.project import NO_PROJECT
 from sweeps.trial import SweepState

@@ -1,7 +1,7 @@
 """The agents of a sweep, as W&B's public API lists them: W&B's own and ours alike.
 
 Those that live are known by their beats in Redis, all others by the trials that they ran. The
-source of the GraphQL type Agent is `ShownAgent`. Neighbours: agents.py (their protocol), runs.py.
+source of the GraphQL type Agent is `ShownAgent`. Neighbours: agents.py (their protocol), runs/.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from controller.server.status import live_agents
 from controller.store.records import SweepRecord
-from controller.wandb_api.agents import Agent
 from controller.wandb_api.context import Door, Info, door
 from controller.wandb_api.ids import global_id, parse_id
 from controller.wandb_api.paging import connection, offset_of, page_size, paged
+from controller.wandb_api.sweeps.agents import Agent
 from sweeps.errors import NotFoundError, UsageError
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.wandb_api.context import Info, door
-from controller.wandb_api.writers import recording
+from controller.wandb_api.runs.writers import recording
 from sweeps.errors import UsageError
 
 _LEVELS = ("INFO", "WARN", "ERROR")

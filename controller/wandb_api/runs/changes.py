@@ -11,10 +11,10 @@ from typing import Any
 
 from controller.store.records import RunRecord, RunState
 from controller.store.store import Store
-from controller.wandb_api import writers
 from controller.wandb_api.context import Info, door
 from controller.wandb_api.ids import parse_id
-from controller.wandb_api.stopping import order_stop
+from controller.wandb_api.runs import writers
+from controller.wandb_api.runs.stopping import order_stop
 from logging_core.records import MetricDefined
 from logging_core.summary import SummaryFold
 from sweeps.errors import IllegalTransition, NotFoundError, UsageError

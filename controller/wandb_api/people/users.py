@@ -13,7 +13,9 @@ from typing import Any
 from controller.store.keys import Role
 from controller.wandb_api.artifacts.registry import registries
 from controller.wandb_api.context import Door, Info, door
-from controller.wandb_api.entities import (
+from controller.wandb_api.ids import global_id, parse_id
+from controller.wandb_api.paging import paged
+from controller.wandb_api.people.entities import (
     Entity,
     OrganizationEntity,
     Project,
@@ -23,9 +25,7 @@ from controller.wandb_api.entities import (
     find_project,
     known_entity,
 )
-from controller.wandb_api.features import CLIENT_VERSIONS, FEATURES
-from controller.wandb_api.ids import global_id, parse_id
-from controller.wandb_api.paging import paged
+from controller.wandb_api.people.features import CLIENT_VERSIONS, FEATURES
 from sweeps.errors import UsageError
 
 _NAME = re.compile(r"[^/\\#?%:\x00-\x1f]{1,128}")

@@ -5,7 +5,7 @@ itself: versions, features that were used (`t`), metric definitions (`m`), the p
 recorded (`e`), the run that this one was forked from (`branch_point`), and how charts and overlays
 are drawn. On record a config is plain; of `_wandb` the drawing stays in it, as our own logger has
 it, the rest is metadata (`WANDB`), and metric definitions are our own. Pure. Neighbours: buckets.py
-(what comes in), runs.py and resuming.py (what goes out).
+(what comes in), fields.py and resuming.py (what goes out).
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ does not end before; after 400, 404 and 409 it goes on without us. So what will 
 answered with one of those three, whatever it is.
 
 Nothing here is truth: what standing.py remembers of who streams is found again in the store.
-Neighbours: lines.py and pieces.py (what a post becomes), writers.py (as whom), endings.py and
-stopping.py (its end, and whether it is to end).
+Neighbours: lines.py and pieces.py (what a post becomes), runs/writers.py (as whom),
+runs/endings.py and runs/stopping.py (its end, and whether it is to end).
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from controller.server.services import Services, services
 from controller.server.wire import TooLarge, read_body
 from controller.store.ingest import Moved
 from controller.store.records import Heard
-from controller.wandb_api import endings, stopping
-from controller.wandb_api.lines import POST_BYTES, Post, read_post
-from controller.wandb_api.pieces import Pieces, Sender, pieces_of
-from controller.wandb_api.standing import Known, Name
-from controller.wandb_api.summaries import NESTED
-from controller.wandb_api.writers import client_of, recording
+from controller.wandb_api.runs import endings, stopping
+from controller.wandb_api.runs.summaries import NESTED
+from controller.wandb_api.runs.writers import client_of, recording
+from controller.wandb_api.streams.lines import POST_BYTES, Post, read_post
+from controller.wandb_api.streams.pieces import Pieces, Sender, pieces_of
+from controller.wandb_api.streams.standing import Known, Name
 from sweeps.errors import Fenced, NotFoundError, OpensweepError, StoreUnavailable, UsageError
 from sweeps.project import whole_name
 

@@ -1,7 +1,7 @@
 """Projects, entities and users as GraphQL shows them: the source objects of their fields.
 
 Each knows the request that it was made for, and asks the store when a field needs it. Neighbours:
-people.py (their plain fields and how they are found); the modules of runs, sweeps, files and
+users.py (their plain fields and how they are found); the modules of runs, sweeps, files and
 artifacts add fields of their own to `Project`.
 """
 

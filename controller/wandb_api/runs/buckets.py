@@ -4,7 +4,7 @@ The one mutation stands for many things. With an `id` and no `name` a person edi
 record. With a name a script speaks: it begins a run, goes on with it, or tells what is new; which
 process that is, writers.py knows. A run that a sweep's agent was given is the trial's. Neighbours:
 configs.py and summaries.py (documents), metadata.py (names of metadata), resuming.py (what a script
-is told before), endings.py, attempts.py.
+is told before), endings.py, sweeps/attempts.py.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from dataclasses import replace
 from typing import Any
 
 from controller.store.records import NewRun, RunRecord, RunState
-from controller.wandb_api import attempts, writers
-from controller.wandb_api.configs import INTERNAL, Said, parse_object, read_config
 from controller.wandb_api.context import Door, Info, door
 from controller.wandb_api.ids import parse_id
-from controller.wandb_api.metadata import our_metadata
-from controller.wandb_api.naming import draw_name
-from controller.wandb_api.summaries import NESTED, nested_names, plain_summary
+from controller.wandb_api.runs import writers
+from controller.wandb_api.runs.configs import INTERNAL, Said, parse_object, read_config
+from controller.wandb_api.runs.metadata import our_metadata
+from controller.wandb_api.runs.naming import draw_name
+from controller.wandb_api.runs.summaries import NESTED, nested_names, plain_summary
+from controller.wandb_api.sweeps import attempts
 from sweeps.errors import Fenced, NotFoundError, UsageError
 
 log = logging.getLogger(__name__)

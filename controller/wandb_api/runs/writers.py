@@ -8,7 +8,7 @@ word; in shared mode each request has a header. A first word is known by what on
 host, the program), and when it comes again, because its answer was lost, by its own digest.
 
 `recognise` is the rule, a pure function over what the store knows. Neighbours:
-controller/store/processes.py (carries it out), buckets.py (who calls), file_stream.py (asks
+controller/store/processes.py (carries it out), buckets.py (who calls), streams/ (asks
 `recording` as whom a process records).
 """
 
@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from controller.store.processes import Recognised, Recorders
 from controller.store.store import Store
-from controller.wandb_api import attempts
+from controller.wandb_api.sweeps import attempts
 
 _CLIENT_HEADERS = ("x-wandb-async-client-id", "x-wandb-client-id")
 _SHARED = "client:"

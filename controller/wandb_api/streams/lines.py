@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from controller.store.records import ChunkKind
-from controller.wandb_api.summaries import nested_names, plain_summary
+from controller.wandb_api.runs.summaries import nested_names, plain_summary
 from logging_core.values import flatten, plain
 from sweeps.errors import UsageError
 

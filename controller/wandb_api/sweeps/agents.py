@@ -11,7 +11,7 @@ its poverty of words:
   suggestion is asked again for about a second (`AskAgain`), without a thread that waits.
 
 An agent's id holds all that the server needs to know of it. Neighbours: attempts.py (leases, ends),
-notes.py, sweep_agents.py (lists for people).
+notes.py, agent_lists.py (for people).
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from controller import record
 from controller.queue import TrialQueue
 from controller.server.services import Services
 from controller.store.records import AttemptRecord, SweepRecord, TrialRecord
-from controller.wandb_api.attempts import end_held, end_silent, was_given_up
 from controller.wandb_api.context import AskAgain, Door, HttpStatus, Info, door
 from controller.wandb_api.ids import global_id, parse_id
-from controller.wandb_api.sweeps import find_sweep
+from controller.wandb_api.sweeps.attempts import end_held, end_silent, was_given_up
+from controller.wandb_api.sweeps.fields import find_sweep
 from sweeps.errors import Fenced, NotFoundError, UsageError
 from sweeps.protocol.live import AgentBeat, Claim, Order, wandb_agent_id
 from sweeps.run_name import attempt_of, run_name

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from controller.store.records import ChunkKind, NextChunk, StreamPlace
-from controller.wandb_api.console import draw, in_pieces
-from controller.wandb_api.lines import Lines, NumberedRow, Post, read_rows
-from controller.wandb_api.writers import Recording
+from controller.wandb_api.runs.writers import Recording
+from controller.wandb_api.streams.console import draw, in_pieces
+from controller.wandb_api.streams.lines import Lines, NumberedRow, Post, read_rows
 from sweeps.errors import ChunkError
 from sweeps.objective import metric_value
 from sweeps.protocol.chunks import encode_columns, pack_points

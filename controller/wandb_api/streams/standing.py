@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from controller.store.records import ChunkKind, StreamPlace
 
 if TYPE_CHECKING:
-    from controller.wandb_api.pieces import Sender
+    from controller.wandb_api.streams.pieces import Sender
 
 _KNOWN_S = 60.0
 """So long nobody looks whether a sweep's metric, or a run's newest process, is another by now."""

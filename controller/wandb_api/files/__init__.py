@@ -1,0 +1,1 @@
+"""Files of runs for the `wandb` client, and all bytes that go by signed addresses."""
