@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from controller.server.keyring import Caller, KeyRing
@@ -141,7 +141,28 @@ def _is_ours(scope: Scope) -> bool:
     return bool(scope["path"].startswith("/api/"))
 
 
+_NO_PAGES = """\
+This opensweep server has no pages yet.
+
+    sweep runs PROJECT           the runs of a project
+    sweep status SWEEP --watch   a sweep, live
+    sweep logs RUN               what a run printed
+    sweep export RUN --history   what it logged
+
+In Python: opensweep.Api() or wandb.Api().
+"""
+
+
+def _is_browser(scope: Scope) -> bool:
+    """Whether somebody opened an address that a client printed."""
+    return scope["method"] == "GET" and any(
+        name == b"accept" and b"text/html" in value for name, value in scope["headers"]
+    )
+
+
 def _unknown(scope: Scope, *, given: bool) -> Response:
+    if not given and not _is_ours(scope) and _is_browser(scope):
+        return PlainTextResponse(_NO_PAGES, 404)
     what = "is wrong or was revoked" if given else "is missing"
     if _is_ours(scope):
         message = f"the API key {what} (OPENSWEEP_API_KEY)"

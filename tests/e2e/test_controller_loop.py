@@ -392,6 +392,19 @@ def test_stop_lets_what_runs_end(world: World) -> None:
     assert world.store.get_trial(running.id).state is TrialState.FINISHED
 
 
+def test_what_a_script_told_the_server_itself_is_kept_at_its_end(world: World) -> None:
+    """The real wandb client under our agent leaves nothing in the run folder."""
+    world.loop()
+    sweep = world.create(GRID)
+    world.free_slots(sweep, 1)
+    running = take(world, sweep, 1)
+    said = {"loss": 3.0, "own": 7}
+    world.store.describe_run(running.id, 1, summary=said, metadata={"wandb": {}})
+    record.record_end(world.store, running.id, 1, DONE, summary={})
+    assert world.store.get_trial(running.id).objective == 3.0
+    assert world.store.get_run(running.id).summary == said
+
+
 def test_a_paused_sweep_hands_out_nothing_and_goes_on_when_resumed(world: World) -> None:
     loop = world.loop()
     sweep = world.create(GRID)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import urllib3
 from test_server_api import KEY, World, running
 
 from controller.server.auth import needed
@@ -284,3 +285,16 @@ def test_wrong_keys_are_logged_now_and_then_and_never_the_key(
     for key in (wrong, made["key"], KEY):
         assert key not in caplog.text
         assert base64.b64encode(f"api:{key}".encode()).decode() not in caplog.text
+
+
+def test_a_browser_at_an_address_that_a_client_printed_is_told_where_to_look(world: World) -> None:
+    def opened(path: str, accept: str) -> tuple[int, bytes]:
+        with urllib3.PoolManager(retries=False) as pool:
+            answer = pool.request("GET", world.url + path, headers={"Accept": accept})
+            return answer.status, answer.data
+
+    status, text = opened("/opensweep/p/runs/r", "text/html,*/*")
+    assert status == 404
+    assert b"sweep status SWEEP --watch" in text
+    assert opened("/opensweep/p/runs/r", "*/*")[0] == 401
+    assert opened("/api/runs", "text/html")[0] == 401

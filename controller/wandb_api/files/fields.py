@@ -1,8 +1,8 @@
 """Files of runs, as the `wandb` client sends, lists, fetches and deletes them.
 
 A file is recorded when its bytes have arrived, for the writer that asked for the address: one that
-a newer process of the run has recorded stays. Neighbours: transfers.py (the bytes), runs/metadata.py
-(what the client's own file of its surroundings becomes), store/files.py.
+a newer process of the run has recorded stays. Neighbours: transfers.py (the bytes),
+runs/metadata.py (what the client's own file of its surroundings becomes), store/files.py.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def files(
     """A page of a run's files by path: all, those that fit a pattern of SQL's LIKE, or exactly
     those of the given names, be they there or not."""
     here = door(info)
-    if wanted := [name for name in names or () if name]:
+    if wanted := [posixpath.normpath(name) for name in names or () if name]:
         if len(wanted) > _MOST_NAMES:
             raise UsageError(f"names: at most {_MOST_NAMES:,} at a time")
         found = {one.path: one for one in here.store.files(run.id, names=[*wanted, _OWN])}

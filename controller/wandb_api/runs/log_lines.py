@@ -1,7 +1,8 @@
 """What a run printed, line by line, as W&B's public API pages through it.
 
 The console is one text that grows (controller/server/console.py); the lines are what a terminal
-would show of it, one process of the run after the other. Neighbours: streams/console.py (the way in).
+would show of it, one process of the run after the other. Neighbours: streams/console.py (the way
+in).
 """
 
 from __future__ import annotations

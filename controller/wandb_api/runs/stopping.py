@@ -2,7 +2,8 @@
 
 A trial's attempt is ordered to end as any other is, in Redis. A run without a sweep has no lease
 and no agent: the order is in its metadata, and names the writer that it is meant for, so that one
-that begins later is not stopped by it. Neighbours: streams/ (tells the process), sweeps/attempts.py.
+that begins later is not stopped by it. Neighbours: streams/ (tells the process),
+sweeps/attempts.py.
 """
 
 from __future__ import annotations

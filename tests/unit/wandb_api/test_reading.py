@@ -210,3 +210,9 @@ class TestLogLines:
         world.print("loud", " of it\n")
         lines = [edge["node"] for edge in self.pages(world, "last: 1")["edges"]]
         assert lines == [{"number": 41, "line": "end of it", "label": "", "level": ""}]
+
+
+def test_a_file_has_one_name(world):
+    """`wandb verify` asks for "./model.txt"."""
+    found = of_run(world, 'files(names: ["./a//b.txt"]) { edges { node { name sizeBytes } } }')
+    assert found["files"]["edges"] == [{"node": {"name": "a/b.txt", "sizeBytes": 0}}]
