@@ -105,10 +105,17 @@ def start_server(
     host: str = "127.0.0.1",
     port: int | None = None,
     redis_port: int | None = None,
+    say: Say | None = None,
 ) -> str:
     """Starts a local server in the background that stays until it is stopped; returns its URL.
 
-    Raises as ensure_server does; HomeInUse when one lives already.
+    One that was started on demand, and would end when idle, makes way for it: it is stopped in good
+    order, and the new one answers at the same port unless another is asked for.
+
+    Args:
+        say: is told, in one line, that such a server makes way; None: stderr.
+
+    Raises as ensure_server does; HomeInUse when one lives already that stays.
     """
     settings = settings or Settings.from_env()
     home = _home_of(settings)
@@ -117,6 +124,13 @@ def start_server(
     arguments += [] if port is None else ["--port", str(port)]
     arguments += [] if redis_port is None else ["--redis-port", str(redis_port)]
     with _one_at_a_time(home):
+        note = home.note() if home.server_lives() else None
+        if note is not None and note.get("idle_s") is not None:
+            (say or _say)(
+                f"the server at {note['url']} would end after {note['idle_s']:g} idle seconds: "
+                "one that stays takes its place."
+            )
+            stop_server(settings)
         return spawn(settings, home, arguments)
 
 
@@ -142,7 +156,7 @@ def run_server(
 
 
 def server_status(settings: Settings | None = None) -> dict[str, Any] | None:
-    """{pid, url, host, started, version, server_id, home} of the local server; None: there is none.
+    """What the local server published (controller/server/home.py), and `home`; None: there is none.
 
     Raises ServerError when one lives that does not say where.
     """

@@ -85,7 +85,10 @@ class Home:
             self._descriptor = None
 
     def publish(self, note: dict[str, Any]) -> None:
-        """Writes where the server answers: {pid, url, host, started, version, server_id}."""
+        """Writes where the server answers: {pid, url, host, started, version, server_id, idle_s}.
+
+        idle_s: after how many idle seconds it ends by itself; None: it stays.
+        """
         write_private(self.note_file, json.dumps(note) + "\n")
 
     # -- everybody else's --------------------------------------------------------------------

@@ -123,6 +123,7 @@ def serve(options: ServerOptions, on_ready: Callable[[str], None]) -> None:
                     "started": time.time(),
                     "version": found.version,
                     "server_id": server_id,
+                    "idle_s": options.idle_s,
                 }
             )
             log.info("serving %s at %s", options.home, url)

@@ -68,12 +68,12 @@ def start(host: str, port: int | None, redis_port: int | None) -> None:
     """Start the server in the background.
 
     It stays until `sweep server stop`, and starts again after a reboot only if something (systemd,
-    say) does it.
+    say) does it. A server that was started on demand makes way for it.
     """
     from opensweep.local import Settings, start_server
 
     settings = Settings.from_env()
-    url = start_server(settings, host=host, port=port, redis_port=redis_port)
+    url = start_server(settings, host=host, port=port, redis_port=redis_port, say=connection.say)
     click.echo(f"the server answers at {click.style(url, bold=True)} (home {settings.home})")
     for line in _how_to_join(settings, host, url):
         connection.say(line)

@@ -191,6 +191,21 @@ def test_one_that_was_started_on_purpose_does_not_end_by_itself(settings: Settin
         assert client.handshake()["idle_s"] is None
 
 
+def test_one_that_is_started_on_purpose_takes_the_place_of_one_that_ends_when_idle(
+    settings: Settings,
+) -> None:
+    said: list[str] = []
+    with ensure_server(settings, lambda _: None) as client:
+        sweep_id = client.create_sweep(SWEEP)["id"]
+        before = pid_of(settings)
+        assert start_server(settings, say=said.append) == client.url, "agents know this address"
+        assert pid_of(settings) != before
+        assert client.handshake()["idle_s"] is None
+        assert client.sweep(sweep_id)["id"] == sweep_id
+    assert len(said) == 1
+    assert client.url in said[0]
+
+
 def test_after_kill_9_nothing_is_left_and_the_next_one_goes_on(settings: Settings) -> None:
     with ensure_server(settings, lambda _: None) as client:
         sweep_id = client.create_sweep(SWEEP)["id"]
