@@ -294,6 +294,7 @@ class Attempt:
             preempting=self._preempted or (folder.path / PREEMPTING).exists(),
             agent_ending=self._given_back is not None,
             launch_error=error,
+            python=self._site.program.chosen_python(self._site.environ),
         )
         if self._preempted and outcome.state is AttemptState.PREEMPTED:
             outcome = replace(outcome, reason=Reason.PREEMPTED)

@@ -63,6 +63,11 @@ _KILLED_CHILD = re.compile(
 # Their traceback is the launcher's; what went wrong stands further up.
 _WRAPPERS = re.compile(r"ChildFailedError|ProcessRaisedException|CalledProcessError|RayTaskError")
 _ENV_FAILED = re.compile(r"env: .*(No such file|Permission denied|cannot execute|not found)", re.I)
+# The second: a folder ./wandb (old runs, say) is imported in the place of the client.
+_NO_WANDB = re.compile(
+    r"ModuleNotFoundError: No module named 'wandb'$"
+    r"|AttributeError: module 'wandb' has no attribute 'init'"
+)
 _TRACEBACK = "Traceback (most recent call last):"
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)")
 # Our logger's lines (logging_core/terminal.py); the first may stand behind what the script printed
@@ -81,6 +86,7 @@ def classify(
     preempting: bool,
     agent_ending: bool = False,
     launch_error: LaunchError | None = None,
+    python: str | None = None,
 ) -> Outcome:
     """What an attempt's end means.
 
@@ -92,6 +98,7 @@ def classify(
         preempting: the script (mark_preempting) or the machine said that it is being taken away.
         agent_ending: the agent stopped it because the agent itself was told to end.
         launch_error: what Supervisor.start() raised.
+        python: the interpreter that the agent chose for it; None: the sweep's command names one.
     """
     if exit is None or launch_error is not None:
         return Outcome(AttemptState.FAILED, Reason.LAUNCH, _short(str(launch_error or "")))
@@ -115,8 +122,23 @@ def classify(
         return outcome(AttemptState.PREEMPTED, Reason.AGENT, why or "the agent was ended")
     if preempting:
         return outcome(AttemptState.PREEMPTED, Reason.PREEMPTED, why)
-    reason, detail = _failure(exit, _clean(console_tail))
+    tail = _clean(console_tail)
+    reason, detail = _failure(exit, tail)
+    if reason is Reason.ERROR and _NO_WANDB.match(_last_word(tail)):
+        detail += _without_wandb(python)
     return outcome(AttemptState.FAILED, reason, detail)
+
+
+def _without_wandb(python: str | None) -> str:
+    if python is None:
+        return (
+            " (the Python that the sweep's `command` names has no wandb: name one that has it, or "
+            "use `sweep agent --provide-wandb`)"
+        )
+    return (
+        f" ({python} ran the script and has no wandb: set OPENSWEEP_PYTHON=/path/to/python to one "
+        "that has it, or use `sweep agent --provide-wandb`)"
+    )
 
 
 def _failure(exit: Exit, tail: str) -> tuple[Reason, str]:

@@ -91,6 +91,12 @@ class Program:
     interpreter: str
     cwd: Path
 
+    def chosen_python(self, environ: Mapping[str, str]) -> str | None:
+        """The Python that `${interpreter}` is, by its path; None: the command names its own."""
+        if "${interpreter}" not in self.command:
+            return None
+        return shutil.which(self.interpreter, path=_path(environ)) or self.interpreter
+
 
 @dataclass(frozen=True)
 class Launch:

@@ -41,6 +41,36 @@ def test_an_error_carries_the_line_that_names_it() -> None:
     assert outcome.exit_code == 1
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ModuleNotFoundError: No module named 'wandb'",
+        "AttributeError: module 'wandb' has no attribute 'init'",
+    ],
+)
+def test_a_python_without_wandb_is_named_with_what_helps(line: str) -> None:
+    detail = verdict(ended(1), TRACEBACK.format(error=line), python="/usr/bin/python3").detail
+    assert detail.startswith(f"{line} (/usr/bin/python3 ran the script")
+    assert "OPENSWEEP_PYTHON=/path/to/python" in detail
+    assert "`sweep agent --provide-wandb`" in detail
+    own = verdict(ended(1), TRACEBACK.format(error=line)).detail
+    assert "OPENSWEEP_PYTHON" not in own, "the sweep's command does not heed it"
+    assert "`sweep agent --provide-wandb`" in own
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ModuleNotFoundError: No module named 'wandb_extras'",
+        "ModuleNotFoundError: No module named 'wandb.sdk'",
+        "AttributeError: module 'wandb' has no attribute 'initialize'",
+        "AttributeError: partially initialized module 'wandb' has no attribute 'init'",
+    ],
+)
+def test_other_errors_about_wandb_speak_for_themselves(line: str) -> None:
+    assert verdict(ended(1), TRACEBACK.format(error=line), python="/python").detail == line
+
+
 def test_without_a_traceback_the_last_line_counts_without_colours_and_progress() -> None:
     tail = "10%\r 20%\r\x1b[31mtrain.py: error: unrecognized arguments: --lr=0.1\x1b[0m\n\n"
     said = "train.py: error: unrecognized arguments: --lr=0.1"
