@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ import click
 
 BARS = "▁▂▃▄▅▆▇█"
 NOTHING = "-"
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 COLOURS: Mapping[str, str] = {
     "running": "cyan",
@@ -94,10 +96,15 @@ def own(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in config.items() if key != "_wandb"}
 
 
+def one_line(text: str) -> str:
+    """Text without escapes; ends of lines and other control characters are a blank."""
+    return _CONTROLS.sub(" ", click.unstyle(text))
+
+
 def value_text(value: Any) -> str:
-    """One value of a configuration, short."""
+    """One value of a configuration, short, on one line."""
     if isinstance(value, str):
-        return value
+        return one_line(value)
     if isinstance(value, Mapping | list | tuple | bool) or value is None:
         return json.dumps(value)
     return number(value)
@@ -156,7 +163,8 @@ def table(
     states: Iterable[str] = (),
     width: int | None = None,
 ) -> str:
-    """Columns two blanks apart; the last one is cut where a line would pass `width`.
+    """Columns two blanks apart; the last one is cut where a line would pass `width`. A row is a
+    line, whatever is in its cells.
 
     Args:
         headers: one for each column.
@@ -165,6 +173,7 @@ def table(
         states: headers of columns whose first word is a state, to be coloured.
         width: of the terminal; None: never cut.
     """
+    rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [
         max([len(header), *(len(row[column]) for row in rows)])
         for column, header in enumerate(headers)

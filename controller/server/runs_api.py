@@ -23,7 +23,7 @@ from controller.store.run_filters import parse_filters, parse_order
 from controller.store.run_index import RunQuery, Scope
 from controller.store.store import Store
 from sweeps.errors import NotFoundError, UsageError
-from sweeps.project import whole_name
+from sweeps.project import entity_and_project, whole_name
 
 _ID = re.compile(r"[^/\\#?%:\x00-\x20\x7f]{1,128}")
 _RESUME = ("", "allow", "must", "auto", "never")
@@ -139,7 +139,8 @@ async def remove(request: Request) -> Response:
 async def one(request: Request) -> Response:
     """GET /api/runs/{id}?project=: all that is known of it but its history.
 
-    With a project's whole name, the id may be the one that the run has within it.
+    With a project's whole name, the id may be the one that the run has within it; 404 where that
+    project has no such run, whatever other projects have.
     """
     found = services(request)
     project = Fields(request.query_params).text("project", "", longest=600)
@@ -148,11 +149,19 @@ async def one(request: Request) -> Response:
 
 
 def _one(found: Services, project: str, run_id: str) -> RunRecord:
-    if project:
-        known = found.store.known_project(project, own=found.entity)
-        with contextlib.suppress(NotFoundError):
-            return found.store.find_run(known, run_id)
-    return found.store.get_run(run_id)
+    if not project:
+        return found.store.get_run(run_id)
+    known = found.store.known_project(project, own=found.entity)
+    with contextlib.suppress(NotFoundError):
+        return found.store.find_run(known, run_id)
+    run = found.store.get_run(run_id)
+    entity, wanted = entity_and_project(known, own=found.entity)
+    theirs, home = entity_and_project(run.project, own=found.entity)
+    if (theirs, home) == (entity, wanted):
+        return run
+    if theirs != entity:
+        wanted, home = f"{entity}/{wanted}", f"{theirs}/{home}"
+    raise NotFoundError(f"there is no run {run_id!r} in project {wanted!r}; it is in {home!r}")
 
 
 async def listing(request: Request) -> Response:

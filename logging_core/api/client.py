@@ -141,12 +141,7 @@ class Api:
         parts = [part for part in _parts(path, 4, "PROJECT/ID") if part != "runs"]
         run_id = parts[-1]
         asked = {"exact": "1", "project": "/".join(parts[:-1])}
-        run = Run(self._server, self._server.json("GET", "/api/runs/" + segment(run_id), asked))
-        if len(parts) > 1 and parts[-2] != run.project:
-            raise NotFoundError(
-                f"there is no run {run_id!r} in project {parts[-2]!r}; it is in {run.project!r}"
-            )
-        return run
+        return Run(self._server, self._server.json("GET", "/api/runs/" + segment(run_id), asked))
 
     def sweep(self, path: str) -> Sweep:
         """One sweep, by ID, PROJECT/ID or ENTITY/PROJECT/ID. Raises NotFoundError."""

@@ -94,19 +94,30 @@ def trial_or_run(client: Client, text: str) -> dict[str, Any]:
     """The trial that `text` names, or else the run. NotFoundError says what to do instead."""
     try:
         return trial(client, text)
-    except NotFoundError:
-        run = run_of(client, text)
-        if run is None:
-            raise
-        return run
+    except NotFoundError as error:
+        return run_or(error, client, text)
 
 
-def run_of(client: Client, text: str) -> dict[str, Any] | None:
-    """The run that `text` names, a trial's too; None when there is none."""
+def run_of(client: Client, text: str) -> dict[str, Any]:
+    """The run that `text` names, a trial's too: by the server's id of it, or with its project by
+    the id that it has there. What asks for more of it asks by the record's `id`.
+
+    Raises NotFoundError.
+    """
+    run_id = bare_id(text)
+    return client.run(run_id, text.rpartition("/")[0] or None)
+
+
+def run_or(error: NotFoundError, client: Client, text: str) -> dict[str, Any]:
+    """The run that `text` names. NotFoundError: `error`, which says what else it is not; after a
+    word on the project, where `text` names one.
+    """
     try:
-        return client.run(bare_id(text))
-    except NotFoundError:
-        return None
+        return run_of(client, text)
+    except NotFoundError as why:
+        if "/" in text:
+            raise NotFoundError(f"{why}; {error}") from None
+        raise error from None
 
 
 def project(client: Client, text: str) -> str:

@@ -156,10 +156,8 @@ def _of_id(client: Client, text: str) -> _Found:
     """The sweep that `text` names, or else the run. NotFoundError says which sweep is near."""
     try:
         status = connection.sweep_status(client, text)
-    except NotFoundError:
-        run = connection.run_of(client, text)
-        if run is None:
-            raise
+    except NotFoundError as error:
+        run = connection.run_or(error, client, text)
         return _Found(run["id"], "run", _layout(_RUN_FIRST, _RUN_LAST), [[run]])
     trials = all_trials(client, status["id"])
     return _Found(status["id"], "trial", _layout(_TRIAL_FIRST, _TRIAL_LAST), [trials], status)

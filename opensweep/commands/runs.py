@@ -220,8 +220,10 @@ def alerts(run: str | None, project: str | None, limit: int, as_json: bool) -> N
     The newest come first, each with what became of it.
     """
     with connection.server() as client:
-        bare = None if run is None else connection.bare_id(run)
-        answer = client.alerts(run=bare, project=project, limit=limit)
+        if run is not None:
+            named = "/" in run
+            run = connection.run_of(client, run)["id"] if named else connection.bare_id(run)
+        answer = client.alerts(run=run, project=project, limit=limit)
     listed = answer["alerts"]
     if as_json:
         options.print_json(listed)

@@ -103,9 +103,9 @@ def _named(client: Client, text: str) -> dict[str, Any]:
     """The sweep of that id, or else the run without a sweep. NotFoundError: neither."""
     try:
         return connection.sweep_status(client, text)
-    except NotFoundError:
-        run = connection.run_of(client, text)
-        if run is None or run["sweep_id"]:
+    except NotFoundError as error:
+        run = connection.run_or(error, client, text)
+        if run["sweep_id"]:
             raise
         return run
 

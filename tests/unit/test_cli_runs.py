@@ -15,6 +15,7 @@ import pytest
 from cli_world import sweep
 from test_server_api import KEY, World, running
 
+from controller.store.records import NewRun
 from opensweep.commands import sync
 from sweeps.errors import OpensweepError, UsageError
 from sweeps.protocol.chunks import encode
@@ -66,6 +67,12 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
                 (2, 1e9, {"x": math.inf, "mixed": 1, "é,\n": 'a\n"b"'}),
             ],
         )
+        key = world.store.run_key("digits2", "r1")  # its project has it as r1, too
+        world.store.register_run(NewRun(key, "uid-2", project="digits2", local_id="r1"))
+        post(world, key, [(0, 1e9, {"loss": 9.0})])
+        client.post_chunk(key, 1, "console", 0, 0, 6, 1, b"", b"other\n")
+        note = "first\r\nsecond\x1b[31m red\x1b[0m\a"
+        client.describe_run(key, 1, metadata={"notes": note})
         alert = {
             "number": 0,
             "time": 1e9,
@@ -172,6 +179,38 @@ class TestRuns:
         assert out("logs", "r2", "-f") == "one\ntwo\n"  # it is over
         assert "odd is running and printed nothing" in sweep("logs", "odd").stderr
         assert "no trial 'r9' here" in sweep("logs", "r9").stderr
+
+    @pytest.mark.parametrize("path", ["digits2/r1", "opensweep/digits2/r1"])
+    def test_a_path_means_the_run_of_its_project(self, world: World, path: str) -> None:
+        assert out("logs", path) == "other\n"
+        assert [row["loss"] for row in table(path, "--history")] == ["9.0"]
+        assert [row["project"] for row in table(path)] == ["digits2"]
+        assert "project digits2" in out("status", path).splitlines()[0]
+        assert "no alerts" in sweep("alerts", "--run", path).stderr
+        key = json.loads(out("logs", path, "--json"))["id"]
+        assert out("logs", key) == out("logs", f"digits2/{key}") == "other\n"
+        assert out("logs", "digits/r1") == out("logs", "r1") != "other\n"
+        assert "hot: !" in out("alerts", "--run", "someone/digits/r1")
+
+    @pytest.mark.parametrize(
+        "args", [["logs"], ["status"], ["export"], ["export", "--history"], ["alerts", "--run"]]
+    )
+    def test_a_path_of_another_project_is_none(self, world: World, args: list[str]) -> None:
+        for path in ("nope/r1", "opensweep/nope/r1"):
+            result = sweep(*args, path)
+            assert (result.exit_code, result.stdout) == (2, "")
+            assert "no run 'r1' in project 'nope'; it is in 'digits'" in result.stderr
+
+    def test_a_trial_by_its_path(self, world: World) -> None:
+        trial = f"{world.client.sweeps()[0]['id']}-1"
+        project = world.client.run(trial)["project"] or "uncategorized"
+        for path in (trial, f"{project}/{trial}"):
+            assert json.loads(out("logs", path, "--json"))["id"] == trial
+            assert {row["run"] for row in table(path, "--history")} == {trial}
+
+    def test_a_run_is_one_line(self, world: World) -> None:
+        _, line = out("runs", "digits2", "--columns", "notes,host").splitlines()
+        assert "first second red" in line
 
     def test_what_several_processes_printed(self, world: World) -> None:
         assert out("logs", "r1") == "==> a <==\nof a\n==> b <==\nof b"

@@ -11,6 +11,7 @@ import pytest
 from test_server_api import KEY, World, running
 
 import opensweep
+from controller.store.records import NewRun
 from sweeps import errors
 from sweeps.trial import AttemptState, Outcome, Reason
 
@@ -50,6 +51,32 @@ class TestRuns:
         client.delete_run("r1")
         with pytest.raises(errors.NotFoundError):
             client.run("r1")
+
+    def test_a_project_has_its_own_runs_alone(self, world: World) -> None:
+        world.client.register_run("same", "uid", project="here")
+        world.store.register_run(NewRun("same.2", "uid", project="there", local_id="same"))
+        world.client.register_run("bare", "uid")
+        for project, asked, key in (
+            ("here", "same", "same"),
+            ("there", "same", "same.2"),
+            ("there", "same.2", "same.2"),
+            ("opensweep/there", "same", "same.2"),
+            ("uncategorized", "bare", "bare"),
+            ("opensweep/uncategorized", "bare", "bare"),
+            ("", "same", "same"),
+        ):
+            assert world.client.run(asked, project)["id"] == key
+        for project, asked, home in (
+            ("here", "same.2", "there"),
+            ("none", "same", "here"),
+            ("here", "bare", "uncategorized"),
+        ):
+            said = refused(world, "GET", f"/api/runs/{asked}?project={project}", 404)
+            assert said == f"there is no run '{asked}' in project '{project}'; it is in '{home}'"
+        world.client.register_run("ours", "uid", project="here", entity="team")
+        said = refused(world, "GET", "/api/runs/ours?project=here", 404)
+        assert "in project 'opensweep/here'; it is in 'team/here'" in said
+        refused(world, "GET", "/api/runs/nothing?project=here", 404)
 
     def test_another_folder_is_told_so_by_the_errors_kind(self, world: World) -> None:
         world.client.register_run("r2", "uid")

@@ -126,9 +126,17 @@ class RunCalls(Wire):
         query = {"run": run, "project": project, "limit": limit}
         return self._object("GET", "/api/alerts", query=query)
 
-    def run(self, run_id: str) -> dict[str, Any]:
-        """One run, all of it but its history; numbers are exact."""
-        return self._object("GET", f"/api/runs/{part(run_id)}", query={"exact": "1"})
+    def run(self, run_id: str, project: str | None = None) -> dict[str, Any]:
+        """One run, all of it but its history; numbers are exact.
+
+        Args:
+            project: its whole name; the id may then be the one that the run has within it. None:
+                the id is the server's own.
+
+        Raises NotFoundError, also where another project has a run of this id.
+        """
+        query = {"exact": "1", "project": project}
+        return self._object("GET", f"/api/runs/{part(run_id)}", query=query)
 
     def runs(
         self,
