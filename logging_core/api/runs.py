@@ -123,7 +123,8 @@ class Runs(Sequence[Run]):
     def _check_project(self, project: str) -> None:
         listed = self._server.json("GET", "/api/projects")["projects"]
         names = [str(each["name"]) for each in listed]
-        if project not in names:
+        name = project.rpartition("/")[2]  # an entity may be left out, or be W&B's
+        if not any(name == whole.rpartition("/")[2] for whole in names):
             there = f"there are {', '.join(names)}" if names else "nothing is recorded yet"
             raise NotFoundError(f"there is no project {project!r}: {there}")
 

@@ -120,7 +120,7 @@ class TestRuns:
             runs[7]
         assert list(api.runs("p", {"state": "nothing"})) == []
         for look in (len, list):
-            with pytest.raises(CommError, match="no project 'nowhere': there are p, q"):
+            with pytest.raises(CommError, match="no project 'nowhere': there are team/p, team/q"):
                 look(api.runs("nowhere"))
         assert len(api.runs()) == 8
 
