@@ -2,7 +2,7 @@
 
 What must hold is what holds for our own agents: each trial once, whatever is lost on the way or
 dies; orders that reach those that run; an attempt that was given up records nothing. The real
-agent says the same (tests/wandb_client/test_sweeps.py), only five seconds apart.
+agent says the same (tests/wandb_client/test_client_sweeps.py), only five seconds apart.
 """
 
 from __future__ import annotations

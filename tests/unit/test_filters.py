@@ -34,7 +34,7 @@ def columns() -> Any:
             made[field] = column = Column(len(RUNS))
             for row, run in enumerate(RUNS):
                 if field.source == "run":
-                    known = {"id": f"r{row}", "state": "finished", "created": CREATED + row}
+                    known = {"local_id": f"r{row}", "state": "finished", "created": CREATED + row}
                     column[row] = known.get(field.name, MISSING)
                 elif field.source == "metadata":
                     column[row] = run.get(field.name, MISSING)
@@ -198,7 +198,8 @@ def test_values_come_back_as_json_has_them() -> None:
 
 
 def test_names_lead_to_where_the_values_are() -> None:
-    assert run_field("name") == run_field("id") == RunField("run", "id")
+    assert run_field("name") == RunField("run", "local_id")
+    assert run_field("id") == RunField("run", "id")
     assert run_field("display_name") == run_field("displayName") == RunField("run", "name")
     assert run_field("jobType") == RunField("metadata", "job_type")
     assert run_field("summary_metrics.a.b") == RunField("summary", "a.b")

@@ -235,6 +235,7 @@ def test_a_trial_from_start_to_end(world: World) -> None:
             "config": {"lr": 0.01},
             "attempt": 1,
             "resumed": False,
+            "last": 0,
         },
         "sweep_id": sweep_id,
         "metric": {"name": "loss", "goal": "minimize"},
