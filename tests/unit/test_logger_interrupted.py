@@ -19,6 +19,10 @@ from logging_core.journal import Journal
 from logging_core.records import Finished, History, Reader, Record, SummaryUpdate, Writer
 from logging_core.summary import SummaryFold
 
+# hypothesis, where a test of this worker has used it, times each garbage collection by a Python
+# function: what a handler raises in there is told as unraisable, and is no concern of ours.
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in.*gc_callback")
+
 
 class Interrupt(BaseException):
     """As KeyboardInterrupt, or the SystemExit of a SIGTERM."""
@@ -156,9 +160,6 @@ def test_it_looks(tmp_path: Path, warnings: list[str]) -> None:
     assert not warnings
 
 
-# hypothesis, where a test of this worker has used it, times each garbage collection by a Python
-# function: what a handler raises in there is told as unraisable, and is no concern of ours.
-@pytest.mark.filterwarnings("ignore:Exception ignored in.*gc_callback")
 @pytest.mark.parametrize("error", [Interrupt, Late])
 def test_it_raises(tmp_path: Path, warnings: list[str], error: type[BaseException]) -> None:
     """What log() returned from is there, once; what it was interrupted in may be."""
