@@ -11,7 +11,7 @@ help: ## list the targets
 
 setup: .venv/.ready ## a .venv with everything; .venv/bin/sweep works then
 
-.venv/.ready: pyproject.toml
+.venv/.ready: pyproject.toml hatch_build.py controller/dashboard/package-lock.json
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "opensweep needs Python 3.11 or newer; $(PYTHON) is %d.%d. Say which one: make setup PYTHON=python3.12" % v[:2])'
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "$(PYTHON) cannot make a virtual environment: install Debian's python3-venv, or name another with PYTHON=…"; exit 1; }
 	$(PYTHON) -m venv .venv
@@ -25,6 +25,8 @@ demo: setup ## a sweep over a real training script: progress, the best configura
 # PostgreSQL cannot be installed by pip: where it is missing its tests are skipped and say so; CI
 # installs it and runs them all.
 test: export OPENSWEEP_TEST_NO_POSTGRES ?= $(shell command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo 1)
+# Nor can a browser: likewise.
+test: export OPENSWEEP_TEST_NO_BROWSER ?= $(shell command -v chromium >/dev/null || echo 1)
 test: setup ## the whole suite, in parallel
 	$(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8 $(ARGS)
 
@@ -48,14 +50,23 @@ chaos: setup ## kill, stop, cut and restart everything for a while, then check t
 	$(BIN)/python tests/chaos/run.py --seconds $(or $(SECONDS),300) $(if $(SEED),--seed $(SEED)) \
 		--trials $(or $(TRIALS),300) --agents $(or $(AGENTS),4) $(if $(PAUSE),--pause $(PAUSE))
 
-lint: setup ## ruff and mypy, as CI runs them
+# What checks the pages comes from npm, the machine's own or the one in .venv.
+NODE_TOOLS := controller/dashboard/node_modules/.package-lock.json
+
+$(NODE_TOOLS): controller/dashboard/package-lock.json | setup
+	cd controller/dashboard && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --silent
+	@touch $@
+
+lint: setup $(NODE_TOOLS) ## ruff and mypy; for the pages biome and tsc; as CI runs them
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	cd controller/dashboard && PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent lint
 
-format: setup ## let ruff put the code in shape
+format: setup $(NODE_TOOLS) ## let ruff and biome put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	cd controller/dashboard && PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent format
 
 bench: setup ## measure every figure in the README again
 	$(BIN)/python -m benchmarks

@@ -17,6 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from controller.dashboard import shell
 from controller.server import (
     agent_api,
     alerts_api,
@@ -25,6 +26,7 @@ from controller.server import (
     keys_api,
     runs_api,
     series_api,
+    session_api,
     sweep_api,
 )
 from controller.server.auth import Gate
@@ -41,6 +43,8 @@ _MODULES = (
     keys_api,
     runs_api,
     series_api,
+    session_api,
+    shell,
     sweep_api,
     wandb_routes,
 )
@@ -60,7 +64,13 @@ def make_app(found: Services) -> Starlette:
             ),
         ],
         middleware=[
-            Middleware(Gate, keys=found.keys, activity=found.activity),
+            Middleware(
+                Gate,
+                keys=found.keys,
+                activity=found.activity,
+                sessions=found.sessions,
+                page=_page,
+            ),
             Middleware(Shortcut, fits=_is_chunk, handler=agent_api.chunk),
             Middleware(Shortcut, fits=file_stream.is_stream, handler=file_stream.stream),
         ],
@@ -94,6 +104,11 @@ class Shortcut:
             return
         response = await self._handler(Request(scope, receive))
         await response(scope, receive, send)
+
+
+async def _page(scope: Scope, receive: Receive, send: Send) -> None:
+    response = await shell.page(Request(scope, receive))
+    await response(scope, receive, send)
 
 
 def _is_chunk(path: str) -> bool:

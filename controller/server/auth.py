@@ -1,9 +1,11 @@
 """The gate in front of every route: it asks for an API key, and notes who is calling.
 
 The key comes as `Authorization: Bearer KEY`, or by HTTP Basic as the password of any user (the
-wandb client sends `api:KEY`). What a request needs is told by its method and path alone; handlers
-that know better (a GraphQL document may hold a mutation) ask `require`. Keys are never logged.
-SECURITY.md says what a holder of one can do. Neighbours: keyring.py (whose key it is).
+wandb client sends `api:KEY`); from our pages it comes as a session's cookie (sessions.py). A
+browser that opens an address which is no API's gets the document of the pages, which holds no data.
+What a request needs is told by its method and path alone; handlers that know better (a GraphQL
+document may hold a mutation) ask `require`. Keys are never logged. SECURITY.md says what a holder
+of one can do. Neighbours: keyring.py (whose key it is).
 """
 
 from __future__ import annotations
@@ -15,11 +17,12 @@ import time
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from controller.server.keyring import Caller, KeyRing
 from controller.server.services import Activity
+from controller.server.sessions import Sessions
 from controller.server.wire import SIGNED, error_response, json_response, told
 from controller.store.keys import Role
 from sweeps.errors import NotAllowed, OpensweepError
@@ -27,10 +30,12 @@ from sweeps.errors import NotAllowed, OpensweepError
 log = logging.getLogger(__name__)
 
 OPEN_PATHS = frozenset({"/healthz", "/ready", "/authorize"})
-OPEN_PREFIXES = (SIGNED, "/sdk/otel/")
+OPEN_PREFIXES = (SIGNED, "/sdk/otel/", "/static/")
 """Below the first an address is its own credential: it is signed
 (controller/wandb_api/files/signing.py).
-What comes in below the second is thrown away unread."""
+What comes in below the second is thrown away unread; below the third are the files of the pages."""
+SESSION = "/api/session"
+_NO_PAGES = ("/api/", "/graphql", "/metrics", *OPEN_PREFIXES)
 
 _READING_POSTS = frozenset({"/graphql", "/api/series", "/api/blobs/fetch"})
 """Questions too long for an address. Mutations at /graphql ask for more by themselves."""
@@ -67,10 +72,14 @@ def needed(method: str, path: str) -> Role:
 class Gate:
     """ASGI middleware: lets requests with a good key through, and notes that there was one."""
 
-    def __init__(self, app: ASGIApp, keys: KeyRing, activity: Activity) -> None:
+    def __init__(
+        self, app: ASGIApp, keys: KeyRing, activity: Activity, sessions: Sessions, page: ASGIApp
+    ) -> None:
         self._app = app
         self._keys = keys
         self._activity = activity
+        self._sessions = sessions
+        self._page = page
         self._refused = 0
         self._silent_until = 0.0
 
@@ -78,7 +87,10 @@ class Gate:
         if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
             await self._app(scope, receive, send)
             return
-        if not scope["path"].startswith(OPEN_PREFIXES):
+        if _is_page(scope):
+            await self._page(scope, receive, send)
+            return
+        if not scope["path"].startswith(OPEN_PREFIXES) and not _logs_in(scope):
             refusal = await self._look_at(scope)
             if refusal is not None:
                 await refusal(scope, receive, send)
@@ -93,7 +105,11 @@ class Gate:
         """Notes in `scope` who calls; an answer: the request gets no further."""
         key = _key_in(scope)
         try:
-            who = None if key is None else await self._keys.find(key)
+            if key is not None:
+                who = await self._keys.find(key)
+            else:
+                digest = self._sessions.digest(_own_cookies(scope), time.time())
+                who = None if digest is None else await self._keys.find_digest(digest)
             if who is not None:
                 require(who, needed(scope["method"], scope["path"]))
         except OpensweepError as error:
@@ -141,28 +157,34 @@ def _is_ours(scope: Scope) -> bool:
     return bool(scope["path"].startswith("/api/"))
 
 
-_NO_PAGES = """\
-This opensweep server has no pages yet.
-
-    sweep runs PROJECT           the runs of a project
-    sweep status SWEEP --watch   a sweep, live
-    sweep logs RUN               what a run printed
-    sweep export RUN --history   what it logged
-
-In Python: opensweep.Api() or wandb.Api().
-"""
+def _header(scope: Scope, name: bytes) -> bytes:
+    return next((bytes(value) for key, value in scope["headers"] if key == name), b"")
 
 
-def _is_browser(scope: Scope) -> bool:
-    """Whether somebody opened an address that a client printed."""
-    return scope["method"] == "GET" and any(
-        name == b"accept" and b"text/html" in value for name, value in scope["headers"]
+def _is_page(scope: Scope) -> bool:
+    """Whether a browser opens an address that is no API's."""
+    return (
+        scope["method"] == "GET"
+        and b"text/html" in _header(scope, b"accept")
+        and not scope["path"].startswith(_NO_PAGES)
     )
 
 
+def _logs_in(scope: Scope) -> bool:
+    return bool(scope["path"] == SESSION and scope["method"] in ("POST", "DELETE"))
+
+
+def _own_cookies(scope: Scope) -> str:
+    """The Cookie header; "" where another site's page may have made a browser send a change."""
+    if scope["method"] not in ("GET", "HEAD"):
+        site = _header(scope, b"sec-fetch-site")
+        origin = _header(scope, b"origin").partition(b"://")[2]
+        if site != b"same-origin" and (site or origin != _header(scope, b"host")):
+            return ""
+    return _header(scope, b"cookie").decode("latin-1")
+
+
 def _unknown(scope: Scope, *, given: bool) -> Response:
-    if not given and not _is_ours(scope) and _is_browser(scope):
-        return PlainTextResponse(_NO_PAGES, 404)
     what = "is wrong or was revoked" if given else "is missing"
     if _is_ours(scope):
         message = f"the API key {what} (OPENSWEEP_API_KEY)"

@@ -68,7 +68,18 @@ class KeyRing:
             return self._owner
         if time.monotonic() >= self._stale_at:
             await self._read()
-        found = self._known.get(digest)
+        return self._noted_use(self._known.get(digest))
+
+    async def find_digest(self, beginning: str) -> Caller | None:
+        """Whose key it is whose digest begins so (at least 32 characters). Raises StoreError."""
+        if self._own.startswith(beginning):
+            return self._owner
+        if time.monotonic() >= self._stale_at:
+            await self._read()
+        mine = (who for digest, who in self._known.items() if digest.startswith(beginning))
+        return self._noted_use(next(mine, None))
+
+    def _noted_use(self, found: Caller | None) -> Caller | None:
         if found is not None and found.key_id is not None:
             self._note(found.key_id)
         return found

@@ -287,14 +287,16 @@ def test_wrong_keys_are_logged_now_and_then_and_never_the_key(
         assert base64.b64encode(f"api:{key}".encode()).decode() not in caplog.text
 
 
-def test_a_browser_at_an_address_that_a_client_printed_is_told_where_to_look(world: World) -> None:
+def test_a_browser_at_any_address_gets_the_pages_and_no_data(world: World) -> None:
     def opened(path: str, accept: str) -> tuple[int, bytes]:
         with urllib3.PoolManager(retries=False) as pool:
             answer = pool.request("GET", world.url + path, headers={"Accept": accept})
             return answer.status, answer.data
 
-    status, text = opened("/opensweep/p/runs/r", "text/html,*/*")
-    assert status == 404
-    assert b"sweep status SWEEP --watch" in text
+    document = opened("/", "text/html")
+    assert document[0] == 200
+    assert document[1].startswith(b"<!doctype html>")
+    assert opened("/opensweep/p/runs/r", "text/html,*/*") == document
     assert opened("/opensweep/p/runs/r", "*/*")[0] == 401
     assert opened("/api/runs", "text/html")[0] == 401
+    assert opened("/graphql", "text/html")[0] == 401

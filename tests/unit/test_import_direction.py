@@ -35,7 +35,7 @@ DOORS = {
     "sqlalchemy": {"controller/store/", "sweeps/search/optuna_export.py"},
     "alembic": {"controller/store/"},
     "graphql": {"controller/wandb_api/"},
-    "starlette": {"controller/server/", "controller/wandb_api/"},
+    "starlette": {"controller/dashboard/", "controller/server/", "controller/wandb_api/"},
     "uvicorn": {"controller/server/"},
     "click": {"opensweep/"},
     "rich": {"opensweep/"},

@@ -1,0 +1,50 @@
+/** Colours of runs and states. The same run has the same colour on every page. Pure. */
+
+/** Told apart by people with any kind of colour vision (Okabe and Ito 2008, and lighter and darker
+ * kin), legible on light and dark. */
+export const PALETTE = [
+  "#0072b2",
+  "#e69f00",
+  "#009e73",
+  "#d55e00",
+  "#cc79a7",
+  "#56b4e9",
+  "#b8a800",
+  "#7f5fc9",
+  "#00798c",
+  "#b35900",
+  "#3f8f29",
+  "#a3324e",
+  "#a06cb0",
+  "#2f86d6",
+  "#8a7a00",
+  "#5b5b8f",
+];
+
+/** @param {string} name of a run or a group @returns {string} */
+export function colorOf(name) {
+  let hash = 2166136261;
+  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 16777619);
+  return PALETTE[(hash >>> 0) % PALETTE.length];
+}
+
+/** Viridis at 0..1: for values along a scale. @param {number} part @returns {string} */
+export function viridis(part) {
+  const at = Math.min(Math.max(part, 0), 1) * (VIRIDIS.length - 1);
+  const low = Math.min(Math.floor(at), VIRIDIS.length - 2);
+  const mix = (/** @type {number} */ i) =>
+    Math.round(VIRIDIS[low][i] + (VIRIDIS[low + 1][i] - VIRIDIS[low][i]) * (at - low));
+  return `rgb(${mix(0)},${mix(1)},${mix(2)})`;
+}
+
+const VIRIDIS = [
+  [68, 1, 84],
+  [71, 44, 122],
+  [59, 81, 139],
+  [44, 113, 142],
+  [33, 144, 141],
+  [39, 173, 129],
+  [92, 200, 99],
+  [170, 220, 50],
+  [253, 231, 37],
+];
