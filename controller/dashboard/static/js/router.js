@@ -64,6 +64,17 @@ export function path(...parts) {
   return `/${parts.map(encodeURIComponent).join("/")}`;
 }
 
+/** The address of a project's page; "" (no project) is written "-".
+ * @param {string} project its whole name @param {...string} rest */
+export function projectPath(project, ...rest) {
+  return path("projects", project || "-", ...rest);
+}
+
+/** The whole name of the project that an address means. @param {Match} match */
+export function projectOf(match) {
+  return match.project === "-" ? "" : (match.project ?? "");
+}
+
 const MOVED = "opensweep:moved";
 
 /** @param {string} url @param {{replace?: boolean}} [how] */
