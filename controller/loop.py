@@ -137,12 +137,27 @@ class Loop:
                 self._say_back()
                 pause = _AWAY_S[0]
             except (RedisError, StoreUnavailable) as error:
-                self._say_away(error)
+                if not self._mended(error):
+                    self._say_away(error)
                 self._closing.wait(pause)
                 pause = min(2 * pause, _AWAY_S[1])
             except Exception:
                 log.exception("a tick failed; the next one starts from the database")
                 self._held.clear()
+
+    def _mended(self, error: Exception) -> bool:
+        """Whether somebody had overwritten a key that all share in Redis, and it is gone now."""
+        if not str(error).startswith("WRONGTYPE"):
+            return False
+        try:
+            mended = self._live.mend()
+        except RedisError:
+            return False
+        if mended:
+            log.warning(
+                "somebody else wrote into our keys of Redis (%s): they are made anew", error
+            )
+        return mended
 
     def _say_away(self, error: Exception) -> None:
         what = "Redis" if isinstance(error, RedisError) else "the database"

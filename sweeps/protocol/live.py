@@ -41,6 +41,15 @@ _WANDB = "wandb-"
 _MOST_FREE = 10_000
 """More slots than any agent has."""
 
+_SHARED = {
+    "sweep:leases": "zset",
+    "sweep:agents": "zset",
+    "sweep:doorbell": "list",
+    "sweep:epoch": "string",
+    "sweep:heard": "string",
+}
+"""The keys that all agents and sweeps share, and what each must hold."""
+
 TRIAL_FUNCTION = "opensweep.trial"
 """The only function name that a queued job may carry."""
 
@@ -257,8 +266,13 @@ class Live:
         return found
 
     def attempt(self, trial_id: str) -> dict[str, str]:
-        """What Redis holds of a trial's current attempt; {} when nothing."""
-        raw: Any = self.connection.hgetall(f"sweep:attempt:{trial_id}")
+        """What Redis holds of a trial's current attempt; {} when nothing that we would write."""
+        try:
+            raw: Any = self.connection.hgetall(f"sweep:attempt:{trial_id}")
+        except redis.exceptions.ResponseError as error:
+            if not str(error).startswith("WRONGTYPE"):
+                raise
+            return {}
         return {_text(k): _text(v) for k, v in raw.items()}
 
     def agents(self, sweep_id: str | None = None) -> list[AgentBeat]:
@@ -298,6 +312,23 @@ class Live:
 
     def set_epoch(self, epoch: str) -> None:
         self.connection.set("sweep:epoch", epoch)
+
+    def mend(self) -> bool:
+        """Forgets everything where a key that all share holds what we would not write.
+
+        Whoever has Redis's password may have overwritten it; then Redis counts as wiped, and the
+        controller projects what is open anew. True: it was so.
+        """
+        with self.connection.pipeline(transaction=False) as pipe:
+            for key in _SHARED:
+                pipe.type(key)
+            types = [_text(kind) for kind in pipe.execute()]
+        wanted = zip(types, _SHARED.values(), strict=True)
+        if all(kind in ("none", right) for kind, right in wanted):
+            return False
+        for key in self.connection.scan_iter("sweep:*", count=1000):
+            self.connection.unlink(key)
+        return True
 
     def _time(self) -> tuple[int, int]:
         now: Any = self.connection.time()

@@ -60,6 +60,12 @@ class Valkey:
         with redis.Redis.from_url(self.url) as connection:
             connection.flushall()
 
+    def overwrite(self) -> None:
+        """As somebody does who has the password and knows no better."""
+        with redis.Redis.from_url(self.url) as connection:
+            for key in connection.scan_iter("sweep:*"):
+                connection.set(key, "nonsense")
+
     def start_empty(self) -> None:
         self.stop()
         self.start()
@@ -82,7 +88,7 @@ def valkey(tmp_path: Path) -> Iterator[Valkey]:
         valkey.stop()
 
 
-@pytest.mark.parametrize("forget", [Valkey.wipe, Valkey.start_empty])
+@pytest.mark.parametrize("forget", [Valkey.wipe, Valkey.start_empty, Valkey.overwrite])
 def test_forgets(valkey: Valkey, box: Box, forget: Callable[[Valkey], None]) -> None:
     """Each trial ends once and ran once; the agent stays, and ends well."""
     box.env["OPENSWEEP_REDIS_URL"] = valkey.url

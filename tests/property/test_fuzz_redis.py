@@ -26,7 +26,7 @@ from controller.queue import TrialQueue
 from controller.store.records import SweepRecord
 from controller.store.store import Store, open_store
 from sweeps.errors import Fenced
-from sweeps.protocol.live import TRIAL_FUNCTION, AgentBeat, Live, Order, job_id
+from sweeps.protocol.live import TRIAL_FUNCTION, AgentBeat, Claim, Live, Order, job_id
 from sweeps.trial import SweepState, TrialState
 
 FILE = """
@@ -255,8 +255,11 @@ def test_what_lies_in_the_queue(place: Place) -> None:
 
 
 def test_nothing_of_another_type_hangs(place: Place) -> None:
-    """A key of the wrong type is an error of Redis, which agents and loop wait out."""
+    """A key of the wrong type is an error of Redis: agents wait it out, the controller mends it."""
     place.connection.flushall()
     place.connection.set(f"sweep:attempt:{place.trials[0]}", "text")
     with pytest.raises(redis.exceptions.ResponseError, match="WRONGTYPE"):
         place.live.renew(place.trials[0], 1, "a")
+    place.live.set_epoch("e")
+    assert place.live.project(place.trials[0], 1, place.victim.id, epoch="e")
+    assert place.live.claim(place.trials[0], 1, "a") is Claim.OK

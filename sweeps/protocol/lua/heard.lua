@@ -6,7 +6,7 @@
 local function clock()
   local t = redis.call('TIME')
   local now = t[1] * 1000 + math.floor(t[2] / 1000)
-  local away = now - tonumber(redis.call('GET', 'sweep:heard') or now)
+  local away = now - (tonumber(redis.call('GET', 'sweep:heard') or '') or now)
   if away >= 5000 then
     for _, trial in ipairs(redis.call('ZRANGE', 'sweep:leases', 0, -1)) do
       redis.call('ZINCRBY', 'sweep:leases', away, trial)

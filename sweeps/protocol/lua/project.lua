@@ -7,7 +7,8 @@
 -- Returns 1; 0 when Redis already holds this token (left as it is) or a newer one; -1 when the epoch
 -- is another: the controller must look at the database again before it projects anything.
 if redis.call('GET', KEYS[3]) ~= ARGV[7] then return -1 end
-local held = redis.call('HGET', KEYS[1], 'token')
+local held = redis.pcall('HGET', KEYS[1], 'token')
+if type(held) ~= 'string' then held = nil end  -- nothing, or a key that is no hash: an error
 if held and (tonumber(held) or 0) >= tonumber(ARGV[2]) then return 0 end
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'token', ARGV[2], 'state', ARGV[3], 'agent', ARGV[4], 'sweep', ARGV[5])
