@@ -29,16 +29,18 @@ from sweeps.errors import NotAllowed, OpensweepError
 
 log = logging.getLogger(__name__)
 
-OPEN_PATHS = frozenset({"/healthz", "/ready", "/authorize"})
+OPEN_PATHS = frozenset({"/healthz", "/ready", "/authorize", "/favicon.ico", "/robots.txt"})
 OPEN_PREFIXES = (SIGNED, "/sdk/otel/", "/static/")
 """Below the first an address is its own credential: it is signed
 (controller/wandb_api/files/signing.py).
 What comes in below the second is thrown away unread; below the third are the files of the pages."""
 SESSION = "/api/session"
-_NO_PAGES = ("/api/", "/graphql", "/metrics", *OPEN_PREFIXES)
+CODE = SESSION + "/code"
+_NO_PAGES = ("/api/", "/graphql", "/metrics", "/files/", "/artifactsV2/", *OPEN_PREFIXES)
 
-_READING_POSTS = frozenset({"/graphql", "/api/series", "/api/blobs/fetch"})
-"""Questions too long for an address. Mutations at /graphql ask for more by themselves."""
+_READING_POSTS = frozenset({"/graphql", "/api/series", "/api/blobs/fetch", CODE})
+"""Questions too long for an address, and what gives no right that the asker has not. Mutations at
+/graphql ask for more by themselves."""
 _ADMINISTRATION = "/api/keys"
 _LOG_S = 60.0
 _LONGEST = 1000
@@ -49,6 +51,11 @@ def caller(request: Request) -> Caller:
     found: Any = request.scope["state"]["caller"]
     assert isinstance(found, Caller)  # noqa: S101
     return found
+
+
+def key_of(request: Request) -> bytes | None:
+    """The key that a request came with; None: with a session."""
+    return _key_in(request.scope)
 
 
 def require(who: Caller, role: Role) -> None:
@@ -90,8 +97,8 @@ class Gate:
         if _is_page(scope):
             await self._page(scope, receive, send)
             return
-        if not scope["path"].startswith(OPEN_PREFIXES) and not _logs_in(scope):
-            refusal = await self._look_at(scope)
+        if not scope["path"].startswith(OPEN_PREFIXES):
+            refusal = _foreign(scope) if _logs_in(scope) else await self._look_at(scope)
             if refusal is not None:
                 await refusal(scope, receive, send)
                 return
@@ -164,7 +171,7 @@ def _header(scope: Scope, name: bytes) -> bytes:
 def _is_page(scope: Scope) -> bool:
     """Whether a browser opens an address that is no API's."""
     return (
-        scope["method"] == "GET"
+        scope["method"] in ("GET", "HEAD")
         and b"text/html" in _header(scope, b"accept")
         and not scope["path"].startswith(_NO_PAGES)
     )
@@ -175,13 +182,32 @@ def _logs_in(scope: Scope) -> bool:
 
 
 def _own_cookies(scope: Scope) -> str:
-    """The Cookie header; "" where another site's page may have made a browser send a change."""
-    if scope["method"] not in ("GET", "HEAD"):
-        site = _header(scope, b"sec-fetch-site")
-        origin = _header(scope, b"origin").partition(b"://")[2]
-        if site != b"same-origin" and (site or origin != _header(scope, b"host")):
-            return ""
-    return _header(scope, b"cookie").decode("latin-1")
+    """The Cookie header; "" where another page may have made a browser send the request.
+
+    SameSite=Strict keeps other sites away, but not what other programs serve at other ports of this
+    host. Browsers say by Sec-Fetch-Site where a request comes from ("none": a person typed it), but
+    only by https or on loopback; elsewhere Origin tells it of changes.
+    """
+    return "" if _is_foreign(scope) else _header(scope, b"cookie").decode("latin-1")
+
+
+def _is_foreign(scope: Scope) -> bool:
+    site, origin = _header(scope, b"sec-fetch-site"), _header(scope, b"origin")
+    reads = scope["method"] in ("GET", "HEAD")
+    if site:
+        return site != b"same-origin" and not (reads and site == b"none")
+    if origin or not reads:
+        return origin.partition(b"://")[2] != _header(scope, b"host")
+    return False
+
+
+def _foreign(scope: Scope) -> Response | None:
+    """What a login hears that another site's page sends, so that it can log nobody in as another.
+    Programs, which send neither header, may."""
+    told_whence = _header(scope, b"sec-fetch-site") or _header(scope, b"origin")
+    if told_whence and _is_foreign(scope):
+        return error_response(403, "NotAllowed", "only the pages of this server log in and out")
+    return None
 
 
 def _unknown(scope: Scope, *, given: bool) -> Response:

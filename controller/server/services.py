@@ -22,7 +22,7 @@ from controller.blobs import Blobs
 from controller.parts import Parts
 from controller.server.console import Consoles
 from controller.server.keyring import KeyRing
-from controller.server.sessions import Sessions
+from controller.server.sessions import Codes, Sessions
 from controller.store.store import Store
 from controller.wandb_api.files.signing import Signer
 from controller.wandb_api.streams.standing import Standing
@@ -108,6 +108,7 @@ class Services:
         self.consoles = Consoles(self.store)
         self.keys = KeyRing(self.store, self.key, self.owner)
         self.sessions = Sessions(self.signing_secret, self.server_id)
+        self.codes = Codes()
         self.signer = Signer(self.signing_secret)
         self.standing = Standing()
         self.parts = None if self.blobs is None else Parts(self.store, self.blobs)

@@ -1,4 +1,4 @@
-"""The calls of admins about API keys."""
+"""The calls of admins about API keys, and anybody's for a code that logs a browser in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sweeps.protocol.wire import Wire, part
 
 
 class KeyCalls(Wire):
-    """API keys, made and revoked; NotAllowed for whoever is no admin.
+    """API keys, made and revoked; NotAllowed for whoever is no admin. And login codes.
 
     Each is {id, user, role, prefix, description, created, last_used, revoked}; times are seconds
     since 1970, or None.
@@ -30,3 +30,7 @@ class KeyCalls(Wire):
             name: its id, or 4 characters or more that its id or the key begins with.
         """
         return self._object("DELETE", f"/api/keys/{part(name)}")
+
+    def login_code(self) -> str:
+        """Logs a browser in with this key's rights, once, within minutes: `/#login=CODE`."""
+        return str(self._object("POST", "/api/session/code")["code"])
