@@ -51,7 +51,7 @@ class Consoles:
             if len(data) > PAGE_BYTES:
                 more = True
                 break
-            raw = _plain(chunk)
+            raw = plain(chunk)
             if offset >= places[-1][0]:
                 places.append((offset + len(raw), (chunk.writer, chunk.seq)))
             if offset + len(raw) > after:
@@ -84,7 +84,7 @@ class Consoles:
                 self._places.popitem(last=False)
 
 
-def _plain(chunk: Chunk) -> bytes:
+def plain(chunk: Chunk) -> bytes:
     """The bytes as printed; a frame that cannot be read stands for itself as a note."""
     if not chunk.data.startswith(_ZSTD):
         return chunk.data

@@ -21,6 +21,7 @@ from controller.alerts import Alerts
 from controller.blobs import Blobs
 from controller.parts import Parts
 from controller.server.console import Consoles
+from controller.server.console_lines import ConsoleLines
 from controller.server.keyring import KeyRing
 from controller.server.sessions import Codes, Sessions
 from controller.store.store import Store
@@ -106,6 +107,7 @@ class Services:
 
     def __post_init__(self) -> None:
         self.consoles = Consoles(self.store)
+        self.lines = ConsoleLines(self.store)
         self.keys = KeyRing(self.store, self.key, self.owner)
         self.sessions = Sessions(self.signing_secret, self.server_id)
         self.codes = Codes()
