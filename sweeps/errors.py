@@ -19,6 +19,7 @@
     ├── DeviceError                   a GPU that was asked for is not there
     ├── LaunchError                   a training process could not be started
     ├── Fenced                        a stale attempt or controller tried to record something
+    ├── ReportChanged                 somebody else saved a report in between
     ├── IllegalTransition             a state change that the tables in trial.py do not have
     └── HomeInUse                     a second server on one OPENSWEEP_HOME
 
@@ -139,6 +140,10 @@ class LaunchError(OpensweepError):
 
 class Fenced(OpensweepError):
     """A stale attempt (or controller) tried to record something: somebody else owns it now."""
+
+
+class ReportChanged(OpensweepError):
+    """A report was changed by somebody else since it was opened."""
 
 
 class IllegalTransition(OpensweepError):

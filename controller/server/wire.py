@@ -44,6 +44,7 @@ _STATUS: tuple[tuple[type[errors.OpensweepError], int], ...] = (
     (errors.ChunkError, 400),
     (errors.DigestMismatch, 400),
     (errors.Fenced, 409),
+    (errors.ReportChanged, 409),
     (errors.IllegalTransition, 409),
     (errors.StoreUnavailable, 503),
     (errors.BrokerError, 503),

@@ -493,3 +493,19 @@ projects = Table(
     Column("updated", Double, nullable=False),
     Column("settings", Json, nullable=False),
 )
+
+# What people write about runs (reports.py).
+reports = Table(
+    "reports",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("project", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("editor", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("updated", Double, nullable=False),
+    Column("text", Text, nullable=False),
+    Index(None, "project", "updated"),
+)

@@ -22,6 +22,7 @@ from controller.store.packer import PackingStore
 from controller.store.processes import ProcessStore
 from controller.store.projects import ProjectStore
 from controller.store.quarantine import QuarantineStore
+from controller.store.reports import ReportStore
 from controller.store.run_index import RunIndex
 from controller.store.runs import RunStore
 from controller.store.samples import SampleStore
@@ -51,6 +52,7 @@ class Store(
     FileStore,
     DraftStore,
     KeyStore,
+    ReportStore,
 ):
     """All that is on record. Thread-safe; use one for each process, and close it.
 
