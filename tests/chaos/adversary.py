@@ -238,12 +238,18 @@ class Adversary:
 
         return heal
 
-    def _snap(self, whom: str, act: Act) -> None:
+    def _snap(self, whom: str, act: Act) -> Callable[[], None] | None:
+        """Connections end; of PostgreSQL also, as often, with the server itself."""
+        postgres = self._world.postgres
         if whom != "database":
             for wire in self._box(act).wires:
                 wire.snap()
+        elif postgres is not None and act.share < 0.5:
+            postgres.kill()
+            return postgres.start
         elif isinstance(self._world.lock, PostgresLock):
             self._world.lock.snap()
+        return None
 
     def _box(self, act: Act) -> Box:
         return self._world.boxes[act.box % len(self._world.boxes)]

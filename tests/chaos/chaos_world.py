@@ -16,7 +16,7 @@ import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import chaos_script
 from drop_proxy import Wires
@@ -37,6 +37,9 @@ from replayed import WandbBox
 from agent import kernel
 from sweeps.errors import OpensweepError
 from sweeps.protocol.client import Client
+
+if TYPE_CHECKING:
+    from postgresql_server import Postgres
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _START_S = 60.0
@@ -77,8 +80,8 @@ class Shape:
 class World:
     """Attributes: root: the folder of all that it writes; sweep_id: of its one sweep."""
 
-    def __init__(self, root: Path, shape: Shape, postgres: str | None = None) -> None:
-        self.root, self.shape = root, shape
+    def __init__(self, root: Path, shape: Shape, postgres: Postgres | None = None) -> None:
+        self.root, self.shape, self.postgres = root, shape, postgres
         self.id = secrets.token_hex(8)
         (root / "trial-locks").mkdir(parents=True)
         (root / "tmp").mkdir()
@@ -89,9 +92,10 @@ class World:
         self._stack.callback(self.wires.close)
         self.port, self.server_home = free_port(), root / "server"
         self.valkey = Valkey(root, self.env)
-        self.database_url = postgres or f"sqlite:///{self.server_home / 'opensweep.db'}"
+        file = self.server_home / "opensweep.db"
+        self.database_url = postgres.url if postgres else f"sqlite:///{file}"
         self.lock: SqliteLock | PostgresLock = (
-            PostgresLock(postgres) if postgres else SqliteLock(self.server_home / "opensweep.db")
+            PostgresLock(postgres.url) if postgres else SqliteLock(file)
         )
         self.server = self._server()
         self._rests: dict[str, float] = {}  # part -> time.monotonic() of its next start
@@ -193,6 +197,8 @@ class World:
     def heal(self) -> None:
         """Ends all damage that lasts."""
         self.thaw()
+        if self.postgres is not None:
+            self.postgres.start()
         self.lock.release()
         for box in self.boxes:
             for wire in box.wires:

@@ -245,7 +245,10 @@ class PostgresLock:
         import psycopg
 
         if self._connection is None:
-            connection = psycopg.connect(self._url)
+            try:
+                connection = psycopg.connect(self._url)
+            except psycopg.OperationalError:
+                return  # it was killed: nothing to lock
             try:
                 connection.execute("SET lock_timeout = '2s'")
                 connection.execute("LOCK TABLE trials, runs, attempts IN EXCLUSIVE MODE")
@@ -261,7 +264,10 @@ class PostgresLock:
     def snap(self) -> None:
         import psycopg
 
-        with psycopg.connect(self._url, autocommit=True) as connection:
+        with (
+            suppress(psycopg.OperationalError),
+            psycopg.connect(self._url, autocommit=True) as connection,
+        ):
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"

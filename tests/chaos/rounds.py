@@ -17,11 +17,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import books
 from adversary import PAUSE_S, Act, Adversary, plan
 from chaos_world import Shape, World
 from parts import wait_for
+
+if TYPE_CHECKING:
+    from postgresql_server import Postgres
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STUCK_S = 150.0
@@ -186,18 +190,13 @@ def _postgresql() -> str | None:
 
 
 @contextmanager
-def _database(shape: Shape) -> Iterator[str | None]:
-    """The address of a PostgreSQL server of the round's own; None with SQLite."""
+def _database(shape: Shape) -> Iterator[Postgres | None]:
+    """A PostgreSQL server of the round's own; None with SQLite."""
     binaries = _postgresql() if shape.database == "postgresql" else None
     if binaries is None:
         yield None
         return
-    import psycopg
-    from postgresql_server import USER, running_server
+    from postgresql_server import running_server
 
-    with running_server(binaries) as folder:
-        with psycopg.connect(
-            host=folder, user=USER, dbname="postgres", autocommit=True
-        ) as connection:
-            connection.execute("CREATE DATABASE chaos")
-        yield f"postgresql://{USER}@/chaos?host={folder}"
+    with running_server(binaries, durable=True) as server:
+        yield server

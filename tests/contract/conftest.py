@@ -30,8 +30,8 @@ def postgresql_folder():
             "the store must be tested on PostgreSQL too, and there is none on this machine: "
             "apt-get install postgresql (or set OPENSWEEP_TEST_NO_POSTGRES=1 to leave it out)"
         )
-    with running_server(binaries) as folder:
-        yield folder
+    with running_server(binaries) as server:
+        yield server.folder
 
 
 @pytest.fixture(scope="session")

@@ -31,39 +31,97 @@ def find_binaries() -> str | None:
     return None
 
 
-@contextmanager
-def running_server(binaries: str) -> Iterator[str]:
-    """Yields the folder of its socket."""
-    folder = tempfile.mkdtemp(prefix="opensweep-pg-")
-    account = _account()
-    if account is not None:
-        os.chown(folder, account.pw_uid, account.pw_gid)
-    try:
-        log_path = os.path.join(folder, "log")
-        with open(log_path, "wb") as log:
-            data = os.path.join(folder, "data")
-            argv = [f"{binaries}/initdb", "-D", data, "-U", USER, "-A", "trust", "--no-sync"]
-            argv += ["-E", "UTF8", "--locale=C"]
-            who = _credentials(account)
+class Postgres:
+    """A server in a folder; its tests may kill it and start it again.
+
+    Attributes:
+        folder: of its socket, and of its data.
+    """
+
+    def __init__(self, binaries: str, folder: str, *, durable: bool) -> None:
+        self.folder = folder
+        self._binaries = binaries
+        self._account = _account()
+        self._durable = durable
+        self._log_path = os.path.join(folder, "log")
+        self._data = os.path.join(folder, "data")
+        self._server: subprocess.Popen[bytes] | None = None
+        if self._account is not None:
+            os.chown(folder, self._account.pw_uid, self._account.pw_gid)
+        argv = [f"{binaries}/initdb", "-D", self._data, "-U", USER, "-A", "trust", "--no-sync"]
+        argv += ["-E", "UTF8", "--locale=C"]
+        with open(self._log_path, "wb") as log:
+            who = _credentials(self._account)
             subprocess.run(argv, stdout=log, stderr=log, cwd="/", check=True, **who)
-            options = {
-                "listen_addresses": "",
-                "unix_socket_directories": folder,
-                "fsync": "off",
-                "synchronous_commit": "off",
-                "full_page_writes": "off",
-                "shared_buffers": "32MB",
-                "max_connections": "100",
-            }
-            argv = [f"{binaries}/postgres", "-D", data]
-            argv += [word for key, value in options.items() for word in ("-c", f"{key}={value}")]
-            server = _start(argv, account, log)
+
+    @property
+    def url(self) -> str:
+        """Of its first database."""
+        return f"postgresql://{USER}@/postgres?host={self.folder}"
+
+    def start(self) -> None:
+        """Until it answers; nothing where it runs. After a kill the old one's children may still
+        be there for a moment: then once more."""
+        if self._server is not None:
+            return
+        options = {
+            "listen_addresses": "",
+            "unix_socket_directories": self.folder,
+            "fsync": "off",
+            "synchronous_commit": "on" if self._durable else "off",
+            "full_page_writes": "off",
+            "shared_buffers": "32MB",
+            "max_connections": "100",
+        }
+        argv = [f"{self._binaries}/postgres", "-D", self._data]
+        argv += [word for key, value in options.items() for word in ("-c", f"{key}={value}")]
+        deadline = time.monotonic() + 60
+        while True:
+            with open(self._log_path, "ab") as log:
+                self._server = _start(argv, self._account, log)
+            if self._answers(self._server, deadline):
+                return
+            self._end(signal.SIGKILL)
+            if time.monotonic() > deadline:
+                with open(self._log_path, errors="replace") as log:
+                    raise RuntimeError(f"PostgreSQL did not start:\n{log.read()}")
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        """As a machine that loses its power does to it; what was committed stays (`durable`)."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """At once: nobody wants the data."""
+        self._end(signal.SIGQUIT)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._server is not None:
+            self._server.send_signal(number)
+            self._server.wait(timeout=30)
+            self._server = None
+
+    def _answers(self, server: subprocess.Popen[bytes], deadline: float) -> bool:
+        while server.poll() is None and time.monotonic() < deadline:
+            try:
+                psycopg.connect(host=self.folder, user=USER, dbname="postgres").close()
+                return True
+            except psycopg.OperationalError:
+                time.sleep(0.05)
+        return False
+
+
+@contextmanager
+def running_server(binaries: str, *, durable: bool = False) -> Iterator[Postgres]:
+    """A server for the tests; `durable`: what is committed outlives a kill."""
+    folder = tempfile.mkdtemp(prefix="opensweep-pg-")
+    try:
+        server = Postgres(binaries, folder, durable=durable)
         try:
-            _wait_until_ready(server, folder, log_path)
-            yield folder
+            server.start()
+            yield server
         finally:
-            server.send_signal(signal.SIGQUIT)  # at once: nobody wants the data
-            server.wait(timeout=30)
+            server.stop()
     finally:
         shutil.rmtree(folder)
 
@@ -101,16 +159,3 @@ def _credentials(account):
     if account is None:
         return {}
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-
-
-def _wait_until_ready(server, folder: str, log_path: str) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            psycopg.connect(host=folder, user=USER, dbname="postgres").close()
-            return
-        except psycopg.OperationalError:
-            if server.poll() is not None or time.monotonic() > deadline:
-                with open(log_path, errors="replace") as log:
-                    raise RuntimeError(f"PostgreSQL did not start:\n{log.read()}") from None
-            time.sleep(0.05)

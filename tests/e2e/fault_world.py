@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 _HERE = Path(__file__).parent
 sys.path.insert(0, str(_HERE.parent / "chaos"))
@@ -20,6 +20,9 @@ from chaos_world import REPOSITORY, Shape, World  # noqa: E402
 from parts import Box, wait_for  # noqa: E402
 
 from agent import kernel  # noqa: E402
+
+if TYPE_CHECKING:
+    from postgresql_server import Postgres
 
 __all__ = ["Box", "FaultWorld", "fault_world", "wait_for"]
 
@@ -38,8 +41,15 @@ x, attempt = run.config.x, int(os.environ["OPENSWEEP_WRITER"])
 class FaultWorld(World):
     """Boxes (of one slot) and sweeps are started one by one, with `create` and `begin_box`."""
 
-    def __init__(self, root: Path, boxes: int = 2, *, real_leases: bool = False) -> None:
-        super().__init__(root, Shape(1, boxes, 0, "sqlite", "grid", 1))
+    def __init__(
+        self,
+        root: Path,
+        boxes: int = 2,
+        *,
+        real_leases: bool = False,
+        postgres: Postgres | None = None,
+    ) -> None:
+        super().__init__(root, Shape(1, boxes, 0, "sqlite", "grid", 1), postgres)
         for box in self.boxes:
             box._slots = ["--gpus", "none", "--slots", "1"]
         self._programs = 0

@@ -7,14 +7,19 @@ only needs an agent, or only a controller, is in `test_agent.py`, `test_supervis
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fault_world import LEASE_S, FaultWorld, fault_world, wait_for
+from postgresql_server import Postgres
 
 from agent import kernel
 
+OUTAGE_S = float(os.environ.get("OPENSWEEP_TEST_OUTAGE_S", 2 * LEASE_S))
+"""How long Redis is away; ten minutes with OPENSWEEP_TEST_OUTAGE_S=600 and --timeout 900."""
 LOG_ONCE = "run.log({'loss': x})\n"
 HOLD = """
 run.log({"loss": float(attempt)})
@@ -170,7 +175,7 @@ def test_trials_that_end_while_redis_or_the_database_is_gone_are_recorded_once(
     world.begin_box(1)
     world.wait(lambda: sum(world.running(x)() for x in range(1, 5)) == 2, "two trials")
     if what == "redis":
-        world.rest("valkey", 2 * LEASE_S)
+        world.rest("valkey", OUTAGE_S)
         world.valkey.part.kill()
     else:
         wait_for(lambda: world.lock.take() or world.lock._connection, "the lock", 20)
@@ -182,10 +187,34 @@ def test_trials_that_end_while_redis_or_the_database_is_gone_are_recorded_once(
     else:
         assert not any(trial["state"] == "finished" for trial in world.trials())
         world.lock.release()
-    world.over(90)
+    world.over(OUTAGE_S + 90)
     for trial in world.trials():
         assert (trial["state"], trial["attempts"]) == ("finished", 1)
         assert [step for step, _ in world.rows(trial["id"])] == list(range(21))
+
+
+def test_a_database_server_that_is_killed_costs_nothing(tmp_path: Path, postgres: Postgres) -> None:
+    """Trials run and end while it is away; nothing is acknowledged that is not in it."""
+    with fault_world(tmp_path, postgres=postgres) as world:
+        step = "    run.log({'loss': x + step}, step=step)\n    time.sleep(0.02)\n"
+        world.create(f"import time\nfor step in range(100):\n{step}", grid(8))
+        world.begin_box(0)
+        world.begin_box(1)
+        for ended in (1, 4):
+            over = lambda n=ended: _ended(world) >= n  # noqa: E731
+            world.wait(over, f"{ended} trials", 60)
+            postgres.kill()
+            wait_for(lambda: not any(box.trials() for box in world.boxes), "the scripts' ends", 30)
+            postgres.start()
+        world.over(90)
+        assert sorted(trial["config"]["x"] for trial in world.trials()) == list(range(1, 9))
+        for trial in world.trials():
+            assert (trial["state"], trial["attempts"]) == ("finished", 1)
+            assert [step for step, _ in world.rows(trial["id"])] == list(range(100))
+
+
+def _ended(world: FaultWorld) -> int:
+    return sum(trial["state"] == "finished" for trial in world.trials())
 
 
 def test_a_clock_that_jumps_and_another_time_zone_change_nothing(world: FaultWorld) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import redis
+from postgresql_server import Postgres
 
 from benchmarks.fake_slots import DONE, FakeSlots
 from controller import record
@@ -125,15 +126,8 @@ class World:
 
 
 @pytest.fixture
-def postgresql_url() -> Iterator[str]:
-    sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))
-    from postgresql_server import USER, find_binaries, running_server
-
-    binaries = find_binaries()
-    if binaries is None:
-        pytest.skip("there is no PostgreSQL on this machine; CI has one")
-    with running_server(binaries) as folder:
-        yield f"postgresql://{USER}@/postgres?host={folder}"
+def postgresql_url(postgres: Postgres) -> str:
+    return postgres.url
 
 
 @pytest.fixture
