@@ -7,8 +7,10 @@ Pure. Neighbours: run_filters.py (what is asked), run_index.py (who fills them).
 
 from __future__ import annotations
 
+import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,6 +26,9 @@ _MISSING, _NULL, _BOOL, _INT, _FLOAT, _TEXT, _OTHER = range(7)
 _EXACT = 1 << 53  # whole numbers up to here are exact in a float
 _ROW_BYTES = 9  # a number and its kind
 _OBJECT_BYTES = 120  # about what a short text costs in a dict
+
+_SPELLED = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+"""What JSON has no numbers for, as it is answered and asked for."""
 
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "$gt": lambda a, b: a > b,
@@ -106,8 +111,56 @@ class Column:
 
     # -- asked -------------------------------------------------------------------------------
 
+    def numbers(self, rows: Rows) -> NDArray[np.float64]:
+        """Of these rows; NaN where there is no number."""
+        return np.where(self._is_number[rows], self._numbers[rows], np.nan)
+
+    def codes(self, rows: Rows) -> Rows:
+        """A small number for each row: the same for the same value (nothing and null are one)."""
+        kinds = self._kinds[rows]
+        kinds = np.choose(kinds, [_MISSING, _MISSING, _BOOL, _INT, _INT, _TEXT, _TEXT])
+        values = self._numbers[rows].copy()
+        ranks: dict[str, int] = {}
+        for place in np.flatnonzero(kinds == _TEXT).tolist():
+            text = json.dumps(self._objects[int(rows[place])], sort_keys=True)
+            values[place] = ranks.setdefault(text, len(ranks))
+        values[kinds == _MISSING] = 0.0
+        codes = np.unique(values, return_inverse=True)[1]  # all NaNs are one
+        codes = codes * (_TEXT + 1) + kinds
+        return np.asarray(np.unique(codes, return_inverse=True)[1], np.intp)
+
+    def most_frequent(self, rows: Rows, limit: int) -> list[tuple[Any, int]]:
+        """Values of these rows, as `values` has them, with how many rows have each."""
+        codes = self.codes(rows)
+        first, counts = np.unique(codes, return_index=True, return_counts=True)[1:]
+        most = np.argsort(-counts, kind="stable")[:limit]
+        return list(zip(self.values(rows[first[most]]), counts[most].tolist(), strict=True))
+
+    def members(self, rows: Rows, limit: int) -> list[tuple[str, int]]:
+        """Texts in the lists of these rows (tags, say), with how many rows have each."""
+        found: Counter[str] = Counter()
+        for row in rows.tolist():
+            value = self._objects.get(row)
+            if isinstance(value, list):
+                found.update({each for each in value if isinstance(each, str)})
+        return found.most_common(limit)
+
     def exists(self) -> Mask:
         return np.asarray(self._all_kinds != _MISSING)
+
+    def among(self, values: Sequence[Any]) -> Mask:
+        """The rows with one of these values."""
+        mask = np.zeros(self._count, np.bool_)
+        texts = {value for value in values if isinstance(value, str)} - _SPELLED.keys()
+        for row, each in self._objects.items() if texts else ():
+            if isinstance(each, str):
+                mask[row] = each in texts
+            elif type(each) is list:
+                mask[row] = any(isinstance(one, str) and one in texts for one in each)
+        for value in values:
+            if not isinstance(value, str) or value in _SPELLED:
+                mask |= self.equal(value)
+        return mask
 
     def equal(self, value: Any) -> Mask:
         """The rows with this value, or with a list that has it; null is missing as well."""
@@ -122,6 +175,11 @@ class Column:
                     if each == value or (type(each) is list and value in each)
                 ]
             ] = True
+            if value in _SPELLED:
+                same = np.array(_SPELLED[value])
+                mask |= self._is_number & np.isclose(
+                    self._all_numbers, same, rtol=0, atol=0, equal_nan=True
+                )
             return mask
         if isinstance(value, bool):
             mask = (self._all_kinds == _BOOL) & (self._all_numbers == float(value))

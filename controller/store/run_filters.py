@@ -144,14 +144,7 @@ def _operator(where: str, field: RunField, operator: str, operand: Any) -> Predi
                 f"{where}: expected a list of at most {_MEMBERS} values, not {_shown(operand)}"
             )
         members = [_operand(where, field, each) for each in operand]
-
-        def among(columns: Columns) -> Mask:
-            column = columns(field)
-            mask = np.zeros(len(column), np.bool_)
-            for member in members:
-                mask |= column.equal(member)
-            return mask
-
+        among: Predicate = lambda columns: columns(field).among(members)  # noqa: E731
         return among if operator == "$in" else _none([among])
     value = _operand(where, field, operand)
     if operator in ("$eq", "$ne"):
