@@ -1,8 +1,9 @@
-"""The files of the pages, each under an address that names their content.
+"""The files of the pages, each under an address that names the content of all of them.
 
-All lie below `/static/<digest of all of them>/`, so that a browser keeps them for good, modules
-find each other by relative paths, and a new version is never mixed with an old one. Neighbours:
-shell.py (refers to them); hatch_build.py (brings `static/vendor` from npm).
+All lie below `/static/<digest>/`, so that a browser keeps them for good, modules find each other by
+relative paths, and a new version is never mixed with an old one: an address of another version
+finds nothing. It must never serve what is not below its folder. Neighbours: shell.py (refers to
+them); hatch_build.py (brings `static/vendor` from npm).
 """
 
 from __future__ import annotations
@@ -20,9 +21,29 @@ from sweeps.errors import NotFoundError
 
 PREFIX = "/static/"
 FOLDER = Path(__file__).parent / "static"
+STYLES = "styles.css"
+"""All style sheets in one, so that a first visit waits for one answer."""
+BARE = {
+    "preact": "vendor/preact.mjs",
+    "preact/hooks": "vendor/preact-hooks.mjs",
+    "htm": "vendor/htm.mjs",
+    "uplot": "vendor/uplot.mjs",
+    "marked": "vendor/marked.mjs",
+}
+"""What modules import by name, and where it lies."""
 
-_IMPORT = re.compile(r"""^\s*(?:import|export)\b[^'";]*?["'](\.[^'"]+)["']""", re.MULTILINE)
-_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/svg+xml"}
+_FIRST_STYLES = ("vendor/uplot.css", "css/base.css")
+_IMPORT = re.compile(
+    r"""^\s*(?:import\s*(?:[\w\s{},*$]*?\bfrom\s*)?|export\b[\w\s{},*$]*?\bfrom\s*)["']([^"']+)["']""",
+    re.MULTILINE,
+)
+_TYPES = {
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain",
+}
 _COMPRESS_BYTES = 1000
 
 
@@ -44,12 +65,15 @@ class Assets:
     @cached_property
     def files(self) -> dict[str, bytes]:
         """Contents by path below the folder, with `/` between its parts."""
-        found = sorted(
-            path
-            for path in self._folder.rglob("*")
+        found = {
+            path.relative_to(self._folder).as_posix(): path.read_bytes()
+            for path in sorted(self._folder.rglob("*"))
             if path.is_file() and not path.name.startswith(".")
-        )
-        return {path.relative_to(self._folder).as_posix(): path.read_bytes() for path in found}
+        }
+        others = (path for path in found if path.startswith("css/") and path not in _FIRST_STYLES)
+        sheets = [path for path in (*_FIRST_STYLES, *others) if path in found]
+        styles = b"".join(b"/* %b */\n%b\n" % (path.encode(), found[path]) for path in sheets)
+        return {**found, STYLES: styles}
 
     @cached_property
     def version(self) -> str:
@@ -58,6 +82,11 @@ class Assets:
         for path, data in self.files.items():
             digest.update(f"{path}\0{len(data)}\0".encode() + data)
         return digest.hexdigest()[:16]
+
+    @property
+    def missing(self) -> list[str]:
+        """What modules import and the build has not brought."""
+        return [path for path in BARE.values() if path not in self.files]
 
     def url(self, path: str) -> str:
         """The address of a file."""
@@ -71,24 +100,37 @@ class Assets:
             self._kept[path] = _asset(path, self.files[path])
         return self._kept[path]
 
-    def needed_by(self, path: str) -> list[str]:
-        """The modules that a module imports by relative paths, and those that these import."""
+    def with_imports(self, *paths: str) -> list[str]:
+        """Modules and all that they import, at once or through one another; each once."""
         found: dict[str, None] = {}
-        waiting = [path]
+        waiting = [path for path in reversed(paths) if path in self.files]
         while waiting:
             at = waiting.pop()
-            for name in _IMPORT.findall(self.files.get(at, b"").decode("utf-8", "replace")):
-                target = posixpath.normpath(posixpath.join(posixpath.dirname(at), name))
-                if target in self.files and target not in found and target != path:
-                    found[target] = None
-                    waiting.append(target)
+            if at in found:
+                continue
+            found[at] = None
+            names = _IMPORT.findall(self.files[at].decode("utf-8", "replace"))
+            targets = (_resolved(at, name) for name in names)
+            waiting += [path for path in targets if path in self.files]
         return list(found)
+
+
+def _resolved(importer: str, name: str) -> str:
+    """The path below the folder of what a module imports; of a name that we do not have: itself."""
+    if name.startswith("."):
+        return posixpath.normpath(posixpath.join(posixpath.dirname(importer), name))
+    return BARE.get(name, name)
 
 
 def _asset(path: str, data: bytes) -> Asset:
     suffix = Path(path).suffix
     media_type = _TYPES.get(suffix) or mimetypes.guess_type(path)[0] or "application/octet-stream"
-    packed = gzip.compress(data, 6, mtime=0) if len(data) > _COMPRESS_BYTES else None
-    if packed is not None and len(packed) > 0.9 * len(data):
-        packed = None
-    return Asset(media_type, data, packed)
+    return Asset(media_type, data, packed(data))
+
+
+def packed(data: bytes) -> bytes | None:
+    """The gzip form; None where it saves little."""
+    if len(data) < _COMPRESS_BYTES:
+        return None
+    small = gzip.compress(data, 9, mtime=0)
+    return small if len(small) < 0.9 * len(data) else None
