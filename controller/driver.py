@@ -32,6 +32,7 @@ from sweeps.trial import SweepState
 
 _PAGE = 1000
 _HANDS_OUT = (SweepState.PENDING, SweepState.RUNNING)
+_TAKES_NONE = (SweepState.STOPPING, SweepState.CANCELED)
 
 
 class Driver:
@@ -59,6 +60,8 @@ class Driver:
         self._spec = record.spec_of(sweep)
         self._searcher = make_searcher(self._spec, sweep.seed, known(sweep.prior))
         self._rule = make_rule(self._spec)
+        early = self._spec.early_terminate
+        self._rule_name = "" if early is None else early.type
         # Of trials that are open: (step, value) as merged over their attempts, and the newest
         # attempt that brought any.
         self._curves: dict[int, list[tuple[int, float]]] = {}
@@ -85,6 +88,9 @@ class Driver:
     def tick(self, sweep: SweepRecord, free: int) -> None:
         """Takes in what is new, decides, and hands out trials for `free` waiting slots."""
         self._learn()
+        if sweep.state in _TAKES_NONE:
+            # Their cancellation is the second step of an order whose first was the state.
+            self._store.cancel_queued(self._id)
         queued = self._store.queued_attempts(self._id)
         running = self._store.running_attempts(self._id)
         if self._handed is not None:
@@ -209,10 +215,11 @@ class Driver:
 
         A quick script is past a band before the next tick, and W&B's rule looks at the last band.
         """
-        if self._rule is not None and number not in self._stops:
+        if self._rule is not None and number not in self._stops and self._curves.get(number):
             verdict = self._rule.judge(number)
             if verdict.stop:
-                self._stops[number] = verdict.why
+                step = self._curves[number][-1][0]
+                self._stops[number] = f"{self._rule_name} at step {step}: {verdict.why}"
 
     # -- deciding -----------------------------------------------------------------------------
 
@@ -229,6 +236,8 @@ class Driver:
                 self._judge(attempt.number)
             if sweep.state is SweepState.CANCELED:
                 order, why = Order.CANCEL, sweep.reason
+            elif attempt.ordered is not None:
+                order, why = Order.STOP, attempt.ordered
             elif attempt.number in self._stops:
                 order, why = Order.STOP, self._stops[attempt.number]
             else:
@@ -250,16 +259,13 @@ class Driver:
         if queued or running:
             return sweep
         if sweep.state is SweepState.STOPPING:
-            return self._store.set_sweep_state(self._id, SweepState.FINISHED, sweep.reason)
+            return self._store.finish_sweep(sweep, sweep.reason)
         if sweep.state in _HANDS_OUT:
             total = self._searcher.total
             if self._exhausted or (total is not None and sweep.next_number > total):
-                why = "every configuration was tried"
-                return self._store.set_sweep_state(self._id, SweepState.FINISHED, why)
+                return self._store.finish_sweep(sweep, "every configuration was tried")
             if self._room(sweep) == 0:
-                return self._store.set_sweep_state(
-                    self._id, SweepState.FINISHED, f"run_cap {self._spec.run_cap} is reached"
-                )
+                return self._store.finish_sweep(sweep, f"run_cap {self._spec.run_cap} is reached")
         return sweep
 
     def _target_reached(self) -> str:

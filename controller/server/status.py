@@ -11,7 +11,8 @@ throughput: trials that ended per hour, over the last ones; null before the firs
 when it cannot be known.
 
 A trial: {"id", "sweep_id", "number", "config", "state", "objective", "attempts", "reason",
-"detail", "summary", "steps", "created", "started", "ended", "agent_id", "host", "device"}.
+"detail", "summary", "steps", "created", "started", "ended", "agent_id", "host", "device",
+"enqueued"}. enqueued: the user who asked for this configuration, null when the search did.
 """
 
 from __future__ import annotations
@@ -95,7 +96,13 @@ def trial_json(trial: TrialRecord) -> dict[str, Any]:
         "agent_id": trial.agent_id,
         "host": trial.host,
         "device": trial.device,
+        "enqueued": enqueued_by(trial.enqueued),
     }
+
+
+def enqueued_by(name: str | None) -> str | None:
+    """The user whose order made a trial; None: nobody's did."""
+    return None if name is None else name.partition(":")[0]
 
 
 def attempt_json(attempt: AttemptRecord) -> dict[str, Any]:
@@ -113,6 +120,7 @@ def attempt_json(attempt: AttemptRecord) -> dict[str, Any]:
         "host": attempt.host,
         "device": attempt.device,
         "pid": attempt.pid,
+        "ordered": attempt.ordered,
     }
 
 

@@ -65,6 +65,11 @@ class Fields:
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values
 
+    @property
+    def all(self) -> Mapping[str, Any]:
+        """All fields, unchecked."""
+        return self._values
+
     def text(self, name: str, default: str | None = None, *, longest: int = 1 << 20) -> str:
         value = self._get(name, default)
         if not isinstance(value, str) or len(value) > longest:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -39,7 +40,8 @@ _END = {
 }
 """What becomes of a trial that is not tried again."""
 
-_RETRIABLE = frozenset({AttemptState.FAILED, AttemptState.PREEMPTED, AttemptState.LOST})
+_TAKEN_AWAY = frozenset({AttemptState.PREEMPTED, AttemptState.LOST})
+_RETRIABLE = _TAKEN_AWAY | {AttemptState.FAILED}
 _SCORED = frozenset({TrialState.FINISHED, TrialState.STOPPED})
 
 
@@ -68,7 +70,7 @@ class AttemptStore:
             Fenced: the attempt is not the trial's newest, is over, or runs on another agent.
         """
         with self._db.write() as connection:
-            trial = _lock(connection, trial_id)
+            trial = lock_trial(connection, trial_id)
             attempt = _newest(trial, token, _attempt(connection, trial_id, token))
             if attempt.state.over:
                 raise Fenced(f"attempt {token} of trial {trial_id} is over: {attempt.state}")
@@ -124,6 +126,8 @@ class AttemptStore:
                 preempted or lost attempt. Runs inside the transaction: it must be quick, and must
                 not call the store.
 
+        One that a person wants to end (`AttemptRecord.ordered`) is not tried again.
+
         Returns the trial as it is now; `repeat` when this attempt's end is on record with the same
         outcome, and nothing changed.
 
@@ -136,7 +140,7 @@ class AttemptStore:
         if outcome.state not in _END:
             raise IllegalTransition(f"an attempt cannot end as {outcome.state}")
         with self._db.write() as connection:
-            trial = _lock(connection, trial_id)
+            trial = lock_trial(connection, trial_id)
             found = _attempt(connection, trial_id, token)
             if found is not None and found.state is outcome.state:
                 return Ended(read_trial(connection, trial_id), repeat=True)
@@ -147,34 +151,57 @@ class AttemptStore:
                     f"{attempt.state}: it cannot become {outcome.state} now"
                 )
             check_attempt(attempt.state, outcome.state)
+            outcome = _of_whom(outcome, attempt.ordered)
             now = self._db.read_clock(connection)
             ended = now
             if seconds is not None and attempt.started is not None:
                 ended = min(now, attempt.started + max(0.0, seconds))
             _change_attempt(connection, trial_id, token, ended=ended, **outcome.to_json())
             outcomes = _outcomes(connection, trial_id)
-            again = outcome.state in _RETRIABLE and retry(outcomes)
-            state = TrialState.QUEUED if again else _END[outcome.state]
-            _check_way(TrialState(trial.state), state)
-            detail = outcome.detail if again else given_up(outcomes) or outcome.detail
-            why = {"reason": outcome.reason, "detail": detail}
             run = {} if summary is None else {"summary": summary}
-            if again:
+            if outcome.state in _RETRIABLE and attempt.ordered is None and retry(outcomes):
+                _check_way(TrialState(trial.state), TrialState.QUEUED)
+                why = {"reason": outcome.reason, "detail": outcome.detail}
                 self._queue_next(connection, trial, now, run, attempts=trial.attempts + 1, **why)
             else:
-                _change_run(connection, trial_id, state=state, ended=ended, updated=now, **run)
-                connection.execute(
-                    update(trials)
-                    .where(trials.c.id == trial_id)
-                    .values(
-                        state=state,
-                        ended=ended,
-                        ended_seq=raise_counter(connection, trial.sweep_id, sweeps.c.ended_seq),
-                        objective=_finite(objective) if state in _SCORED else None,
-                        **why,
-                    )
+                state, reason = _END[outcome.state], outcome.reason
+                detail = given_up(outcomes) or outcome.detail
+                if attempt.ordered is not None and outcome.state in _TAKEN_AWAY:
+                    # It was taken away before the order reached it: that is as good.
+                    state, reason, detail = TrialState.STOPPED, Reason.USER, attempt.ordered
+                self._end_trial(
+                    connection, trial, state, reason, detail, ended, _finite(objective), **run
                 )
             return Ended(read_trial(connection, trial_id), repeat=False)
+
+    def _end_trial(
+        self,
+        connection: Connection,
+        trial: Row[Any],
+        state: TrialState,
+        reason: Reason,
+        detail: str,
+        ended: float,
+        objective: float | None = None,
+        **run: Any,
+    ) -> None:
+        """A trial is over; `run` goes into the run's row."""
+        _check_way(TrialState(trial.state), state)
+        now = self._db.read_clock(connection)
+        _change_run(connection, trial.id, state=state, ended=ended, updated=now, **run)
+        connection.execute(
+            update(trials)
+            .where(trials.c.id == trial.id)
+            .values(
+                state=state,
+                ended=ended,
+                # The sweep's row comes last: see raise_counter.
+                ended_seq=raise_counter(connection, trial.sweep_id, sweeps.c.ended_seq),
+                objective=objective if state in _SCORED else None,
+                reason=reason,
+                detail=detail,
+            )
+        )
 
     def requeue_attempt(self, trial_id: str, token: int) -> AttemptRecord:
         """Replaces an attempt that was never claimed by one with the next token (after a queue
@@ -183,7 +210,7 @@ class AttemptStore:
         Raises NotFoundError, and Fenced when the attempt has moved on.
         """
         with self._db.write() as connection:
-            trial = _lock(connection, trial_id)
+            trial = lock_trial(connection, trial_id)
             attempt = _newest(trial, token, _attempt(connection, trial_id, token))
             if attempt.state is not AttemptState.QUEUED:
                 raise Fenced(f"attempt {token} of trial {trial_id} has moved on: {attempt.state}")
@@ -198,7 +225,7 @@ class AttemptStore:
         Raises NotFoundError, and IllegalTransition for a trial that has not failed.
         """
         with self._db.write() as connection:
-            trial = _lock(connection, trial_id)
+            trial = lock_trial(connection, trial_id)
             if trial.state != TrialState.FAILED:
                 raise IllegalTransition(
                     f"trial {trial_id} is {trial.state}: only a failed one can be retried"
@@ -265,8 +292,8 @@ class AttemptStore:
         return attempt
 
 
-def _lock(connection: Connection, trial_id: str) -> Row[Any]:
-    """The trial's row, which nobody else changes until this transaction ends.
+def lock_trial(connection: Connection, trial_id: str) -> Row[Any]:
+    """The trial's row, which nobody else changes until this transaction ends; or NotFoundError.
 
     What depends on it is read by later statements only: those see what was committed while this
     one waited.
@@ -311,6 +338,13 @@ def _newest(trial: Row[Any], token: int, attempt: AttemptRecord | None) -> Attem
 
 def _change_run(connection: Connection, run_id: str, **changes: Any) -> None:
     connection.execute(update(runs).where(runs.c.id == run_id).values(**changes))
+
+
+def _of_whom(outcome: Outcome, ordered: str | None) -> Outcome:
+    """An agent knows that it was told to stop, not whether by a rule or by a person."""
+    if ordered is not None and outcome.state is AttemptState.STOPPED and outcome.detail == ordered:
+        return replace(outcome, reason=Reason.USER)
+    return outcome
 
 
 def _check_way(old: TrialState, new: TrialState) -> None:

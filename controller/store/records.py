@@ -130,6 +130,8 @@ class TrialRecord:
         ended_seq: 1, 2, 3, … within the sweep in the order of the ends' commits; None while open.
             A trial that is retried on a user's word gives its number up and gets a new one.
         agent_id, host, device: of the newest started attempt; None before the first start.
+        enqueued: the name of the order by which a person asked for it, "<user>:<key>"; None: the
+            search or the sweep's file did.
     """
 
     id: str
@@ -151,6 +153,7 @@ class TrialRecord:
     agent_id: str | None
     host: str | None
     device: str | None
+    enqueued: str | None = None
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,7 @@ class AttemptRecord:
             the agent did not say).
         created, started, ended: times; None for what has not happened.
         reason, detail, exit_code, signal: as in `Outcome`; reason None while it is not over.
+        ordered: a person wants it to end, and in what words; None: nobody does.
     """
 
     trial_id: str
@@ -184,6 +188,7 @@ class AttemptRecord:
     detail: str
     exit_code: int | None
     signal: int | None
+    ordered: str | None = None
 
     @property
     def outcome(self) -> Outcome | None:

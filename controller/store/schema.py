@@ -120,6 +120,7 @@ trials = Table(
     Column("agent_id", Text),
     Column("host", Text),
     Column("device", Text),
+    Column("enqueued", Text),
     Column("config", Json, nullable=False),
     Index(None, "sweep_id", "number", unique=True),
     Index(None, "sweep_id", "ended_seq", unique=True),
@@ -146,6 +147,7 @@ attempts = Table(
     Column("detail", Text, nullable=False),
     Column("exit_code", Integer),
     Column("signal", Integer),
+    Column("ordered", Text),
     Index(None, "sweep_id", "state", "number"),
 )
 

@@ -18,6 +18,7 @@ from controller.store.ingest import IngestStore, chunk_commits
 from controller.store.keys import KeyStore
 from controller.store.logged import LoggedStore
 from controller.store.names import NameStore
+from controller.store.orders import OrderStore
 from controller.store.packer import PackingStore
 from controller.store.processes import ProcessStore
 from controller.store.projects import ProjectStore
@@ -38,6 +39,7 @@ class Store(
     SweepStore,
     TrialStore,
     QuarantineStore,
+    OrderStore,
     RunStore,
     ProcessStore,
     NameStore,

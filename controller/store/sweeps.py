@@ -75,7 +75,7 @@ class SweepStore:
                     feed=0,
                 )
             )
-            return _one(connection, sweep_id)
+            return read_sweep(connection, sweep_id)
 
     def change_sweep(
         self,
@@ -93,19 +93,19 @@ class SweepStore:
         given = {"name": name, "yaml": yaml, "spec": spec, "prior": prior}
         changes: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
         with self._db.write() as connection:
-            old = _one(connection, sweep_id, lock=True)
+            old = read_sweep(connection, sweep_id, lock=True)
             if changes.keys() - {"name"}:
                 now = self._db.read_clock(connection)
                 # Two changes within one tick of the clock are two.
                 changes["changed"] = max(now, (old.changed or 0.0) + 1e-3)
             if changes:
                 connection.execute(update(sweeps).where(sweeps.c.id == sweep_id).values(changes))
-            return _one(connection, sweep_id)
+            return read_sweep(connection, sweep_id)
 
     def get_sweep(self, sweep_id: str) -> SweepRecord:
         """Raises NotFoundError."""
         with self._db.read() as connection:
-            return _one(connection, sweep_id)
+            return read_sweep(connection, sweep_id)
 
     def list_sweeps(self, state: SweepState | None = None) -> list[SweepRecord]:
         """All sweeps, or those in one state; the newest first."""
@@ -134,7 +134,7 @@ class SweepStore:
         `check_sweep` does not have.
         """
         with self._db.write() as connection:
-            old = _one(connection, sweep_id, lock=True)
+            old = read_sweep(connection, sweep_id, lock=True)
             check_sweep(old.state, state)
             changes: dict[str, Any] = {"state": state, "reason": reason}
             if state is SweepState.RUNNING and old.started is None:
@@ -142,7 +142,7 @@ class SweepStore:
             if state.over is not old.state.over:
                 changes["ended"] = self._db.now() if state.over else null()
             connection.execute(update(sweeps).where(sweeps.c.id == sweep_id).values(changes))
-            return _one(connection, sweep_id)
+            return read_sweep(connection, sweep_id)
 
     def take_sweep(self, sweep_id: str, owner: str, ttl_s: float) -> int | None:
         """Takes or renews the lease of a sweep, by the database's clock.
@@ -172,7 +172,7 @@ class SweepStore:
         with self._db.write() as connection:
             generation: int | None = connection.scalar(take)
             if generation is None:
-                _one(connection, sweep_id)
+                read_sweep(connection, sweep_id)
             return generation
 
     def release_sweep(self, sweep_id: str, owner: str) -> None:
@@ -206,7 +206,8 @@ def raise_counter(
     return int(connection.execute(query.returning(counter)).scalar_one())
 
 
-def _one(connection: Connection, sweep_id: str, *, lock: bool = False) -> SweepRecord:
+def read_sweep(connection: Connection, sweep_id: str, *, lock: bool = False) -> SweepRecord:
+    """One sweep, within a transaction. Raises NotFoundError."""
     query = _ALL.where(sweeps.c.id == sweep_id)
     if lock:
         query = query.with_for_update(key_share=True)

@@ -71,54 +71,13 @@ class TrialStore:
                     f"not {numbers}: somebody else has added trials to it"
                 )
             now = self._db.read_clock(connection)
-            self._insert(connection, sweep_id, sweep.project, new, now)
+            insert_trials(connection, sweep_id, sweep.project, new, now)
             connection.execute(
                 update(sweeps)
                 .where(sweeps.c.id == sweep_id)
                 .values(next_number=sweep.next_number + len(new), snapshot=snapshot)
             )
             return [queued_attempt(sweep_id, trial.number, 1, now) for trial in new]
-
-    def _insert(
-        self,
-        connection: Connection,
-        sweep_id: str,
-        project: str,
-        new: Sequence[NewTrial],
-        now: float,
-    ) -> None:
-        if not new:
-            return
-        ids = [f"{sweep_id}-{trial.number}" for trial in new]
-        common = {"sweep_id": sweep_id, "created": now}
-        connection.execute(
-            insert(trials).values(state=TrialState.QUEUED, token=1, attempts=1, detail=""),
-            [
-                {**common, "id": trial_id, "number": trial.number, "config": trial.config}
-                for trial_id, trial in zip(ids, new, strict=True)
-            ],
-        )
-        connection.execute(
-            insert(attempts),
-            [vars(queued_attempt(sweep_id, trial.number, 1, now)) for trial in new],
-        )
-        connection.execute(
-            insert(runs).values(state=TrialState.QUEUED, writer=0, steps=0),
-            [
-                {
-                    **common,
-                    "id": trial_id,
-                    "project": project,
-                    "local_id": trial_id,
-                    "name": trial_id,
-                    "config": trial.config,
-                    "summary": {},
-                    "metadata": {},
-                    "updated": now,
-                }
-                for trial_id, trial in zip(ids, new, strict=True)
-            ],
-        )
 
     def get_trial(self, trial_id: str) -> TrialRecord:
         """Raises NotFoundError."""
@@ -227,6 +186,51 @@ class TrialStore:
     def _attempts(self, query: Select[Any]) -> list[AttemptRecord]:
         with self._db.read() as connection:
             return [attempt_record(row) for row in connection.execute(query).mappings()]
+
+
+def insert_trials(
+    connection: Connection,
+    sweep_id: str,
+    project: str,
+    new: Sequence[NewTrial],
+    now: float,
+    enqueued: Sequence[str | None] | None = None,
+) -> None:
+    """Each as a queued trial with a queued first attempt and a run; within a transaction that has
+    the sweep's row. `enqueued`: of each, the order by which a person asked for it."""
+    if not new:
+        return
+    ids = [f"{sweep_id}-{trial.number}" for trial in new]
+    names = enqueued or [None] * len(new)
+    common = {"sweep_id": sweep_id, "created": now}
+    connection.execute(
+        insert(trials).values(state=TrialState.QUEUED, token=1, attempts=1, detail=""),
+        [
+            {**common, "id": i, "number": trial.number, "config": trial.config, "enqueued": name}
+            for i, trial, name in zip(ids, new, names, strict=True)
+        ],
+    )
+    connection.execute(
+        insert(attempts),
+        [vars(queued_attempt(sweep_id, trial.number, 1, now)) for trial in new],
+    )
+    connection.execute(
+        insert(runs).values(state=TrialState.QUEUED, writer=0, steps=0),
+        [
+            {
+                **common,
+                "id": trial_id,
+                "project": project,
+                "local_id": trial_id,
+                "name": trial_id,
+                "config": trial.config,
+                "summary": {},
+                "metadata": {},
+                "updated": now,
+            }
+            for trial_id, trial in zip(ids, new, strict=True)
+        ],
+    )
 
 
 def read_trial(connection: Connection, trial_id: str) -> TrialRecord:

@@ -28,7 +28,6 @@ from sweeps.search.base import (
 from sweeps.search.bayes import BayesSearch
 from sweeps.search.grid import GridSearch
 from sweeps.search.random_search import RandomSearch
-from sweeps.space import Space
 from sweeps.spec import Goal, Method, SweepSpec
 
 __all__ = [
@@ -40,6 +39,7 @@ __all__ = [
     "Suggested",
     "Suggestion",
     "TrialSeen",
+    "complete",
     "make_searcher",
 ]
 
@@ -59,15 +59,23 @@ def make_searcher(spec: SweepSpec, seed: int, prior: Iterable[Prior] = ()) -> Se
     return searcher
 
 
-def _make(spec: SweepSpec, seed: int) -> Searcher:
+def complete(spec: SweepSpec, seed: int, number: int, partial: Mapping[str, Any]) -> dict[str, Any]:
+    """The config of trial `number` that somebody gave a part of; see `make_searcher`."""
     space = spec.parameters
     if spec.method is Method.GRID:
-        first = next(iter(space.grid()), {})
-        return GridSearch(space, seed, [_complete(space, c, first) for c in spec.enqueue])
+        rest: Mapping[str, Any] = next(iter(space.grid()), {})
+    else:
+        rest = space.sample(generator(seed, number))
+    return space.nest(space.flatten(rest) | space.flatten(partial))
+
+
+def _make(spec: SweepSpec, seed: int) -> Searcher:
+    space = spec.parameters
     enqueue = [
-        _complete(space, config, space.sample(generator(seed, number)))
-        for number, config in enumerate(spec.enqueue, start=1)
+        complete(spec, seed, number, config) for number, config in enumerate(spec.enqueue, start=1)
     ]
+    if spec.method is Method.GRID:
+        return GridSearch(space, seed, enqueue)
     if spec.method is Method.RANDOM:
         return RandomSearch(space, seed, enqueue)
     if spec.metric is None:
@@ -80,7 +88,3 @@ def _make(spec: SweepSpec, seed: int) -> Searcher:
         impute_while_running=spec.metric.impute_while_running,
         enqueue=enqueue,
     )
-
-
-def _complete(space: Space, partial: Mapping[str, Any], rest: Mapping[str, Any]) -> dict[str, Any]:
-    return space.nest(space.flatten(rest) | space.flatten(partial))
