@@ -23,13 +23,18 @@ from controller.server import (
     alerts_api,
     artifacts_api,
     console_api,
+    events_api,
     files_api,
+    folders_api,
     keys_api,
+    lineage_api,
     orders_api,
+    run_details_api,
     runs_api,
     series_api,
     session_api,
     sweep_api,
+    tables_api,
 )
 from controller.server.auth import Gate
 from controller.server.services import Services, services
@@ -42,14 +47,19 @@ _MODULES = (
     alerts_api,
     artifacts_api,
     console_api,
+    events_api,
     files_api,
+    folders_api,
     keys_api,
+    lineage_api,
     orders_api,
+    run_details_api,
     runs_api,
     series_api,
     session_api,
     shell,
     sweep_api,
+    tables_api,
     wandb_routes,
 )
 

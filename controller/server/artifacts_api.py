@@ -16,10 +16,16 @@ from controller.checksums import manifest_md5
 from controller.server.files_api import asked_path, blobs_of, digest_of, guess_type, path_of, send
 from controller.server.services import Services, services
 from controller.server.wire import Fields, json_response, read_json
-from controller.store.artifact_records import ArtifactRecord, CollectionRecord, NewArtifact
+from controller.store.artifact_records import (
+    ArtifactRecord,
+    CollectionRecord,
+    CollectionUse,
+    NewArtifact,
+)
+from controller.store.cache import Cache
 from controller.wandb_api.artifacts.manifests import from_ours
 from logging_core.artifacts import names
-from logging_core.artifacts.manifest import Manifest
+from logging_core.artifacts.manifest import Entry, Manifest
 from logging_core.errors import UsageError as NamesError
 from sweeps.errors import NotFoundError, UsageError
 from sweeps.project import NO_PROJECT
@@ -29,6 +35,8 @@ MANIFEST_BYTES = 128 << 20
 _PAGE = 1000
 _WORDS = 100
 """Aliases or tags of one version."""
+_ENTRY_BYTES = 500
+_MANIFESTS = Cache(64 << 20)
 
 
 async def commit(request: Request) -> Response:
@@ -128,13 +136,30 @@ async def file(request: Request) -> Response:
     found = services(request)
     path = path_of(asked_path(request))
     artifact = await found.call(found.store.get_artifact, request.path_params["artifact_id"])
-    listed = await found.move(_manifest, found, artifact.manifest)
+    entry = await found.move(entry_of, found, artifact, path)
+    name = path.rpartition("/")[2]
+    return await send(request, entry.digest, entry.size or 0, guess_type(path), name=name)
+
+
+def entry_of(found: Services, artifact: ArtifactRecord, path: str) -> Entry:
+    """A file of a version. Raises NotFoundError, and UsageError for a reference."""
+    listed = manifest_of(found, artifact.manifest)
     entry = listed.entries.get(path) if listed else None
     if entry is None:
         raise NotFoundError(f"{artifact.name}:v{artifact.version} has no file {path!r}")
     if entry.ref is not None:
         raise UsageError(f"{path!r} is a reference to {entry.ref}: its bytes are not here")
-    return await send(request, entry.digest, entry.size or 0, guess_type(path))
+    return entry
+
+
+def manifest_of(found: Services, digest: str) -> Manifest | None:
+    """As `_manifest`, remembered: who walks through an artifact asks for it again and again."""
+    known: Manifest | None = _MANIFESTS.get(digest)
+    if known is None:
+        known = _manifest(found, digest)
+        if known is not None:
+            _MANIFESTS.put(digest, known, _ENTRY_BYTES * len(known))
+    return known
 
 
 async def versions(request: Request) -> Response:
@@ -143,7 +168,7 @@ async def versions(request: Request) -> Response:
     query = Fields(request.query_params)
     listed = await found.call(
         found.store.artifact_versions,
-        query.text("project", longest=200),
+        query.text("project", "", longest=200) or NO_PROJECT,
         query.text("name", longest=200),
         before=query.optional_whole("before"),
         limit=min(query.whole("limit", 100, least=1), _PAGE),
@@ -152,23 +177,30 @@ async def versions(request: Request) -> Response:
 
 
 async def collections(request: Request) -> Response:
-    """GET /api/artifact-collections?project=&type=&after=&limit=: {collections}, by name."""
+    """GET /api/artifact-collections?project=&type=&after=&limit=&uses=1: {collections}, by name;
+    `uses`: with what there is of their versions."""
     found = services(request)
     query = Fields(request.query_params)
+    project = query.text("project", "", longest=200) or NO_PROJECT
     listed = await found.call(
         found.store.artifact_collections,
-        query.text("project", longest=200),
+        project,
         type=query.optional_text("type", longest=200),
         after=query.text("after", "", longest=200),
         limit=min(query.whole("limit", _PAGE, least=1), _PAGE),
     )
-    return json_response({"collections": [collection_json(one) for one in listed]})
+    told = [collection_json(one) for one in listed]
+    if query.whole("uses", 0):
+        names = [one.name for one in listed]
+        uses = await found.call(found.store.collection_uses, project, names)
+        told = [{**each, **vars(uses.get(each["name"], CollectionUse()))} for each in told]
+    return json_response({"collections": told})
 
 
 async def types(request: Request) -> Response:
     """GET /api/artifact-types?project=: {types}."""
     found = services(request)
-    project = Fields(request.query_params).text("project", longest=200)
+    project = Fields(request.query_params).text("project", "", longest=200) or NO_PROJECT
     return json_response({"types": await found.call(found.store.artifact_types, project)})
 
 

@@ -42,6 +42,19 @@ _WRITE_BYTES = 1 << 20
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _TEXTS = (".cfg", ".diff", ".ini", ".jsonl", ".log", ".md", ".patch", ".toml", ".yaml", ".yml")
 """Shown as they are; not all systems know a type for them."""
+_SHOWN = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; "
+    "img-src data: blob: 'self'; media-src data: blob: 'self'; font-src data:"
+)
+"""What scripts saved is shown by browsers as it is: an origin of its own, which nothing runs in and
+which fetches nothing from elsewhere."""
+_WITH_SCRIPTS = (
+    "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; "
+    "script-src 'unsafe-inline' 'unsafe-eval' blob:; worker-src blob:; "
+    "img-src data: blob:; media-src data: blob:; font-src data:"
+)
+"""The same, where somebody wants to see what its own scripts draw: still an origin of its own,
+without anybody's session and without a network."""
 _DIGESTS = 20_000
 """Digests in one question."""
 _FILES = 10_000
@@ -318,12 +331,12 @@ async def send(
     headers = {
         "Accept-Ranges": "bytes",
         "ETag": etag,
-        # What scripts saved is shown by browsers as it is, and may do nothing there.
         "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": "sandbox",
+        "Content-Security-Policy": _WITH_SCRIPTS if _asked(request, "scripts") else _SHOWN,
     }
     if name:
-        headers["Content-Disposition"] = f"inline; filename*=UTF-8''{quote(name, safe='')}"
+        how = "attachment" if _asked(request, "download") else "inline"
+        headers["Content-Disposition"] = f"{how}; filename*=UTF-8''{quote(name, safe='')}"
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers=headers)
     wanted = _asked_range(request, size)
@@ -342,6 +355,10 @@ async def send(
     return StreamingResponse(
         _stream(found, pieces), status_code=status, headers=headers, media_type=media_type
     )
+
+
+def _asked(request: Request, name: str) -> bool:
+    return request.query_params.get(name) == "1"
 
 
 def _asked_range(request: Request, size: int) -> tuple[int, int] | None:

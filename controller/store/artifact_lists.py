@@ -10,7 +10,12 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from controller.store.artifact_records import ArtifactRecord, CollectionRecord, Membership
+from controller.store.artifact_records import (
+    ArtifactRecord,
+    CollectionRecord,
+    CollectionUse,
+    Membership,
+)
 from controller.store.artifact_rows import (
     ARTIFACTS,
     COLLECTIONS,
@@ -160,6 +165,35 @@ class ArtifactLists:
         with self._db.read() as connection:
             found = connection.execute(query.order_by(table.c.name).limit(limit)).mappings()
             return [collection_record(row) for row in found]
+
+    def collection_uses(self, project: str, names: Collection[str]) -> dict[str, CollectionUse]:
+        """By name, of those of `names` that have versions."""
+        found: dict[str, CollectionUse] = {}
+        links = artifact_links
+        own = select(
+            artifacts.c.name,
+            artifacts.c.id,
+            artifacts.c.size,
+            artifacts.c.created,
+            artifacts.c.version,
+        ).where(artifacts.c.project == project)
+        linked = select(
+            links.c.name, links.c.artifact_id, artifacts.c.size, links.c.created, links.c.version
+        ).where(links.c.project == project)
+        linked = linked.join(artifacts, artifacts.c.id == links.c.artifact_id)
+        newest: dict[str, int] = {}
+        with self._db.snapshot() as connection:
+            for batch in batches(sorted(names)):
+                mine = own.where(artifacts.c.name.in_(batch))
+                theirs = linked.where(links.c.name.in_(batch))
+                for query in (mine, theirs):
+                    for name, artifact_id, size, made, version in connection.execute(query):
+                        known = found.get(name, CollectionUse())
+                        last, at = known.newest, known.last
+                        if version >= newest.get(name, -1):
+                            newest[name], last, at = version, artifact_id, made
+                        found[name] = CollectionUse(known.versions + 1, known.size + size, last, at)
+        return found
 
     def collection(self, project: str, name: str) -> CollectionRecord:
         """Raises NotFoundError."""

@@ -114,6 +114,23 @@ class CollectionRecord:
 
 
 @dataclass(frozen=True)
+class CollectionUse:
+    """What there is of a collection's versions, its own and those linked to it.
+
+    Attributes:
+        versions: how many.
+        size: bytes of all of them; content that several share counts for each.
+        newest: id of the newest one; None: there is none any more.
+        last: when that was made or linked.
+    """
+
+    versions: int = 0
+    size: int = 0
+    newest: str | None = None
+    last: float | None = None
+
+
+@dataclass(frozen=True)
 class Membership:
     """A version as one collection has it: the one that it was made in, or one that it is linked to.
 
