@@ -110,13 +110,8 @@ class Gate:
 
     async def _look_at(self, scope: Scope) -> Response | None:
         """Notes in `scope` who calls; an answer: the request gets no further."""
-        key = _key_in(scope)
         try:
-            if key is not None:
-                who = await self._keys.find(key)
-            else:
-                digest = self._sessions.digest(_own_cookies(scope), time.time())
-                who = None if digest is None else await self._keys.find_digest(digest)
+            who = await who_calls(scope, self._keys, self._sessions)
             if who is not None:
                 require(who, needed(scope["method"], scope["path"]))
         except OpensweepError as error:
@@ -125,7 +120,7 @@ class Gate:
             return _graphql_error(told(error, Request(scope)).status_code, str(error))
         if who is None:
             self._log_refusal(scope)
-            return _unknown(scope, given=key is not None)
+            return _unknown(scope, given=_key_in(scope) is not None)
         scope.setdefault("state", {})["caller"] = who
         return None
 
@@ -141,6 +136,15 @@ class Gate:
                 scope["path"],
             )
             self._refused, self._silent_until = 0, now + _LOG_S
+
+
+async def who_calls(scope: Scope, keys: KeyRing, sessions: Sessions) -> Caller | None:
+    """Whose key or session came with a request; None: nobody's. Raises StoreError."""
+    key = _key_in(scope)
+    if key is not None:
+        return await keys.find(key)
+    digest = sessions.digest(_own_cookies(scope), time.time())
+    return None if digest is None else await keys.find_digest(digest)
 
 
 def _key_in(scope: Scope) -> bytes | None:

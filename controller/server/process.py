@@ -200,6 +200,10 @@ def make_http(found: Services, on_ready: Callable[[], None]) -> uvicorn.Server:
             if self.started:
                 on_ready()
 
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            found.events.close()  # else it would wait for pages that are open
+            await super().shutdown(sockets=sockets)
+
         @contextlib.contextmanager
         def capture_signals(self) -> Iterator[None]:
             yield

@@ -19,9 +19,11 @@ from starlette.requests import Request
 
 from controller.alerts import Alerts
 from controller.blobs import Blobs
+from controller.changes import Changes
 from controller.parts import Parts
 from controller.server.console import Consoles
 from controller.server.console_lines import ConsoleLines
+from controller.server.events import Events
 from controller.server.keyring import KeyRing
 from controller.server.sessions import Codes, Sessions
 from controller.store.store import Store
@@ -108,6 +110,7 @@ class Services:
     def __post_init__(self) -> None:
         self.consoles = Consoles(self.store)
         self.lines = ConsoleLines(self.store)
+        self.events = Events(Changes(self.store, self.live))
         self.keys = KeyRing(self.store, self.key, self.owner)
         self.sessions = Sessions(self.signing_secret, self.server_id)
         self.codes = Codes()

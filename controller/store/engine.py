@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -104,6 +104,23 @@ class Database:
                 connection = connection.execution_options(sqlite_begin="BEGIN IMMEDIATE")
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def pulse(self) -> Iterator[Callable[[], str]]:
+        """Gives a function, for one thread at a time, that answers with another text than last
+        time whenever there may have been a commit. It costs next to nothing: SQLite counts the
+        commits of others for a connection that stays open, and PostgreSQL knows which transactions
+        one can see.
+        """
+        sqlite = self._writer is not None
+        query = "PRAGMA data_version" if sqlite else "SELECT txid_current_snapshot()::text"
+        with self._failures(), self._engine.connect() as connection:
+
+            def look() -> str:
+                with self._failures(), connection.begin():
+                    return str(connection.exec_driver_sql(query).scalar_one())
+
+            yield look
 
     def insert_absent(self, table: Table) -> Insert:
         """INSERT that leaves alone a row that is there already: RETURNING then gives none."""

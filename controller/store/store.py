@@ -17,6 +17,7 @@ from controller.store.history import HistoryStore
 from controller.store.ingest import IngestStore, chunk_commits
 from controller.store.keys import KeyStore
 from controller.store.logged import LoggedStore
+from controller.store.marks import MarkStore
 from controller.store.names import NameStore
 from controller.store.orders import OrderStore
 from controller.store.packer import PackingStore
@@ -55,6 +56,7 @@ class Store(
     DraftStore,
     KeyStore,
     ReportStore,
+    MarkStore,
 ):
     """All that is on record. Thread-safe; use one for each process, and close it.
 
