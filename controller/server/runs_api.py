@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -19,7 +20,7 @@ from controller.server.services import Services, services
 from controller.server.wire import Fields, Handler, json_response, numbers_response, read_json
 from controller.store.records import ChunkKind, NewRun, RunRecord, RunState
 from controller.store.run_fields import run_field
-from controller.store.run_filters import parse_filters, parse_order
+from controller.store.run_filters import Order, parse_filters, parse_order
 from controller.store.run_index import RunQuery, Scope
 from controller.store.store import Store
 from sweeps.errors import NotFoundError, UsageError
@@ -172,8 +173,20 @@ async def listing(request: Request) -> Response:
     by commas or a JSON list: {"total", "ids", "columns": {name: a value for each id}, "next"}.
     """
     found = services(request)
+    query, names = await run_query(request, found)
+    limit = min(query.limit or 0, _WHOLE if names is None else _COLUMNS)
+    query = replace(query, limit=limit)
+    return await found.call(answer, found.store, query, names, exact=_wants_exact(request))
+
+
+async def run_query(
+    request: Request,
+    found: Services,
+    parse_order: Callable[[str], Sequence[Order]] = parse_order,
+) -> tuple[RunQuery, list[str] | None]:
+    """What a request asks of which runs, and the names of the columns that it wants."""
     asked = Fields(request.query_params)
-    names = _names(asked.optional_text("columns"))
+    names = field_names("columns", asked.optional_text("columns"))
     project, sweep = asked.text("project", "", longest=600), asked.text("sweep", "", longest=200)
     if project:
         project = await found.call(found.store.known_project, project, own=found.entity)
@@ -184,9 +197,9 @@ async def listing(request: Request) -> Response:
         orders=parse_order(asked.text("order", "", longest=10_000)),
         columns=[run_field(name) for name in names or ()],
         offset=asked.whole("after", 0),
-        limit=min(asked.whole("limit", 100, least=1), _WHOLE if names is None else _COLUMNS),
+        limit=asked.whole("limit", 100, least=1),
     )
-    return await found.call(answer, found.store, query, names, exact=_wants_exact(request))
+    return query, names
 
 
 def answer(
@@ -203,7 +216,8 @@ def answer(
     return numbers_response({**rest, "ids": page.ids, "columns": columns})
 
 
-def _names(text: str | None) -> list[str] | None:
+def field_names(where: str, text: str | None) -> list[str] | None:
+    """Names of fields, parted by commas or as a JSON list; `where` they are asked for."""
     if text is None:
         return None
     if not text.startswith("["):
@@ -211,9 +225,9 @@ def _names(text: str | None) -> list[str] | None:
     try:
         names = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"columns: this is no JSON: {error}") from None
+        raise UsageError(f"{where}: this is no JSON: {error}") from None
     if not all(isinstance(name, str) for name in names):
-        raise UsageError("columns: expected a list of names")
+        raise UsageError(f"{where}: expected a list of names")
     return list(names)
 
 

@@ -16,7 +16,10 @@ from sqlalchemy import Connection, RowMapping, delete, select, update
 from controller.store.cache import Cache
 from controller.store.engine import Database
 from controller.store.records import SILENT_S, NewRun, Registered, RunRecord, RunState
-from controller.store.run_index import RunIndex, RunPage, RunQuery
+from controller.store.run_fields import RunField
+from controller.store.run_groups import GroupPage
+from controller.store.run_index import FieldValues, RunIndex, RunPage, RunQuery, Scope
+from controller.store.run_keys import Known
 from controller.store.schema import artifact_uses, metadata, runs, sweeps
 from sweeps.errors import Fenced, IllegalTransition, NotFoundError, RunExists
 from sweeps.trial import TrialState
@@ -55,6 +58,18 @@ class RunStore:
     def find_runs(self, query: RunQuery) -> RunPage:
         """The runs that fit, sorted, a page of them: ids and values; see run_index.py."""
         return self._index.find(query)
+
+    def group_runs(self, query: RunQuery, by: Sequence[RunField]) -> GroupPage:
+        """The runs that fit in groups, sorted, a page of them; see run_groups.py."""
+        return self._index.groups(query, by)
+
+    def run_values(self, query: RunQuery, field: RunField, limit: int) -> FieldValues:
+        """What the runs that fit have in one field."""
+        return self._index.values(query, field, limit)
+
+    def known_fields(self, scope: Scope) -> tuple[int, dict[str, list[Known]]]:
+        """How many runs there are, and the names below their config, summary and metadata."""
+        return self._index.known(scope)
 
     def get_runs(self, run_ids: Sequence[str]) -> list[RunRecord]:
         """These runs, in this order; those that are not there are left out."""
@@ -200,6 +215,25 @@ class RunStore:
                     kept = had or merged(connection, run_id, **{column: {}})[column]
                     changes[column] = {k: v for k, v in kept.items() if k not in names}
             self._change(connection, run_id, heard=False, **changes)
+
+    def tag_runs(self, run_ids: Sequence[str], add: Sequence[str], remove: Sequence[str]) -> int:
+        """Adds and takes away tags of runs; how many of the runs are there. A few hundred runs a
+        transaction, so that nobody waits long."""
+        done = 0
+        for start in range(0, len(run_ids), _PAGE):
+            with self._db.write() as connection:
+                for run_id in sorted(run_ids[start : start + _PAGE]):
+                    query = select(runs.c.metadata).where(runs.c.id == run_id)
+                    said = connection.scalar(query.with_for_update(key_share=True))
+                    if said is None:
+                        continue
+                    done += 1
+                    had = said.get("tags") or []
+                    tags = [each for each in dict.fromkeys([*had, *add]) if each not in remove]
+                    if tags != had:
+                        said = {**said, "tags": tags}
+                        self._change(connection, run_id, heard=False, metadata=said)
+        return done
 
     def delete_run(self, run_id: str) -> None:
         """Removes a run without a sweep and all that it recorded; artifacts that it made stay.
