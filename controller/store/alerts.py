@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from controller.store.engine import Database
+from controller.store.marks import touch_run
 from controller.store.records import AlertRecord, AlertState
 from controller.store.runs import no_run
 from controller.store.schema import alerts, runs
@@ -107,6 +108,7 @@ class AlertStore:
             }
             insert = self._db.insert_absent(alerts).values(row).returning(alerts.c.state)
             if connection.scalar(insert) is not None:
+                touch_run(connection, run_id, now)
                 return state
             query = select(alerts.c.state).where(_named(*name))
             return AlertState(connection.execute(query).scalar_one())

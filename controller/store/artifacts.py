@@ -17,6 +17,7 @@ from controller.store.artifact_changes import ArtifactChanges, change_artifact, 
 from controller.store.artifact_records import ArtifactRecord, NewArtifact, Said
 from controller.store.artifact_rows import by_id
 from controller.store.files import batches, hold_blobs
+from controller.store.marks import touch_run
 from controller.store.schema import artifact_blobs, artifact_uses, artifacts, runs
 from sweeps.errors import NotFoundError
 from sweeps.project import NO_PROJECT
@@ -109,6 +110,8 @@ class ArtifactStore(ArtifactChanges):
                 insert(artifact_blobs),
                 [{"artifact_id": artifact_id, "digest": digest} for digest in batch],
             )
+        if new.run_id is not None:
+            touch_run(connection, new.run_id, now)
         return artifact_id
 
     # -- lineage ------------------------------------------------------------------------------
@@ -116,9 +119,10 @@ class ArtifactStore(ArtifactChanges):
     def use_artifact(self, run_id: str, artifact_id: str) -> None:
         """Records that a run uses it. Safe to repeat. Raises NotFoundError."""
         with self._db.write() as connection:
-            found = by_id(connection, artifact_id)
-            if connection.scalar(select(runs.c.id).where(runs.c.id == run_id)) is None:
+            locked = select(runs.c.id).where(runs.c.id == run_id).with_for_update(key_share=True)
+            if connection.scalar(locked) is None:
                 raise NotFoundError(f"there is no run {run_id!r}")
+            found = by_id(connection, artifact_id)
             self._use_version(connection, run_id, found.id, self._db.read_clock(connection))
 
     def _use_version(
@@ -129,13 +133,15 @@ class ArtifactStore(ArtifactChanges):
                 run_id=run_id, artifact_id=artifact_id, created=now
             )
         )
+        touch_run(connection, run_id, now)
 
 
 def _project(connection: Connection, new: NewArtifact) -> str:
     """The project that a new artifact belongs to: that of its run, unless it names another."""
     if new.run_id is None:
         return new.project or NO_PROJECT
-    row = connection.execute(select(runs.c.project).where(runs.c.id == new.run_id)).one_or_none()
+    locked = select(runs.c.project).where(runs.c.id == new.run_id).with_for_update(key_share=True)
+    row = connection.execute(locked).one_or_none()
     if row is None:
         raise NotFoundError(f"there is no run {new.run_id!r}")
     return new.project or str(row.project) or NO_PROJECT

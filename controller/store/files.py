@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
 
 from controller.store.engine import Database
+from controller.store.marks import touch_run
 from controller.store.schema import artifact_blobs, artifacts, blobs, draft_files, files, runs
 from sweeps.errors import NotFoundError, StoreUnavailable
 
@@ -231,7 +232,8 @@ class FileStore:
         """
         newest = {one.path: one for one in new}
         with self._db.write() as connection:
-            if connection.scalar(select(runs.c.id).where(runs.c.id == run_id)) is None:
+            locked = select(runs.c.id).where(runs.c.id == run_id).with_for_update(key_share=True)
+            if connection.scalar(locked) is None:
                 raise NotFoundError(f"there is no run {run_id!r}")
             now = self._db.read_clock(connection)
             digests = sorted({one.digest for one in newest.values()})
@@ -259,6 +261,7 @@ class FileStore:
                 ]
                 if values:
                     connection.execute(self._db.insert_absent(files), values)
+            touch_run(connection, run_id, now)
         return []
 
     def files(

@@ -22,6 +22,7 @@ from sqlalchemy import (
     literal,
     select,
     union_all,
+    update,
 )
 
 from controller.store.engine import Database
@@ -172,6 +173,12 @@ class MarkStore:
         query = select(func.count(), func.count(api_keys.c.revoked), func.max(api_keys.c.created))
         with self._db.read() as connection:
             return mark(tuple(connection.execute(query).one()))
+
+
+def touch_run(connection: Connection, run_id: str, now: float) -> None:
+    """Something was recorded of a run beside its row: its mark is another one. Lock the row first,
+    before any other table's."""
+    connection.execute(update(runs).where(runs.c.id == run_id).values(updated=now))
 
 
 def mark(*what: object) -> str:
