@@ -72,7 +72,7 @@ def _gather_packed(connection: Connection, stream: Stream, found: dict[str, Logg
         else:
             data = select(segments.c.data).where(mine, segments.c.key == key)
             (first,) = connection.execute(data.where(segments.c.part == part)).one()
-            _count(found, key, _kind(decode_bundle(first)[key]), int(rows))
+            _count(found, key, kind_of(decode_bundle(first)[key]), int(rows))
     query = select(segments.c.key, segments.c.data).where(mine, segments.c.key.in_(bundles))
     for key, data in connection.execute(query):
         columns = decode(data).columns if key == AXIS else decode_bundle(data)
@@ -82,7 +82,7 @@ def _gather_packed(connection: Connection, stream: Stream, found: dict[str, Logg
 
 def _add(found: dict[str, Logged], name: str, column: Column) -> None:
     if len(column.values):
-        _count(found, name, _kind(column), len(column.values))
+        _count(found, name, kind_of(column), len(column.values))
 
 
 def _count(found: dict[str, Logged], name: str, kind: str, count: int) -> None:
@@ -90,7 +90,8 @@ def _count(found: dict[str, Logged], name: str, kind: str, count: int) -> None:
     found[name] = Logged(before.kind if before else kind, count + (before.total if before else 0))
 
 
-def _kind(column: Column) -> str:
+def kind_of(column: Column) -> str:
+    """The kind of a column's first value, as `Logged` has it."""
     if not isinstance(column.values, list):
         return "bool" if column.values.dtype.kind == "b" else "number"
     value = column.values[0]

@@ -36,7 +36,8 @@ CELLS = 2_000_000
 """And values in it at most: what is in memory while it is packed."""
 
 AXIS = ""
-_SHARD = "\x01"
+SHARD = "\x01"
+"""The keys of all bundles but the axis begin so."""
 _SHARDS = 64
 LONG = 8192
 """A stretch of so many rows is long: its axis carries no columns, for it is costly to read."""
@@ -137,7 +138,7 @@ def unpack(
 
 def places(keys: Iterable[str]) -> list[str]:
     """The keys of the segments in which the values of `keys` may be, without the axis."""
-    found: dict[str, None] = {_SHARD: None}
+    found: dict[str, None] = {SHARD: None}
     for key in keys:
         if _storable(key):
             found[key] = None
@@ -147,7 +148,7 @@ def places(keys: Iterable[str]) -> list[str]:
 
 def is_bundle(key: str) -> bool:
     """Whether the segment of this key may hold columns of several names."""
-    return key == AXIS or key.startswith(_SHARD)
+    return key == AXIS or key.startswith(SHARD)
 
 
 def count_cells(columns: Columns) -> int:
@@ -176,7 +177,7 @@ def _pack(columns: Columns, start: int) -> Stretch:
     segments = [Segment(AXIS, rows, None, None, axis)]
     segments += [_alone(name, column, columns, start) for name, column in alone.items()]
     if small and not aboard:
-        segments += _bundled({_SHARD: small} if few else _sharded(small), rows)
+        segments += _bundled({SHARD: small} if few else _sharded(small), rows)
     finite = bool(np.isfinite(columns.times).all())
     return Stretch(
         start=start,
@@ -252,11 +253,11 @@ def _storable(name: str) -> bool:
         size = len(name.encode())
     except UnicodeEncodeError:
         return False
-    return 0 < size <= _KEY_BYTES and "\0" not in name and not name.startswith(_SHARD)
+    return 0 < size <= _KEY_BYTES and "\0" not in name and not name.startswith(SHARD)
 
 
 def _shard(name: str) -> str:
-    return f"{_SHARD}{zlib.crc32(name.encode('utf-8', 'surrogatepass')) % _SHARDS:02x}"
+    return f"{SHARD}{zlib.crc32(name.encode('utf-8', 'surrogatepass')) % _SHARDS:02x}"
 
 
 def _slice(columns: Columns, begin: int, end: int) -> Columns:

@@ -17,6 +17,7 @@ from controller.store.history import HistoryStore
 from controller.store.ingest import IngestStore, chunk_commits
 from controller.store.keys import KeyStore
 from controller.store.logged import LoggedStore
+from controller.store.logged_keys import LoggedKeyStore
 from controller.store.marks import MarkStore
 from controller.store.names import NameStore
 from controller.store.orders import OrderStore
@@ -30,6 +31,7 @@ from controller.store.runs import RunStore
 from controller.store.samples import SampleStore
 from controller.store.series import SeriesStore
 from controller.store.sweeps import SweepStore
+from controller.store.trial_columns import TrialColumnStore
 from controller.store.trials import TrialStore
 
 CACHE_BYTES = 64 << 20
@@ -39,6 +41,7 @@ CACHE_BYTES = 64 << 20
 class Store(
     SweepStore,
     TrialStore,
+    TrialColumnStore,
     QuarantineStore,
     OrderStore,
     RunStore,
@@ -50,6 +53,7 @@ class Store(
     PackingStore,
     HistoryStore,
     LoggedStore,
+    LoggedKeyStore,
     SeriesStore,
     SampleStore,
     FileStore,

@@ -45,6 +45,7 @@ __all__ = [
     "encode",
     "encode_bundle",
     "encode_columns",
+    "list_columns",
     "pack_points",
     "unpack_points",
     "verify",
@@ -64,6 +65,7 @@ _SIZES = struct.Struct("<II")
 _POINT = struct.Struct("<qd")
 _LEVEL = 3
 _TOO_SHORT = 32  # bytes that zstd makes no shorter
+_MISFITS = (ValueError, TypeError, KeyError, RecursionError, zstandard.ZstdError)
 
 
 # -- encoding ---------------------------------------------------------------------------------
@@ -184,20 +186,38 @@ def decode_bundle(data: bytes, keys: Collection[str] | None = None) -> Mapping[s
     return _decode(data, keys, axis=False).columns
 
 
+def list_columns(data: bytes) -> list[tuple[str, str, int]]:
+    """(name, kind, values) of each column of a chunk or bundle: no more than its header is read.
+
+    A kind is one of `numbers.WIDTH`, or "json". Raises ChunkError.
+    """
+    verify(data)
+    try:
+        header, _ = _read_header(data)
+        return [(str(name), str(kind), int(count)) for name, kind, count, *_ in header["columns"]]
+    except _MISFITS as error:
+        raise ChunkError(f"a chunk does not fit its own header: {error}") from error
+
+
 def _decode(data: bytes, keys: Collection[str] | None, *, axis: bool) -> Columns:
     verify(data)
     try:
         return _unpack_all(data, keys, axis=axis)
-    except (ValueError, TypeError, KeyError, RecursionError, zstandard.ZstdError) as error:
+    except _MISFITS as error:
         raise ChunkError(f"a chunk does not fit its own header: {error}") from error
+
+
+def _read_header(data: bytes) -> tuple[Any, _Source]:
+    """The header, and what hands out the buffers behind it."""
+    stored, raw = _SIZES.unpack_from(data, _PREFIX.size)
+    begin = _PREFIX.size + _SIZES.size
+    source = _Source(data, begin + stored)
+    return json.loads(source.unpack(data[begin : begin + stored], raw)), source
 
 
 def _unpack_all(data: bytes, keys: Collection[str] | None, *, axis: bool) -> Columns:
     """Lets ValueError and its like out, which `_decode` turns into ChunkError."""
-    stored, raw = _SIZES.unpack_from(data, _PREFIX.size)
-    begin = _PREFIX.size + _SIZES.size
-    source = _Source(data, begin + stored)
-    header = json.loads(source.unpack(data[begin : begin + stored], raw))
+    header, source = _read_header(data)
     rows = _count(header["rows"], MAX_ROWS)
     steps, times = np.empty(0, np.int64), np.empty(0)
     if axis:
