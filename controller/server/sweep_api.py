@@ -6,6 +6,9 @@ The shapes of the answers are described in status.py; lists come wrapped in an o
 
 from __future__ import annotations
 
+import gzip
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -13,15 +16,24 @@ from starlette.responses import Response
 
 from controller import record
 from controller.server.services import Services, services
-from controller.server.status import attempt_json, live_agents, sweep_json, trial_json
-from controller.server.wire import Fields, json_response, read_json
+from controller.server.status import (
+    attempt_json,
+    enqueued_by,
+    live_agents,
+    sweep_json,
+    trial_json,
+)
+from controller.server.wire import Fields, json_response, numbers_response, read_json
 from controller.store.records import SweepRecord
+from controller.store.store import Store
 from sweeps.errors import UsageError
 from sweeps.spec import SweepSpec
 from sweeps.trial import TrialState
 
 YAML_BYTES = 4 << 20
 """A sweep file may not be longer."""
+_PACKED_FROM = 32 << 10
+"""Longer answers about all trials are compressed."""
 
 
 async def create(request: Request) -> Response:
@@ -141,6 +153,66 @@ def _trials(
     return [trial_json(trial) for trial in listed]
 
 
+async def columns(request: Request) -> Response:
+    """GET /api/sweeps/{id}/columns?since=&metrics=: all trials of it, by number, in one answer.
+
+    {"cursor", "total", "whole", "numbers": {name: [...]}, "texts": {name: {"names", "at"}},
+    "values", "params", "metrics", "metric_names"}; see `TrialColumns`. A text is told by its place
+    among `names`, -1: none. With an earlier answer's cursor as `since`, only trials that changed
+    since ("whole" is false then). `metrics`: a JSON list of names of the summary.
+    """
+    found = services(request)
+    query = Fields(request.query_params)
+    since = query.number("since", -1.0)
+    body = await found.call(
+        _columns,
+        found.store,
+        request.path_params["sweep_id"],
+        None if since < 0 else since,
+        _names(query.text("metrics", "[]", longest=20_000)),
+    )
+    headers = {"Cache-Control": "no-store"}
+    if len(body) > _PACKED_FROM and "gzip" in request.headers.get("accept-encoding", ""):
+        body = await found.call(gzip.compress, body, 1)
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, media_type="application/json", headers=headers)
+
+
+def _columns(store: Store, sweep_id: str, since: float | None, metrics: list[str]) -> bytes:
+    store.get_sweep(sweep_id)
+    told = store.trial_columns(sweep_id, since=since, metrics=metrics)
+    texts = {**told.texts, "enqueued": [enqueued_by(name) for name in told.texts["enqueued"]]}
+    answer = {
+        "cursor": told.cursor,
+        "total": told.total,
+        "whole": since is None,
+        "numbers": told.numbers,
+        "texts": {name: _coded(column) for name, column in texts.items()},
+        "values": told.values,
+        "params": told.params,
+        "metrics": told.metrics,
+        "metric_names": told.metric_names,
+    }
+    return bytes(numbers_response(answer).body)
+
+
+def _coded(column: Sequence[str | None]) -> dict[str, list[Any]]:
+    """Texts of which most are the same."""
+    places: dict[str | None, int] = {None: -1}
+    at = [places.setdefault(text, len(places) - 1) for text in column]
+    return {"names": [text for text in places if text is not None], "at": at}
+
+
+def _names(text: str) -> list[str]:
+    try:
+        names = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"metrics: this is no JSON: {error}") from None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UsageError("metrics: expected a list of names")
+    return names
+
+
 async def best(request: Request) -> Response:
     """GET /api/sweeps/{id}/best: {"trial": trial or null}."""
     found = services(request)
@@ -154,7 +226,8 @@ def _best(found: Services, sweep_id: str) -> dict[str, Any] | None:
 
 
 async def spec(request: Request) -> Response:
-    """GET /api/sweeps/{id}/spec: the file as it was given, and where it came from."""
+    """GET /api/sweeps/{id}/spec: the file as it was given, where it came from, and the runs of
+    before that the search was told of."""
     found = services(request)
     sweep = await found.call(found.store.get_sweep, request.path_params["sweep_id"])
     return json_response(
@@ -163,6 +236,8 @@ async def spec(request: Request) -> Response:
             "spec": dict(sweep.spec),
             "seed": sweep.seed,
             "origin": dict(sweep.origin),
+            "prior": [dict(each) for each in sweep.prior],
+            "warnings": list(record.spec_of(sweep).warnings),
         }
     )
 
@@ -200,6 +275,7 @@ ROUTES = (
     ("GET", "/api/sweeps", listing),
     ("GET", "/api/sweeps/{sweep_id}", status),
     ("GET", "/api/sweeps/{sweep_id}/trials", trials),
+    ("GET", "/api/sweeps/{sweep_id}/columns", columns),
     ("GET", "/api/sweeps/{sweep_id}/best", best),
     ("GET", "/api/sweeps/{sweep_id}/spec", spec),
     ("PUT", "/api/sweeps/{sweep_id}/spec", update),
