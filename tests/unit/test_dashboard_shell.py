@@ -124,7 +124,7 @@ def test_every_page_has_a_route_that_the_server_understands() -> None:
 def test_imports_are_followed_to_the_end(tmp_path: Path) -> None:
     for path, text in {
         "js/main.js": 'import { a } from "./a.js";\nexport * from "./deep/b.js";\n',
-        "js/a.js": 'import {\n  b,\n} from "./deep/b.js";\nimport{h}from"preact";\nimport "./n.js";',
+        "js/a.js": 'import {\n  b,\n} from "./deep/b.js";\nimport{h}from"preact";\nimport "./n";',
         "js/deep/b.js": 'import "../main.js";\nexport const later = [() => import("../later.js")];',
         "js/later.js": "",
         "vendor/preact.mjs": "",

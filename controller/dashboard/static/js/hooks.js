@@ -1,6 +1,9 @@
 /** What pages do again and again: fetch, keep what was there while fetching anew, follow changes. */
+import { ApiError } from "./api.js";
 import { useCallback, useEffect, useRef, useState } from "./html.js";
 import { subscribe } from "./live.js";
+
+const AGAIN_MS = 2000;
 
 /**
  * @template T
@@ -9,6 +12,7 @@ import { subscribe } from "./live.js";
  */
 
 /**
+ * Fetches, and again while the server cannot be reached.
  * @template T
  * @param {(signal: AbortSignal) => Promise<T>} load
  * @param {readonly unknown[]} deps what the answer depends on, compared one by one
@@ -40,6 +44,11 @@ export function useFetch(load, deps) {
     );
     return () => control.abort();
   }, [...deps, turn]);
+  useEffect(() => {
+    if (state.loading || !(state.error instanceof ApiError) || state.error.status !== 0) return;
+    const timer = setTimeout(() => setTurn((before) => before + 1), AGAIN_MS);
+    return () => clearTimeout(timer);
+  }, [state]);
   const current = same(state.key, deps);
   return {
     data: current ? state.data : undefined,

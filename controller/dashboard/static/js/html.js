@@ -5,7 +5,7 @@
 import htm from "htm";
 import { h } from "preact";
 
-export { Fragment, render } from "preact";
+export { Component, Fragment, render } from "preact";
 export {
   useCallback,
   useEffect,

@@ -142,14 +142,15 @@ export function useJsonQuery(name, usual) {
 
 /**
  * A link within the pages; with a modifier key it is the browser's own.
- * @param {{href: string, children?: any, [more: string]: any}} props
+ * @param {{href: string, onFollow?: () => void, children?: any, [more: string]: any}} props
  */
-export function Link({ href, children, ...more }) {
+export function Link({ href, onFollow, children, ...more }) {
   /** @param {MouseEvent} event */
   const follow = (event) => {
     if (event.defaultPrevented || event.button !== 0) return;
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
+    onFollow?.();
     navigate(href);
     scrollTo(0, 0);
   };

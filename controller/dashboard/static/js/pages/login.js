@@ -1,9 +1,13 @@
-/** Asks for an API key, once a browser. */
+/** Asks for an API key, once a browser; says how to get one, or how to come in without typing. */
 import { post } from "../api.js";
 import { html, useState } from "../html.js";
+import { usePage } from "../page.js";
+import { refused } from "../session.js";
+import { wayBack } from "../way_in.js";
 
 export default function LoginPage() {
-  const [state, setState] = useState({ busy: false, error: "" });
+  usePage("Log in");
+  const [state, setState] = useState({ busy: false, error: refused() });
   /** @param {SubmitEvent} event */
   const logIn = async (event) => {
     event.preventDefault();
@@ -11,16 +15,30 @@ export default function LoginPage() {
     setState({ busy: true, error: "" });
     try {
       await post("/api/session", { key: String(form.get("key") ?? "") });
-      const next = new URLSearchParams(location.search).get("next") ?? "/";
-      location.replace(next.startsWith("/") && !next.startsWith("//") ? next : "/");
+      location.replace(wayBack(new URLSearchParams(location.search).get("next"), location.origin));
     } catch (error) {
       setState({ busy: false, error: error instanceof Error ? error.message : String(error) });
     }
   };
-  return html`<form class="login" onSubmit=${logIn}>
-    <h1>Log in</h1>
-    <label>API key <input name="key" type="password" autocomplete="current-password" required autofocus /></label>
-    ${state.error && html`<p class="failure" role="alert">${state.error}</p>`}
-    <button type="submit" class="primary" disabled=${state.busy}>Log in</button>
-  </form>`;
+  return html`<div class="login">
+    <form class="card" onSubmit=${logIn}>
+      <h1>Log in</h1>
+      <label>API key
+        <input name="key" type="password" autocomplete="current-password" required autofocus
+          spellcheck=${false} aria-describedby=${state.error ? "login-error" : undefined} />
+      </label>
+      ${state.error && html`<p id="login-error" class="failure" role="alert">${state.error}</p>`}
+      <button type="submit" class="primary" disabled=${state.busy}>Log in</button>
+    </form>
+    <section class="login-ways" aria-label="Ways in">
+      <h2>Without typing a key</h2>
+      <p>In a terminal that knows this server, <code>sweep open</code> opens these pages logged in,
+        or prints a link that does.</p>
+      <h2>No key yet?</h2>
+      <p>Whoever runs the server makes one for you:</p>
+      <pre><code>sweep server key create NAME --role read</code></pre>
+      <p class="quiet">Roles are read, write and admin. The server's own key is in the file
+        <code>api_key</code> of its home folder, <code>~/.opensweep</code>.</p>
+    </section>
+  </div>`;
 }
