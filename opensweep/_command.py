@@ -61,6 +61,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "stop": ("control", "End a sweep once its running trials are done."),
         "cancel": ("control", "End a sweep now, killing its running trials."),
         "update": ("control", "Give a sweep another file, while it runs or after it."),
+        "enqueue": ("orders", "Try a configuration of yours next."),
+        "retry": ("orders", "Try failed trials again: all of a sweep, or those you name."),
+        "stop-trial": ("orders", "End single trials, keeping the values that they logged."),
     },
     "This machine": {
         "sync": ("sync", "Send runs that are kept on this machine to the server."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import urllib3
@@ -83,6 +83,25 @@ class PeopleCalls(Wire):
         `create_sweep`; IllegalTransition when the sweep takes no trials any more."""
         body = {"yaml": yaml, "path": path}
         return self._object("PUT", f"/api/sweeps/{part(sweep_id)}/spec", body=body)
+
+    def enqueue(
+        self, sweep_id: str, configs: Sequence[Mapping[str, Any]], *, key: str
+    ) -> list[dict[str, Any]]:
+        """Configurations to be tried next, full or partial: the trials made of them. With the same
+        `key` none is added twice. SpecError where one is outside the space."""
+        body = {"configs": list(configs), "key": key}
+        answer = self._object("POST", f"/api/sweeps/{part(sweep_id)}/enqueue", body=body)
+        return cast("list[dict[str, Any]]", answer["trials"])
+
+    def retry(self, sweep_id: str, trials: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """Failed trials of a sweep are queued again, those named or all; which it were."""
+        body: dict[str, Any] = {} if trials is None else {"trials": list(trials)}
+        answer = self._object("POST", f"/api/sweeps/{part(sweep_id)}/retry", body=body)
+        return cast("list[dict[str, Any]]", answer["trials"])
+
+    def stop_trial(self, trial_id: str) -> dict[str, Any]:
+        """One trial is to end; it, as it is now. Fenced when it is over."""
+        return self._object("POST", f"/api/trials/{part(trial_id)}/stop", body={})
 
     def trials(
         self,
