@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, exists, func, select, update
 
 from controller.store.engine import Database
 from controller.store.marks import touch_run
@@ -232,8 +232,7 @@ class FileStore:
         """
         newest = {one.path: one for one in new}
         with self._db.write() as connection:
-            locked = select(runs.c.id).where(runs.c.id == run_id).with_for_update(key_share=True)
-            if connection.scalar(locked) is None:
+            if connection.scalar(_lock_run(run_id)) is None:
                 raise NotFoundError(f"there is no run {run_id!r}")
             now = self._db.read_clock(connection)
             digests = sorted({one.digest for one in newest.values()})
@@ -314,8 +313,14 @@ class FileStore:
         """Forgets a file; its bytes go later, if nobody else refers to them. NotFoundError."""
         mine = (files.c.run_id == run_id) & (files.c.path == path)
         with self._db.write() as connection:
+            connection.execute(_lock_run(run_id))
             if connection.execute(delete(files).where(mine)).rowcount == 0:
                 raise NotFoundError(f"run {run_id!r} has no file {path!r}")
+            touch_run(connection, run_id, self._db.read_clock(connection))
+
+
+def _lock_run(run_id: str) -> Select[Any]:
+    return select(runs.c.id).where(runs.c.id == run_id).with_for_update(key_share=True)
 
 
 _FILES = select(*(files.c[name] for name in FileRecord.__dataclass_fields__))

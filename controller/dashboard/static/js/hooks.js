@@ -1,60 +1,46 @@
 /** What pages do again and again: fetch, keep what was there while fetching anew, follow changes. */
-import { ApiError } from "./api.js";
-import { useCallback, useEffect, useRef, useState } from "./html.js";
+import { Fetching, paced } from "./fetching.js";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "./html.js";
 import { subscribe } from "./live.js";
-
-const AGAIN_MS = 2000;
 
 /**
  * @template T
  * @typedef {{data: T | undefined, error: Error | undefined, loading: boolean, reload: () => void}} Fetched
- * `data` stays that of the last good answer for the same `deps`
+ * `data` stays that of the last good answer for the same `deps`; `error` is that of the last try. A
+ * server that is away is asked again without a word.
  */
 
 /**
- * Fetches, and again while the server cannot be reached.
  * @template T
  * @param {(signal: AbortSignal) => Promise<T>} load
  * @param {readonly unknown[]} deps what the answer depends on, compared one by one
  * @returns {Fetched<T>}
  */
 export function useFetch(load, deps) {
-  const [turn, setTurn] = useState(0);
   const [state, setState] = useState(
-    /** @type {{key: readonly unknown[], data?: T, error?: Error, loading: boolean}} */ ({
+    /** @type {{key: readonly unknown[]} & import("./fetching.js").State<T>} */ ({
       key: deps,
       loading: true,
     }),
   );
-  useEffect(() => {
-    const control = new AbortController();
-    setState((before) => ({
-      ...(same(before.key, deps) ? before : { data: undefined, error: undefined }),
-      key: deps,
-      loading: true,
-    }));
-    load(control.signal).then(
-      (data) => {
-        if (!control.signal.aborted) setState({ key: deps, data, loading: false });
-      },
-      (error) => {
-        if (control.signal.aborted) return;
-        setState((before) => ({ ...before, key: deps, error, loading: false }));
-      },
+  const newest = useRef(load);
+  newest.current = load;
+  const asking = useRef(/** @type {Fetching<T> | null} */ (null));
+  useLayoutEffect(() => {
+    const mine = new Fetching(
+      (signal) => newest.current(signal),
+      (now) => setState({ key: deps, ...now }),
     );
-    return () => control.abort();
-  }, [...deps, turn]);
-  useEffect(() => {
-    if (state.loading || !(state.error instanceof ApiError) || state.error.status !== 0) return;
-    const timer = setTimeout(() => setTurn((before) => before + 1), AGAIN_MS);
-    return () => clearTimeout(timer);
-  }, [state]);
+    asking.current = mine;
+    mine.ask();
+    return () => mine.end();
+  }, [...deps]);
   const current = same(state.key, deps);
   return {
     data: current ? state.data : undefined,
     error: current ? state.error : undefined,
     loading: state.loading || !current,
-    reload: useCallback(() => setTurn((before) => before + 1), []),
+    reload: useCallback(() => asking.current?.reload(), []),
   };
 }
 
@@ -78,23 +64,24 @@ export function useChanges(topics, onChange, pauseMs = 500) {
   const wanted = useRef(onChange);
   wanted.current = onChange;
   useEffect(() => {
-    let last = Number.NEGATIVE_INFINITY;
-    let timer = 0;
-    const look = () => {
-      if (timer) return;
-      const wait = Math.max(last + pauseMs - performance.now(), 0);
-      timer = setTimeout(() => {
-        timer = 0;
-        last = performance.now();
-        wanted.current();
-      }, wait);
-    };
-    const end = subscribe(topics, look);
+    const { call, end } = paced(() => wanted.current(), pauseMs);
+    const leave = subscribe(topics, call);
     return () => {
+      leave();
       end();
-      clearTimeout(timer);
     };
   }, [topics.join("\n"), pauseMs]);
+}
+
+/** The time in seconds, drawn again every `everyMs`: for what is told as "3 s ago".
+ * @param {number} [everyMs] @returns {number} */
+export function useNow(everyMs = 1000) {
+  const [now, setNow] = useState(() => Date.now() / 1000);
+  useEffect(() => {
+    const timer = setInterval(() => document.hidden || setNow(Date.now() / 1000), everyMs);
+    return () => clearInterval(timer);
+  }, [everyMs]);
+  return now;
 }
 
 /** @param {readonly unknown[]} a @param {readonly unknown[]} b */

@@ -130,6 +130,7 @@ function spoke() {
 function failed(stream) {
   lose();
   if (stream.readyState !== EventSource.CLOSED) return;
+  cancel("watch");
   const [first, last] = RETRY_MS;
   const pause = Math.min(first * 2 ** failures, last) * (0.75 + Math.random() / 2);
   failures += 1;
