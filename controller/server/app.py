@@ -21,6 +21,7 @@ from controller.dashboard import shell
 from controller.server import (
     agent_api,
     alerts_api,
+    analysis_api,
     artifacts_api,
     console_api,
     events_api,
@@ -48,6 +49,7 @@ from controller.wandb_api.streams import file_stream
 _MODULES = (
     agent_api,
     alerts_api,
+    analysis_api,
     artifacts_api,
     console_api,
     events_api,

@@ -18,6 +18,7 @@ import anyio.to_thread
 from starlette.requests import Request
 
 from controller.alerts import Alerts
+from controller.analysis import Analyses
 from controller.blobs import Blobs
 from controller.changes import Changes
 from controller.parts import Parts
@@ -38,6 +39,8 @@ T = TypeVar("T")
 
 THREADS = 8
 """Requests that may be at the database at once; the others wait their turn."""
+ANALYSTS = 4
+"""Requests that may wait for an analysis at once, for seconds each."""
 
 
 class LoopLike(Protocol):
@@ -106,6 +109,7 @@ class Services:
     signing_secret: str = field(default_factory=lambda: secrets.token_hex(20))
     _limiter: anyio.CapacityLimiter | None = None
     _movers: anyio.CapacityLimiter | None = None
+    _analysts: anyio.CapacityLimiter | None = None
 
     def __post_init__(self) -> None:
         self.consoles = Consoles(self.store)
@@ -115,6 +119,7 @@ class Services:
         self.sessions = Sessions(self.signing_secret, self.server_id)
         self.codes = Codes()
         self.signer = Signer(self.signing_secret)
+        self.analyses = Analyses()
         self.standing = Standing()
         self.parts = None if self.blobs is None else Parts(self.store, self.blobs)
 
@@ -133,6 +138,14 @@ class Services:
             self._movers = anyio.CapacityLimiter(THREADS)
         return await anyio.to_thread.run_sync(
             lambda: function(*args, **kwargs), limiter=self._movers
+        )
+
+    async def analyse(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `call`, for what waits for an analysis: that holds up no other request."""
+        if self._analysts is None:
+            self._analysts = anyio.CapacityLimiter(ANALYSTS)
+        return await anyio.to_thread.run_sync(
+            lambda: function(*args, **kwargs), limiter=self._analysts
         )
 
 

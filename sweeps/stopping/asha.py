@@ -58,6 +58,7 @@ class Asha(StoppingRule):
         self.rungs = tuple(r for r in rungs if max_iter is None or r < max_iter)
         if not self.rungs:
             raise ValueError(f"asha has no rung: min_iter {min_iter} is not below {max_iter}")
+        self.first = self.rungs[0]
         self._eta = eta
         self._cohorts = {rung: Cohort() for rung in self.rungs}
         self._curves: dict[int, _Curve] = {}

@@ -35,7 +35,14 @@ class StoppingRule(ABC):
 
     Args:
         maximize: the objective is to grow; otherwise it is to shrink.
+
+    Attributes:
+        rungs: the iterations at which trials are compared; () where that is all along the curve.
+        first: no trial is stopped before this iteration.
     """
+
+    rungs: tuple[int, ...] = ()
+    first: int = 1
 
     def __init__(self, *, maximize: bool) -> None:
         self._sign = -1.0 if maximize else 1.0

@@ -77,7 +77,8 @@ class Hyperband(StoppingRule):
             raise ValueError(f"hyperband needs at least one band of 1 iteration or more: {bands}")
         if not eta > 1:
             raise ValueError(f"hyperband's eta must be above 1, not {eta}")
-        self.bands = tuple(sorted(set(bands)))
+        self.bands = self.rungs = tuple(sorted(set(bands)))
+        self.first = self.bands[0]
         self._eta = eta
         self._strict = strict
         self._cohorts = {band: Cohort() for band in self.bands}

@@ -57,7 +57,7 @@ class Percentile(StoppingRule):
                 f"min_iter and min_trials are at least 1, not {min_iter} and {min_trials}"
             )
         self._percentile = percentile
-        self._min_iter = min_iter
+        self.first = self._min_iter = min_iter
         self._min_trials = min_trials
         self._cohorts: dict[int, Cohort] = {}
         self._curves: dict[int, _Curve] = {}

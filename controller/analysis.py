@@ -1,0 +1,132 @@
+"""Has the trials of sweeps analysed, and keeps what came of it until there is news.
+
+The work is done by `sweeps.analysis` in a process of its own, one at a time, with a time limit:
+the server's own threads only wait. While a sweep runs, an answer may be a few trials old; it says
+of how many it is. Neighbours: server/analysis_api.py (who asks).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sweeps
+from controller.store.records import SweepRecord, TrialRecord
+from controller.store.store import Store
+from sweeps.analysis.importance import LEAST_TRIALS
+
+log = logging.getLogger(__name__)
+
+LIMIT_S = 60.0
+"""An analysis that takes longer is given up."""
+MOST_TRIALS = 10_000
+"""The newest so many are looked at."""
+FRESH_S = 10.0
+"""So long an answer holds while trials go on ending; a long analysis, ten times what it took."""
+_KEPT = 64
+_IMPORTS = str(Path(sweeps.__file__).resolve().parents[1])
+
+_NOTHING: dict[str, Any] = {
+    "needs": LEAST_TRIALS,
+    "problem": None,
+    "explained": None,
+    "parameters": [],
+    "pairs": [],
+    "correlations": [],
+}
+
+Version = tuple[int, float | None]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    version: Version
+    made: float
+    took: float
+    answer: dict[str, Any]
+
+
+class Analyses:
+    """Thread-safe; a call may take seconds (`LIMIT_S` at most, and those before it).
+
+    Args:
+        clock: monotonic seconds.
+        limit_s: see LIMIT_S.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, limit_s: float = LIMIT_S
+    ) -> None:
+        self._clock = clock
+        self._limit_s = limit_s
+        self._working = threading.Lock()
+        self._kept: OrderedDict[tuple[str, str], _Answer] = OrderedDict()
+
+    def importance(self, store: Store, sweep_id: str, of: str) -> dict[str, Any]:
+        """The answer of /api/sweeps/{id}/importance. Raises NotFoundError.
+
+        Args:
+            of: "value", or "rank": the place of a trial's objective among all.
+        """
+        with self._working:
+            sweep = store.get_sweep(sweep_id)
+            version = (sweep.ended_seq, sweep.changed)
+            old = self._kept.get((sweep_id, of))
+            if old and (old.version == version or self._fresh(sweep, old)):
+                return old.answer
+            began = self._clock()
+            answer = self._analyse(store, sweep, of)
+            now = self._clock()
+            self._kept[sweep_id, of] = _Answer(version, now, now - began, answer)
+            self._kept.move_to_end((sweep_id, of))
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+            return answer
+
+    def _fresh(self, sweep: SweepRecord, old: _Answer) -> bool:
+        waits = max(FRESH_S, 10 * old.took)
+        return not sweep.state.over and self._clock() - old.made < waits
+
+    def _analyse(self, store: Store, sweep: SweepRecord, of: str) -> dict[str, Any]:
+        trials = [trial for trial in store.trials(sweep.id) if trial.objective is not None]
+        trials = trials[-MOST_TRIALS:]
+        answer = {**_NOTHING, **(self._work(sweep, trials, of) if trials else {})}
+        return {"trials": len(trials), "of": of, **answer}
+
+    def _work(self, sweep: SweepRecord, trials: list[TrialRecord], of: str) -> dict[str, Any]:
+        asked = {
+            "spec": sweep.spec,
+            "configs": [trial.config for trial in trials],
+            "objectives": [trial.objective for trial in trials],
+            "of": of,
+        }
+        try:
+            done = subprocess.run(
+                [sys.executable, "-P", "-m", "sweeps.analysis"],
+                input=json.dumps(asked).encode(),
+                capture_output=True,
+                timeout=self._limit_s,
+                check=True,
+                cwd="/",
+                # One thread: a matrix library would take every core of the machine.
+                env={**os.environ, "PYTHONPATH": _IMPORTS, "OPENBLAS_NUM_THREADS": "1"},
+            )
+        except subprocess.TimeoutExpired:
+            problem = f"it took more than {self._limit_s:g} s and was given up"
+        except subprocess.CalledProcessError as error:
+            log.error("the analysis of sweep %s: %s", sweep.id, error.stderr.decode()[-2000:])
+            problem = "it failed; the server's log says how"
+        else:
+            answer: dict[str, Any] = json.loads(done.stdout)
+            return answer
+        return {"needs": 0, "problem": f"The analysis of {len(trials):,} trials: {problem}."}
