@@ -7,9 +7,9 @@
 import uPlot from "uplot";
 import { follow, point } from "./cursors.js";
 import { axis, dot, drawCurve, drawCurves, pixel, valueAt } from "./curves.js";
+import { axesOf, FONT, paintAxes } from "./line_axes.js";
 import { pointAt } from "./pointing.js";
 import { xRange, yRange } from "./ranges.js";
-import { logTicks, SECONDS, secondsText, tickText } from "./ticks.js";
 import { offerVector } from "./vectors.js";
 
 /**
@@ -37,7 +37,6 @@ import { offerVector } from "./vectors.js";
  */
 
 const CLICK = 4; // CSS pixels: a drag that is shorter is a click
-const FONT = '11px system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
 
 export class LinePlot {
   /** @param {HTMLElement} element @param {Told} told */
@@ -140,27 +139,6 @@ export class LinePlot {
     this.built = form;
     const plotted = /** @type {Plotted} */ (this.plotted);
     const { clientWidth: width, clientHeight: height } = this.element;
-    const logX = plotted.xScale === "log";
-    const logY = plotted.yScale === "log";
-    const { colors } = plotted;
-    const shared = {
-      stroke: colors.quiet,
-      font: FONT,
-      labelFont: FONT,
-      grid: { stroke: colors.line, width: 1 },
-      ticks: { stroke: colors.line, width: 1, size: 4 },
-      gap: 3,
-    };
-    /** @param {uPlot} _ @param {number[]} splits @param {number} __ @param {number} ___ @param {number} step */
-    const numbers = (_, splits, __, ___, step) =>
-      splits.map((each) => tickText(each, logX || logY ? 0 : step));
-    /** @type {uPlot.Axis.Splits} */
-    const logs = (u, index, low, high) =>
-      logTicks(
-        low,
-        high,
-        (index === 0 ? u.bbox.width / 70 : u.bbox.height / 30) / devicePixelRatio,
-      );
     this.plot = new uPlot(
       {
         width,
@@ -171,41 +149,13 @@ export class LinePlot {
         scales: {
           x: {
             time: plotted.xScale === "time",
-            distr: logX ? 3 : 1,
+            distr: plotted.xScale === "log" ? 3 : 1,
             range: () => this.ranges.x,
           },
-          y: { distr: logY ? 3 : 1, range: () => this.ranges.y },
+          y: { distr: plotted.yScale === "log" ? 3 : 1, range: () => this.ranges.y },
         },
         series: [{}, { paths: () => null, points: { show: false } }],
-        axes: [
-          {
-            ...shared,
-            size: 26,
-            space: 60,
-            ...(plotted.xLabel ? { label: plotted.xLabel, labelSize: 16, labelGap: 0 } : {}),
-            ...(plotted.xScale === "time" ? { size: 36 } : {}),
-            ...(plotted.xScale === "linear" ? { values: numbers } : {}),
-            ...(logX ? { splits: logs, values: numbers } : {}),
-            ...(plotted.xScale === "duration"
-              ? {
-                  incrs: SECONDS,
-                  values: (_, splits, __, ___, step) =>
-                    splits.map((each) => secondsText(each, step)),
-                }
-              : {}),
-          },
-          {
-            ...shared,
-            space: 30,
-            size: (_, values) =>
-              14 + 6.4 * Math.max(3, ...(values ?? []).map((v) => v?.length ?? 0)),
-            values: logY
-              ? (_, splits) => splits.map((each) => tickText(each, 0))
-              : (_, splits, __, ___, step) => splits.map((each) => tickText(each, step)),
-            ...(logY ? { splits: logs } : {}),
-            ...(plotted.yLabel ? { label: plotted.yLabel, labelSize: 16, labelGap: 0 } : {}),
-          },
-        ],
+        axes: axesOf(plotted),
         hooks: { draw: [(u) => this.paint(u)] },
       },
       this.corners(),
@@ -421,39 +371,12 @@ export class LinePlot {
   paintVector(pen) {
     const { plot, plotted } = this;
     if (!plot || !plotted) return;
-    const { colors } = plotted;
     const ratio = devicePixelRatio;
     const [left, top, width, height] = ["left", "top", "width", "height"].map(
       (name) => plot.bbox[/** @type {"left"} */ (name)] / ratio,
     );
     const view = this.view(left, top, width, height, 1);
-    pen.font = FONT;
-    for (const [number, each] of plot.axes.entries()) {
-      // What uPlot drew beside the ticks; its names for them have no others.
-      const { _splits, _values, label } = /** @type {any} */ (each);
-      pen.strokeStyle = colors.line;
-      pen.fillStyle = colors.quiet;
-      pen.textAlign = number ? "right" : "center";
-      pen.textBaseline = number ? "middle" : "top";
-      for (const [i, split] of (_splits ?? []).entries()) {
-        const at = number ? pixel(view.y, split) : pixel(view.x, split);
-        pen.beginPath();
-        pen.moveTo(number ? left - 4 : at, number ? at : top);
-        pen.lineTo(number ? left + width : at, number ? at : top + height + 4);
-        pen.stroke();
-        const lines = String(_values?.[i] ?? "").split("\n");
-        for (const [row, line] of lines.entries())
-          pen.fillText(line, number ? left - 7 : at, number ? at : top + height + 7 + 12 * row);
-      }
-      pen.textAlign = "center";
-      pen.save();
-      if (number) {
-        pen.translate(10, top + height / 2);
-        pen.rotate(-Math.PI / 2);
-      } else pen.translate(left + width / 2, this.element.clientHeight - 13);
-      if (label) pen.fillText(String(label), 0, 0);
-      pen.restore();
-    }
+    paintAxes(pen, plot, plotted, { left, top, width, height }, view);
     this.paintClipped(pen, view, top, height);
   }
 }
