@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -12,9 +14,13 @@ from typing import Any
 import pytest
 import urllib3
 
+from controller.server import events, events_api
+from controller.server.keyring import FRESH_S
 from controller.server.process import make_http
 from controller.server.services import Services
 from controller.store import Chunk, ChunkKind, NewRun, open_store
+from controller.store.keys import Role
+from controller.store.marks import Mark
 from sweeps.protocol.chunks import encode
 from sweeps.protocol.live import AgentBeat
 
@@ -148,3 +154,97 @@ def test_server_ends_at_once_with_pages_open(world: World) -> None:
             stream.next()
     world.thread.join(15)
     assert time.monotonic() - begun < 2
+
+
+def test_agents_and_new_sweeps_are_told(world: World) -> None:
+    stream = world.listen("sweeps", "server")
+    assert {stream.next()["topic"] for _ in range(2)} == {"sweeps", "server"}
+    world.live.beats = [AgentBeat("a", "s", 1, {"host": "h"})]
+    assert {stream.next()["topic"] for _ in range(2)} == {"sweeps", "server"}
+    stream.close()
+
+
+def test_a_project_may_be_called_as_people_call_it(world: World) -> None:
+    world.run("a", "team/p")
+    stream = world.listen("project/p")
+    assert stream.next()["topic"] == "project/p"
+    world.log("a", 0)
+    assert stream.next()["topic"] == "project/p"
+    stream.close()
+
+
+def test_a_key_that_is_revoked_ends_its_stream(world: World) -> None:
+    record, key = world.store.add_key("ann", Role.READ)
+    stream = world.listen("sweeps", key=key)
+    stream.next()
+    begun = time.monotonic()
+    world.store.revoke_key(record.id)
+    with pytest.raises(StopIteration):
+        stream.next()
+    assert time.monotonic() - begun < events_api.CHECK_S + FRESH_S + 2
+
+
+def test_no_stream_without_a_key(world: World) -> None:
+    assert world.listen("sweeps", key="wrong").answer.status == 401
+
+
+@pytest.mark.parametrize(
+    ("topics", "said"),
+    [((), "expected 1 to 1,000"), (("nonsense",), "expected one of run/"), (("run/",), "run/")],
+)
+def test_what_makes_no_sense_is_told_so(world: World, topics: tuple[str, ...], said: str) -> None:
+    answer = world.listen(*topics).answer
+    assert answer.status == 400
+    assert said in json.loads(answer.data)["error"]["message"]
+
+
+def test_too_many_topics_and_too_many_pages(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert world.listen(*(f"run/{n}" for n in range(1001))).answer.status == 400
+    monkeypatch.setattr(events, "MOST_STREAMS", 2)
+    streams = [world.listen("sweeps") for _ in range(2)]
+    refused = world.listen("sweeps").answer
+    assert refused.status == 503
+    assert "2 pages follow this server live" in json.loads(refused.data)["error"]["message"]
+    for stream in streams:
+        stream.next()
+        stream.close()
+    until(lambda: world.services.events.listeners == 0)
+
+
+def test_an_open_page_is_use_and_one_that_is_gone_leaves_nothing(world: World) -> None:
+    world.run("a")
+    stream = world.listen("run/a")
+    stream.next()
+    assert world.services.activity.quiet_s() == 0.0
+    stream.close()
+    until(lambda: world.services.events.listeners == 0)
+    until(lambda: world.services.activity.quiet_s() > 0.0)
+    until(lambda: world.services.events._task is None)
+
+
+def test_a_page_that_reads_nothing_holds_no_memory_and_is_let_go(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events_api, "STALL_S", 0.3)
+    name = "x" * 500
+    topics = [f"run/{name}{n}" for n in range(100)]
+    with socket.create_connection(("127.0.0.1", int(world.url.rpartition(":")[2]))) as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        query = "&".join(f"topic={topic}" for topic in topics)
+        request = (
+            f"GET /api/events?{query} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {KEY}\r\n\r\n"
+        )
+        line.sendall(request.encode())
+        until(lambda: world.services.events.listeners == 1)
+        (listener,) = world.services.events._listeners
+        loop = world.server.servers[0].get_loop()
+        turns = itertools.count()
+
+        def told() -> bool:
+            """More news than go into any buffer, until the server lets go."""
+            assert len(listener._news) <= len(topics)  # of each topic, one version waits
+            news = {topic: Mark(str(next(turns))) for topic in topics}
+            loop.call_soon_threadsafe(listener.tell, {}, news)
+            return world.services.events.listeners == 0
+
+        until(told)

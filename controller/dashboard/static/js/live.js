@@ -15,6 +15,7 @@ const HIDDEN_MS = 5000; // a look at another tab is no reason to begin anew
 const SILENT_MS = 40_000; // the server speaks every 15 s: the connection is dead (a laptop slept)
 const LOST_MS = 3000; // a shorter break is nobody's business
 const RETRY_MS = [1000, 30_000];
+const LONGEST = 50_000; // characters of topics: of more than go into an address, some are not live
 const LATE_S = 1; // how much an answer may be older than its arrival
 
 /**
@@ -74,7 +75,7 @@ export function onConnection(watcher) {
 
 /** Opens the stream anew where it is not that of the topics that are wanted. */
 function connect() {
-  const wanted = document.hidden ? [] : [...topics.keys()].sort();
+  const wanted = document.hidden ? [] : fitting([...topics.keys()].sort());
   const open = source !== null && source.readyState !== EventSource.CLOSED;
   if (open && wanted.length === followed.size && wanted.every((name) => followed.has(name))) return;
   close();
@@ -95,6 +96,15 @@ function connect() {
   });
   stream.addEventListener("error", () => source === stream && failed(stream));
   after("watch", SILENT_MS / 4, watch);
+}
+
+/** @param {string[]} names */
+function fitting(names) {
+  let left = LONGEST;
+  return names.filter((name) => {
+    left -= name.length + 20;
+    return left > 0;
+  });
 }
 
 function close() {
