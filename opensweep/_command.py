@@ -45,6 +45,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "agent": ("agent", "Run trials of a sweep on this machine until it is done."),
     },
     "Look": {
+        "open": ("dashboard", "Open the dashboard in the browser, logged in."),
         "ls": ("status", "List the sweeps."),
         "status": ("status", "Show where a sweep stands."),
         "trials": ("trials", "List the trials of a sweep."),
@@ -94,7 +95,8 @@ class SweepCommand(click.Group):
         if module is None:
             return None
         loaded = import_module(f"opensweep.commands.{module}")
-        attribute = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name.replace("-", "_")
+        taken = iskeyword(cmd_name) or cmd_name == "open"
+        attribute = f"{cmd_name}_" if taken else cmd_name.replace("-", "_")
         return cast("click.Command", getattr(loaded, attribute))
 
     def resolve_command(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from opensweep.commands import connection, options
+from opensweep.commands import connection, dashboard, options
 from sweeps.errors import SpecError, UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _HERE = "-"
     is_flag=True,
     help="Do not look for the program: this machine runs no trials.",
 )
-@options.json_option('{"id": …}')
+@options.json_option('{"id": …, "url": …}')
 def create(
     file: str,
     name: str | None,
@@ -54,12 +54,16 @@ def create(
     check(file, text, program_here=not program_elsewhere)
     with connection.server() as client:
         made = record(client, file, text)
-    if as_json:
-        options.print_json({key: made[key] for key in ("id", "name", "url") if made.get(key)})
-        return
+        place = ("sweeps", str(made["id"]))
+        if as_json:
+            told = {key: made[key] for key in ("id", "name") if made.get(key)}
+            options.print_json({**told, "url": dashboard.address(client, *place)})
+            return
+        link = dashboard.link(client, *place)
     click.echo(f"sweep {click.style(made['id'], bold=True)} is recorded")
     command = click.style(f"sweep agent {made['id']}", bold=True)
     click.echo(f"run on each machine: {command}")
+    click.echo(f"in the browser: {link}")
 
 
 def read(file: str, replace: dict[str, str | None]) -> str:

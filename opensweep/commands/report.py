@@ -191,7 +191,10 @@ def _comparison(client: Client, sweep_id: str, best: Mapping[str, Any]) -> list[
 def next_steps(status: Mapping[str, Any]) -> list[str]:
     """Commands that look further, each with what it does."""
     sweep_id, best = status["id"], status.get("best")
-    rows = [(f"sweep trials {sweep_id}", "every trial")]
+    rows = [
+        (f"sweep open {sweep_id}", "its page in the browser"),
+        (f"sweep trials {sweep_id}", "every trial"),
+    ]
     if not over(status):
         rows.insert(0, (f"sweep agent {sweep_id}", "go on with it"))
     if best is not None:

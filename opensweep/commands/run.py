@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from opensweep.commands import agent, connection, create, options, report
+from opensweep.commands import agent, connection, create, dashboard, options, report
 
 if TYPE_CHECKING:
     from agent.events import Event, Summary
@@ -48,6 +48,7 @@ def run(
             options.print_json_line(status)
         else:
             click.echo(report.title(client.sweep(sweep_id)))
+            click.echo(f"in the browser: {dashboard.link(client, 'sweeps', sweep_id)}")
             if connection.is_shared(client):
                 connection.say(f"to help from another machine: sweep agent {sweep_id}")
             if sys.stdout.isatty():

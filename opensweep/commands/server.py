@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from opensweep import _text
-from opensweep.commands import connection, options, server_keys
+from opensweep.commands import connection, dashboard, options, server_keys
 from sweeps import errors
 
 if TYPE_CHECKING:
@@ -75,8 +75,16 @@ def start(host: str, port: int | None, redis_port: int | None) -> None:
     settings = Settings.from_env()
     url = start_server(settings, host=host, port=port, redis_port=redis_port, say=connection.say)
     click.echo(f"the server answers at {click.style(url, bold=True)} (home {settings.home})")
+    _print_pages()
     for line in _how_to_join(settings, host, url):
         connection.say(line)
+
+
+def _print_pages() -> None:
+    client = connection.running_server()
+    if client is not None:
+        with client:
+            click.echo(f"in the browser: {dashboard.link(client)}")
 
 
 def _how_to_join(settings: Settings, host: str, url: str) -> list[str]:
@@ -133,6 +141,7 @@ def status(as_json: bool = False) -> int:
         click.echo(f"no server answers at {known['url']}" if known.get("url") else _NONE)
     else:
         click.echo(f"the server answers at {click.style(known['url'], bold=True)}")
+        _print_pages()
         for label, value in (
             ("version", known.get("version")),
             ("home", known.get("home")),

@@ -38,8 +38,10 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
 def test_it_prints_the_id_and_the_line_to_run(world: World, tmp_path: Path) -> None:
     result = sweep("create", "sweep.yaml")
     assert result.exit_code == 0
-    assert (
-        result.stdout == "sweep new00001 is recorded\nrun on each machine: sweep agent new00001\n"
+    assert result.stdout == (
+        "sweep new00001 is recorded\n"
+        "run on each machine: sweep agent new00001\n"
+        f"in the browser: {world.url}/sweeps/new00001\n"
     )
     assert result.stderr == "warning: mind the gap\n"
     assert world.created == [
@@ -54,7 +56,11 @@ def test_it_prints_the_id_and_the_line_to_run(world: World, tmp_path: Path) -> N
 
 def test_json(world: World) -> None:
     result = sweep("create", "sweep.yaml", "--json")
-    assert json.loads(result.stdout)["id"] == "new00001"
+    assert json.loads(result.stdout) == {
+        "id": "new00001",
+        "name": "calm-fox",
+        "url": f"{world.url}/sweeps/new00001",
+    }
 
 
 def test_standard_input(world: World) -> None:

@@ -26,7 +26,7 @@ export function Account({ onShortcuts }) {
       act: () => setTheme(each),
       .../** @type {{above?: "line"}} */ (i ? {} : { above: "line" }),
     })),
-    { label: "Keys", act: onShortcuts, above: /** @type {const} */ ("line") },
+    { label: "Keyboard shortcuts", act: onShortcuts, above: /** @type {const} */ ("line") },
     { label: "Log out", act: leave },
   ];
   const button = html`<span class="account-name"><bdi>${session?.user ?? "…"}</bdi></span><span aria-hidden="true">▾</span>`;

@@ -25,7 +25,7 @@ export function Frame({ match, pathname, children }) {
   const [unfolded, setUnfolded] = useState(false);
   const [listed, setListed] = useState(false);
   useEffect(() => setUnfolded(false), [pathname]);
-  useShortcut("?", "Show these keys", () => setListed(true));
+  useShortcut("?", "Show the keyboard shortcuts", () => setListed(true));
   useShortcut("g h", "Go to the home page", () => navigate("/"));
   useShortcut("g s", "Go to the server's page", () => navigate("/server"));
   useShortcut("/", "Search on this page", focusSearch);

@@ -5,7 +5,7 @@ import { Dialog } from "./dialog.js";
 
 /** @param {{onClose: () => void}} props */
 export function ShortcutList({ onClose }) {
-  return html`<${Dialog} title="Keys" onClose=${onClose}>
+  return html`<${Dialog} title="Keyboard shortcuts" onClose=${onClose}>
     <dl class="shortcut-list">
       ${shortcuts().map(
         ({ keys, what }) => html`<div key=${keys}>

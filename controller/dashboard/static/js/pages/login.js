@@ -1,6 +1,6 @@
 /** Asks for an API key, once a browser; says how to get one, or how to come in without typing. */
 import { post } from "../api.js";
-import { html, useState } from "../html.js";
+import { html, useEffect, useRef, useState } from "../html.js";
 import { usePage } from "../page.js";
 import { refused } from "../session.js";
 import { wayBack } from "../way_in.js";
@@ -8,6 +8,8 @@ import { wayBack } from "../way_in.js";
 export default function LoginPage() {
   usePage("Log in");
   const [state, setState] = useState({ busy: false, error: refused() });
+  const input = useRef(/** @type {HTMLInputElement | null} */ (null));
+  useEffect(() => input.current?.focus(), []);
   /** @param {SubmitEvent} event */
   const logIn = async (event) => {
     event.preventDefault();
@@ -24,7 +26,7 @@ export default function LoginPage() {
     <form class="card" onSubmit=${logIn}>
       <h1>Log in</h1>
       <label>API key
-        <input name="key" type="password" autocomplete="current-password" required autofocus
+        <input name="key" type="password" autocomplete="current-password" required ref=${input}
           spellcheck=${false} aria-describedby=${state.error ? "login-error" : undefined} />
       </label>
       ${state.error && html`<p id="login-error" class="failure" role="alert">${state.error}</p>`}
@@ -37,8 +39,10 @@ export default function LoginPage() {
       <h2>No key yet?</h2>
       <p>Whoever runs the server makes one for you:</p>
       <pre><code>sweep server key create NAME --role read</code></pre>
-      <p class="quiet">Roles are read, write and admin. The server's own key is in the file
-        <code>api_key</code> of its home folder, <code>~/.opensweep</code>.</p>
+      <p class="quiet">
+        ${"Roles are read, write and admin. The server's own key is in "}
+        <code>api_key</code>${" in its home folder, "}<code>~/.opensweep</code>.
+      </p>
     </section>
   </div>`;
 }
