@@ -47,9 +47,9 @@ test("tables and tasks", () => {
 test("headings have ids of their own, and links find them", () => {
   const tree = markdownTree("# One two\n## *One* two\n### Über\n[go](#one-two)");
   assert.deepEqual(headings(tree), [
-    { id: "md-one-two", level: 1, text: "One two" },
-    { id: "md-one-two-1", level: 2, text: "One two" },
-    { id: "md-über", level: 3, text: "Über" },
+    { id: "md-one-two", level: 2, text: "One two" },
+    { id: "md-one-two-1", level: 3, text: "One two" },
+    { id: "md-über", level: 4, text: "Über" },
   ]);
   assert.match(drawn(tree), /\[a href=#md-one-two\|go\]/);
 });

@@ -134,7 +134,8 @@ class Reader {
     const seen = this.slugs.get(slug) ?? 0;
     this.slugs.set(slug, seen + 1);
     const id = `${this.prefix}${slug}${seen ? `-${seen}` : ""}`;
-    return element(`h${token.depth}`, { id }, children);
+    // The page has its own h1: what is written within it stands below.
+    return element(`h${Math.min(token.depth + 1, 6)}`, { id }, children);
   }
 
   /** @param {string} href @param {Node[]} children @param {string} [title] @returns {Node | Node[]} */
