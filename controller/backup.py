@@ -30,9 +30,12 @@ from typing import IO, Any
 
 import zstandard
 
+from controller import record
 from controller.private import home_folder, private_folder
 from controller.server.home import Home
+from controller.store.store import Store, open_store
 from sweeps.errors import ConfigurationError, UsageError
+from sweeps.trial import AttemptState, Outcome, Reason, SweepState
 
 VERSION = 1
 _MANIFEST = "manifest.json"
@@ -41,6 +44,8 @@ _KEPT = ("api_key", "signing_key", "server_id", "port", "alerts", "broker/agent_
 _ARTIFACTS = "artifacts"
 _BLOB = re.compile(r"artifacts/[0-9a-f]{2}/[0-9a-f]{64}")
 _PART = 1 << 20
+_TOKENS = 1000
+"""More attempts than a trial has between a backup and its restore."""
 _MANIFEST_BYTES = 1 << 30
 
 
@@ -156,6 +161,28 @@ def check(source: Path) -> Contents:
     return _contents(_checked(source))
 
 
+def turn_back(store: Store) -> None:
+    """Makes void what began before or after the backup and has not ended in it.
+
+    Agents that still live go on with attempts of the database that was lost, under tokens that
+    this one would hand out again, and send only what that one had not acknowledged. So each
+    attempt that is open gives way to one with a token that nobody has, new trials begin with such
+    tokens, and the agents learn that they were fenced.
+    """
+    store.raise_tokens(_TOKENS)
+    for sweep in store.list_sweeps():
+        canceled = sweep.state is SweepState.CANCELED
+        lost = Outcome(
+            AttemptState.CANCELED if canceled else AttemptState.LOST,
+            Reason.RESTORED,
+            "the server went back to a backup",
+        )
+        for running in store.running_attempts(sweep.id):
+            record.record_end(store, running.trial_id, running.token, lost)
+        for queued in store.queued_attempts(sweep.id):
+            store.requeue_attempt(queued.trial_id, queued.token, skip=_TOKENS)
+
+
 def restore(source: Path, home_path: Path, *, force: bool = False) -> tuple[Contents, Path | None]:
     """Puts a backup into a home, after all of it was checked.
 
@@ -183,6 +210,8 @@ def restore(source: Path, home_path: Path, *, force: bool = False) -> tuple[Cont
         fresh = Path(tempfile.mkdtemp(dir=home_path, prefix=".restoring-"))
         try:
             _extract(source, manifest, fresh)
+            with open_store(f"sqlite:///{fresh / _DATABASE}") as store:
+                turn_back(store)
             aside = _put_aside(home_path)
             _move(fresh, home_path)
         finally:

@@ -98,6 +98,7 @@ class Reason(StrEnum):
     USER = "user"  # canceled or stopped on a user's word
     PREEMPTED = "preempted"
     LEASE_EXPIRED = "lease_expired"
+    RESTORED = "restored"  # the server's database went back to a backup
     AGENT = "agent"  # the agent was ended and gave the trial back
 
 

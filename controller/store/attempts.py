@@ -161,7 +161,7 @@ class AttemptStore:
             run = {} if summary is None else {"summary": summary}
             if outcome.state in _RETRIABLE and attempt.ordered is None and retry(outcomes):
                 _check_way(TrialState(trial.state), TrialState.QUEUED)
-                why = {"reason": outcome.reason, "detail": outcome.detail}
+                why: dict[str, Any] = {"reason": outcome.reason, "detail": outcome.detail}
                 self._queue_next(connection, trial, now, run, attempts=trial.attempts + 1, **why)
             else:
                 state, reason = _END[outcome.state], outcome.reason
@@ -203,9 +203,12 @@ class AttemptStore:
             )
         )
 
-    def requeue_attempt(self, trial_id: str, token: int) -> AttemptRecord:
+    def requeue_attempt(self, trial_id: str, token: int, *, skip: int = 0) -> AttemptRecord:
         """Replaces an attempt that was never claimed by one with the next token (after a queue
         that forgot it, say): if somebody should claim it yet, he is fenced.
+
+        Args:
+            skip: so many tokens are left out.
 
         Raises NotFoundError, and Fenced when the attempt has moved on.
         """
@@ -217,7 +220,7 @@ class AttemptStore:
             check_attempt(attempt.state, AttemptState.SUPERSEDED)
             now = self._db.read_clock(connection)
             _change_attempt(connection, trial_id, token, state=AttemptState.SUPERSEDED, ended=now)
-            return self._queue_next(connection, trial, now, {})
+            return self._queue_next(connection, trial, now, {}, skip=skip)
 
     def retry_trial(self, trial_id: str) -> AttemptRecord:
         """Queues a failed trial again, on a user's word; it gets a new `ended_seq` in its time.
@@ -277,11 +280,13 @@ class AttemptStore:
         trial: Row[Any],
         now: float,
         run: Mapping[str, Any],
+        *,
+        skip: int = 0,
         **changes: Any,
     ) -> AttemptRecord:
-        """Queues a trial with the next token; `run` and `changes` go into the run's and the
-        trial's row with it."""
-        attempt = queued_attempt(trial.sweep_id, trial.number, trial.token + 1, now)
+        """Queues a trial with the next token, or one higher by `skip`; `run` and `changes` go into
+        the run's and the trial's row with it."""
+        attempt = queued_attempt(trial.sweep_id, trial.number, trial.token + 1 + skip, now)
         connection.execute(insert(attempts).values(**vars(attempt)))
         connection.execute(
             update(trials)

@@ -72,6 +72,7 @@ class SweepRecord:
         next_number: the number that the next trial gets; 1 at first.
         ended_seq: how many ends of trials were recorded: the newest `TrialRecord.ended_seq`.
         feed: the newest `ObjectivePoints.feed`; 0 when none was recorded.
+        first_token: of each new trial's first attempt (controller/backup.py, `turn_back`).
         prior: runs that the search knows beside the trials (controller/prior.py).
         changed: when its file was last changed; None: never.
     """
@@ -95,6 +96,7 @@ class SweepRecord:
     next_number: int
     ended_seq: int
     feed: int
+    first_token: int = 1
     prior: Sequence[Mapping[str, Any]] = ()
     changed: float | None = None
 

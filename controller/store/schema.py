@@ -90,6 +90,8 @@ sweeps = Table(
     Column("next_number", Integer, nullable=False),
     Column("ended_seq", Integer, nullable=False),
     Column("feed", BigInteger, nullable=False),
+    # Of each new trial's first attempt: above 1 once the database came back from a backup.
+    Column("first_token", Integer, nullable=False, server_default="1"),
     Column("origin", Json, nullable=False),
     Column("snapshot", Json),
     Column("spec", Json, nullable=False),

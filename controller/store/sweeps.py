@@ -175,6 +175,11 @@ class SweepStore:
                 read_sweep(connection, sweep_id)
             return generation
 
+    def raise_tokens(self, by: int) -> None:
+        """Trials that are recorded from now on begin with tokens higher by so many."""
+        with self._db.write() as connection:
+            connection.execute(update(sweeps).values(first_token=sweeps.c.first_token + by))
+
     def release_sweep(self, sweep_id: str, owner: str) -> None:
         """Gives the lease back, so that another controller need not wait for its end.
 
@@ -190,7 +195,7 @@ class SweepStore:
 
     def _select(self, query: Select[Any]) -> list[SweepRecord]:
         with self._db.read() as connection:
-            return [_record(row) for row in connection.execute(query).mappings()]
+            return [sweep_record(row) for row in connection.execute(query).mappings()]
 
 
 def raise_counter(
@@ -214,8 +219,8 @@ def read_sweep(connection: Connection, sweep_id: str, *, lock: bool = False) -> 
     row = connection.execute(query).mappings().one_or_none()
     if row is None:
         raise NotFoundError(f"there is no sweep {sweep_id!r}: `sweep ls` lists those that are")
-    return _record(row)
+    return sweep_record(row)
 
 
-def _record(row: RowMapping) -> SweepRecord:
+def sweep_record(row: RowMapping) -> SweepRecord:
     return SweepRecord(**{**row, "state": SweepState(row["state"])})

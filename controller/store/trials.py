@@ -16,7 +16,7 @@ from controller.store.schema import attempts, runs, sweeps, trials
 from sweeps.errors import Fenced, IllegalTransition, NotFoundError
 from sweeps.trial import AttemptState, Reason, SweepState, TrialState
 
-_TRIALS = select(trials, runs.c.summary, runs.c.steps).join(runs, runs.c.id == trials.c.id)
+TRIALS = select(trials, runs.c.summary, runs.c.steps).join(runs, runs.c.id == trials.c.id)
 _ATTEMPTS = select(attempts)
 
 
@@ -71,13 +71,13 @@ class TrialStore:
                     f"not {numbers}: somebody else has added trials to it"
                 )
             now = self._db.read_clock(connection)
-            insert_trials(connection, sweep_id, sweep.project, new, now)
+            queued = insert_trials(connection, sweep_id, sweep.project, new, now)
             connection.execute(
                 update(sweeps)
                 .where(sweeps.c.id == sweep_id)
                 .values(next_number=sweep.next_number + len(new), snapshot=snapshot)
             )
-            return [queued_attempt(sweep_id, trial.number, 1, now) for trial in new]
+            return queued
 
     def get_trial(self, trial_id: str) -> TrialRecord:
         """Raises NotFoundError."""
@@ -101,7 +101,7 @@ class TrialStore:
             state: only those in this state.
             order: "number": from the first on; "newest": from the last number back.
         """
-        query = _TRIALS.where(trials.c.sweep_id == sweep_id)
+        query = TRIALS.where(trials.c.sweep_id == sweep_id)
         if after_number:
             query = query.where(trials.c.number > after_number)
         if state is not None:
@@ -112,7 +112,7 @@ class TrialStore:
 
     def ended_since(self, sweep_id: str, seq: int, limit: int | None = None) -> list[TrialRecord]:
         """The trials whose `ended_seq` is above `seq`, in the order in which they ended."""
-        query = _TRIALS.where(trials.c.sweep_id == sweep_id, trials.c.ended_seq > seq)
+        query = TRIALS.where(trials.c.sweep_id == sweep_id, trials.c.ended_seq > seq)
         return self._trials(query.order_by(trials.c.ended_seq).limit(limit))
 
     def best_trial(self, sweep_id: str, goal: str) -> TrialRecord | None:
@@ -126,7 +126,7 @@ class TrialStore:
         if goal not in ("minimize", "maximize"):
             raise ValueError(f"{goal!r} is no goal")
         value = trials.c.objective if goal == "minimize" else trials.c.objective.desc()
-        query = _TRIALS.where(trials.c.sweep_id == sweep_id, trials.c.objective.is_not(None))
+        query = TRIALS.where(trials.c.sweep_id == sweep_id, trials.c.objective.is_not(None))
         found = self._trials(query.order_by(value, trials.c.number).limit(1))
         return found[0] if found else None
 
@@ -195,25 +195,26 @@ def insert_trials(
     new: Sequence[NewTrial],
     now: float,
     enqueued: Sequence[str | None] | None = None,
-) -> None:
-    """Each as a queued trial with a queued first attempt and a run; within a transaction that has
-    the sweep's row. `enqueued`: of each, the order by which a person asked for it."""
+) -> list[AttemptRecord]:
+    """Each as a queued trial with a queued first attempt, which is returned, and a run; within a
+    transaction that has the sweep's row. `enqueued`: of each, the order by which a person asked
+    for it."""
     if not new:
-        return
+        return []
+    first = select(sweeps.c.first_token).where(sweeps.c.id == sweep_id)
+    token = connection.execute(first).scalar_one()
+    queued = [queued_attempt(sweep_id, trial.number, token, now) for trial in new]
     ids = [f"{sweep_id}-{trial.number}" for trial in new]
     names = enqueued or [None] * len(new)
     common = {"sweep_id": sweep_id, "created": now}
     connection.execute(
-        insert(trials).values(state=TrialState.QUEUED, token=1, attempts=1, detail=""),
+        insert(trials).values(state=TrialState.QUEUED, token=token, attempts=1, detail=""),
         [
             {**common, "id": i, "number": trial.number, "config": trial.config, "enqueued": name}
             for i, trial, name in zip(ids, new, names, strict=True)
         ],
     )
-    connection.execute(
-        insert(attempts),
-        [vars(queued_attempt(sweep_id, trial.number, 1, now)) for trial in new],
-    )
+    connection.execute(insert(attempts), [vars(attempt) for attempt in queued])
     connection.execute(
         insert(runs).values(state=TrialState.QUEUED, writer=0, steps=0),
         [
@@ -231,11 +232,12 @@ def insert_trials(
             for trial_id, trial in zip(ids, new, strict=True)
         ],
     )
+    return queued
 
 
 def read_trial(connection: Connection, trial_id: str) -> TrialRecord:
     """One trial, within a transaction. Raises NotFoundError."""
-    row = connection.execute(_TRIALS.where(trials.c.id == trial_id)).mappings().one_or_none()
+    row = connection.execute(TRIALS.where(trials.c.id == trial_id)).mappings().one_or_none()
     if row is None:
         raise NotFoundError(f"there is no trial {trial_id!r}: `sweep trials SWEEP` lists them")
     return trial_record(row)

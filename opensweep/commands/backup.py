@@ -41,16 +41,28 @@ def backup(file: Path, as_json: bool) -> None:
 
 
 @click.command(epilog="\b\nExample:\n  sweep restore opensweep-friday.tar.zst")
-@click.argument("file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument(
+    "file", metavar="[FILE]", required=False, type=click.Path(dir_okay=False, path_type=Path)
+)
+@click.option(
+    "--database-done",
+    is_flag=True,
+    help="The database was put back by other means (pg_restore): only do what follows from that.",
+)
 @click.option("--force", is_flag=True, help="Put aside what the home folder holds.")
 @options.json_option("what was restored")
-def restore(file: Path, force: bool, as_json: bool) -> None:
+def restore(file: Path | None, database_done: bool, force: bool, as_json: bool) -> None:
     """Put a backup into the home folder.
 
     The server must not run, and the folder must hold no database yet. Everything is checked before
-    anything is written. Sweeps go on when a server and agents start; what agents did since the
-    backup is recorded where their trials are in it.
+    anything is written. Sweeps go on when a server and agents start. Agents may live on meanwhile:
+    what they began before the restore is void, and runs again.
     """
+    if (file is None) != database_done:
+        raise click.UsageError("give the FILE of a backup, or --database-done instead of it.")
+    if file is None:
+        _turn_back()
+        return
     settings = _settings("restore")
     from controller.backup import restore as put_back
 
@@ -68,6 +80,24 @@ def restore(file: Path, force: bool, as_json: bool) -> None:
         )
 
 
+def _turn_back() -> None:
+    from controller.backup import turn_back
+    from controller.server.home import Home
+    from controller.store.store import open_store
+    from opensweep.local import Settings
+
+    settings = Settings.from_env()
+    home = Home(settings.home)
+    home.prepare()
+    home.acquire()
+    try:
+        with open_store(settings.database_url or f"sqlite:///{home.database_file}") as store:
+            turn_back(store)
+            click.echo(f"what was under way in {store.where} is void, and will run again")
+    finally:
+        home.release()
+
+
 def _settings(what: str) -> Settings:
     """Raises ConfigurationError where the home does not hold the database."""
     from opensweep.local import Settings
@@ -77,9 +107,10 @@ def _settings(what: str) -> Settings:
         tool = "pg_restore --clean --if-exists" if what == "restore" else "pg_dump -Fc -f FILE"
         scheme = urlsplit(settings.database_url).scheme.partition("+")[0]
         hint = f"`{tool} …`" if scheme == "postgresql" else "a copy of that file"
+        then = ", then run `sweep restore --database-done`" if what == "restore" else ""
         raise ConfigurationError(
             f"OPENSWEEP_DATABASE_URL names a database outside the home: {what} that with {hint}, "
-            f"and the folder {settings.home} with tar."
+            f"and the folder {settings.home} with tar{then}."
         )
     return settings
 
