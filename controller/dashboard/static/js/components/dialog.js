@@ -19,9 +19,17 @@ export function Dialog({ title, onClose, children }) {
 /**
  * Asks first. `act` may fail: the dialog stays and says why.
  * @param {{title: string, children?: any, action: string, danger?: boolean,
- *   act: () => Promise<unknown>, onClose: () => void}} props
+ *   disabled?: boolean, act: () => Promise<unknown>, onClose: () => void}} props
  */
-export function Confirm({ title, children, action, danger = false, act, onClose }) {
+export function Confirm({
+  title,
+  children,
+  action,
+  danger = false,
+  disabled = false,
+  act,
+  onClose,
+}) {
   const [state, setState] = useState({ busy: false, error: "" });
   const go = async () => {
     setState({ busy: true, error: "" });
@@ -37,7 +45,7 @@ export function Confirm({ title, children, action, danger = false, act, onClose 
     ${state.error && html`<p class="failure" role="alert">${state.error}</p>`}
     <div class="actions">
       <button type="button" onClick=${onClose}>Cancel</button>
-      <button type="button" class=${danger ? "danger" : "primary"} disabled=${state.busy} onClick=${go}>
+      <button type="button" class=${danger ? "danger" : "primary"} disabled=${state.busy || disabled} onClick=${go}>
         ${action}
       </button>
     </div>

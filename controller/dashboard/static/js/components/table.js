@@ -44,10 +44,14 @@ import { moved, place, visibleColumns, visibleRows } from "./table_window.js";
  * @property {(row: T) => string} [rowLabel] names a row to those who do not see it
  * @property {string} [widths] under which name this browser keeps the widths of columns
  * @property {number} [rowHeight]
+ * @property {string} [resetKey] another one is another list: it is shown from its beginning
+ * @property {boolean} [busy] the rows are those of a list that was left; others come
  * @property {string} [height] of CSS; without it: as high as its rows, at most most of the window
  */
 
 const SELECT = 36;
+/** A row that was on top is looked for so far from where it was. */
+const SHIFT = 300;
 
 /** @template T @param {TableProps<T>} props */
 export function VirtualTable(props) {
@@ -62,8 +66,10 @@ export function VirtualTable(props) {
   useLayoutEffect(() => {
     const element = /** @type {HTMLElement} */ (box.current);
     const look = () => {
-      const { scrollTop: top, scrollLeft: left, clientWidth: width, clientHeight } = element;
-      const next = { top, left, width, height: clientHeight };
+      const { scrollTop, scrollLeft, clientWidth: width, clientHeight: height } = element;
+      // In steps: what is drawn changes with whole rows alone.
+      const top = rowHeight * Math.floor(scrollTop / rowHeight);
+      const next = { top, left: 50 * Math.floor(scrollLeft / 50), width, height };
       setView((now) => (same(now, next) ? now : next));
     };
     const observer = new ResizeObserver(look);
@@ -88,6 +94,8 @@ export function VirtualTable(props) {
   const indexes = Array.from({ length: rows.to - rows.from }, (_, i) => rows.from + i);
   if (active.row >= 0 && (active.row < rows.from || active.row >= rows.to))
     indexes.push(active.row);
+
+  useAnchor(box, props, rowHeight);
 
   const page = Math.max(Math.floor(view.height / rowHeight) - 2, 1);
   useEffect(() => {
@@ -207,7 +215,7 @@ export function VirtualTable(props) {
         const here = active.row === index && active.column === column;
         return html`<div key=${each.key} data-cell role="gridcell" aria-colindex=${column + 1}
           class=${`vtable-cell ${each.column.align ?? "left"}`} tabindex=${here ? 0 : -1}
-          style=${{ width: `${each.width}px`, ...(each.pinned ? {} : { position: "absolute", left: `${each.left}px` }) }}
+          style=${{ width: `${each.width}px`, ...(each.pinned ? {} : { position: "absolute", top: "0", left: `${each.left}px` }) }}
           onFocus=${() => setAt({ row: index, column })}>${
             row === undefined
               ? html`<span class="vtable-wait" aria-label="Loading"></span>`
@@ -220,7 +228,7 @@ export function VirtualTable(props) {
   });
 
   return html`<div class="vtable" role="grid" ref=${box} aria-label=${props.label} aria-rowcount=${rowCount + 1}
-    aria-colcount=${placed.length} aria-multiselectable=${selected ? "true" : undefined}
+    aria-colcount=${placed.length} aria-busy=${props.busy ? "true" : undefined} aria-multiselectable=${selected ? "true" : undefined}
     style=${{ height: props.height }} onKeyDown=${press}>
     ${head}
     <div class="vtable-body" role="rowgroup" style=${{ height: `${rowCount * rowHeight}px`, width: `${total}px` }}>${body}</div>
@@ -265,7 +273,7 @@ function Head({ place: each, index, tab, sort, onSort, onResize, onFocus }) {
   };
   return html`<div data-cell role="columnheader" aria-colindex=${index + 1} aria-sort=${order} tabindex=${tab}
     class=${`vtable-cell ${column.align ?? "left"} ${column.sortable ? "sortable" : ""}`} title=${column.title}
-    style=${{ width: `${each.width}px`, ...(each.pinned ? {} : { position: "absolute", left: `${each.left}px` }) }}
+    style=${{ width: `${each.width}px`, ...(each.pinned ? {} : { position: "absolute", top: "0", left: `${each.left}px` }) }}
     onClick=${click} onFocus=${onFocus}>
     <span class="vtable-label">${column.label}</span>
     ${order && html`<span class="vtable-order" aria-hidden="true">${descending ? "↓" : "↑"}${sort.length > 1 ? rank + 1 : ""}</span>`}
@@ -277,6 +285,35 @@ function Head({ place: each, index, tab, sort, onSort, onResize, onFocus }) {
 /** @param {Event} event */
 function stop(event) {
   event.stopPropagation();
+}
+
+/**
+ * The row on top stays there when rows come or go above it.
+ * @template T @param {{current: HTMLElement | null}} box @param {TableProps<T>} props
+ * @param {number} rowHeight
+ */
+function useAnchor(box, { getRow, rowKey, resetKey }, rowHeight) {
+  const held = useRef({ key: "", index: -1, list: resetKey });
+  useLayoutEffect(() => {
+    const element = /** @type {HTMLElement} */ (box.current);
+    const key = (/** @type {number} */ index) => {
+      const row = index < 0 ? undefined : getRow(index);
+      return row === undefined ? "" : rowKey(row, index);
+    };
+    const before = held.current;
+    if (before.list !== resetKey) element.scrollTop = 0;
+    let index = Math.floor(element.scrollTop / rowHeight);
+    if (before.list === resetKey && index > 0 && before.index === index && before.key) {
+      for (let by = 0; by <= SHIFT; by++) {
+        const found = [index + by, index - by].find((each) => key(each) === before.key);
+        if (found === undefined) continue;
+        element.scrollTop += (found - index) * rowHeight;
+        index = found;
+        break;
+      }
+    }
+    held.current = { key: key(index), index, list: resetKey };
+  });
 }
 
 /**

@@ -61,6 +61,7 @@ export function useRows(project, query, columns) {
     ...list,
     key: asked,
     total: shown.main.total,
+    runs: shown.main.runs + (shown.top?.total ?? 0),
     loaded: shown.main.loaded,
     busy: shown !== next,
     error: next.main.error,
@@ -70,7 +71,10 @@ export function useRows(project, query, columns) {
     /** @param {string} id of a group */
     toggle: (id) => {
       const now = new Set(open);
-      if (!now.delete(id)) now.add(id);
+      if (now.delete(id)) {
+        shown.within.get(id)?.end();
+        shown.within.delete(id);
+      } else now.add(id);
       setOpen(now);
     },
   };
@@ -157,6 +161,7 @@ function groups(project, query, rest, names, changed) {
     const figures = Object.entries(page.columns);
     return {
       total: page.total,
+      runs: page.runs,
       rows: page.groups.map((/** @type {any} */ each, /** @type {number} */ i) => ({
         kind: "group",
         id: `group:${JSON.stringify(each.values)}`,

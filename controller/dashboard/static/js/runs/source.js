@@ -9,7 +9,7 @@ const KEPT = 4000;
 
 /**
  * @template T
- * @typedef {{total: number, rows: T[]}} Page
+ * @typedef {{total: number, rows: T[], runs?: number}} Page `runs`: where the rows are groups of them
  */
 
 /** @template T */
@@ -22,6 +22,7 @@ export class Source {
     this.fetch = fetch;
     this.changed = changed;
     this.total = 0;
+    this.runs = 0;
     this.loaded = false;
     /** @type {Error | null} */
     this.error = null;
@@ -32,6 +33,7 @@ export class Source {
     this.wanted = { from: 0, to: STEP };
     this.control = new AbortController();
     this.busy = false;
+    this.failed = -1;
     this.ended = false;
   }
 
@@ -80,7 +82,7 @@ export class Source {
   }
 
   async look() {
-    if (this.busy || this.ended) return;
+    if (this.busy || this.ended || this.failed === this.version) return;
     const span = this.missing();
     if (!span) return;
     this.busy = true;
@@ -92,6 +94,7 @@ export class Source {
         this.rows.set(span.from + i, { row, version });
       });
       this.total = page.total;
+      this.runs = page.runs ?? page.total;
       this.asked = version;
       this.loaded = true;
       this.error = null;
@@ -99,6 +102,7 @@ export class Source {
     } catch (error) {
       if (this.ended) return;
       this.error = /** @type {Error} */ (error);
+      this.failed = version;
     } finally {
       this.busy = false;
     }
