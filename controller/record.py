@@ -25,6 +25,7 @@ from sweeps.objective import best_of, metric_value, no_objective
 from sweeps.project import OWN_ENTITY, whole_name
 from sweeps.spec import Goal, SweepSpec, load_spec, spec_from_mapping
 from sweeps.trial import AttemptState, Outcome, Reason, SweepState
+from sweeps.yaml_edit import with_values
 
 _ALPHABET = string.ascii_lowercase + string.digits
 _HANDS_OUT = (SweepState.PENDING, SweepState.RUNNING, SweepState.PAUSED)
@@ -119,6 +120,14 @@ def update_sweep(
     return sweep, spec
 
 
+def change_run_cap(store: Store, sweep_id: str, run_cap: int | None) -> SweepRecord:
+    """Changes that alone, in the sweep's file; raises as `update_sweep` does."""
+    sweep = store.get_sweep(sweep_id)
+    yaml = with_values(sweep.yaml, {"run_cap": run_cap})
+    runnable = sweep.origin.get("imported_from") is None
+    return update_sweep(store, sweep_id, yaml, runnable=runnable)[0]
+
+
 def _objective(spec: SweepSpec) -> str:
     return "nothing" if spec.metric is None else f"{spec.metric.name} ({spec.metric.goal})"
 
@@ -128,7 +137,7 @@ def spec_of(sweep: SweepRecord) -> SweepSpec:
     return _parse(json.dumps(sweep.spec))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2048)
 def _parse(source: str) -> SweepSpec:
     return spec_from_mapping(json.loads(source))
 

@@ -21,6 +21,7 @@ from controller.server.status import (
     enqueued_by,
     live_agents,
     sweep_json,
+    sweeps_json,
     trial_json,
 )
 from controller.server.wire import Fields, json_response, numbers_response, read_json
@@ -79,8 +80,7 @@ async def listing(request: Request) -> Response:
 
 
 def _all_sweeps(found: Services) -> list[dict[str, Any]]:
-    agents = live_agents(found.live)
-    return [sweep_json(found.store, sweep, agents) for sweep in found.store.list_sweeps()]
+    return sweeps_json(found.store, found.store.list_sweeps(), live_agents(found.live))
 
 
 async def status(request: Request) -> Response:
@@ -124,7 +124,20 @@ async def update(request: Request) -> Response:
 def _update(found: Services, sweep_id: str, body: Fields) -> tuple[SweepRecord, SweepSpec]:
     yaml = body.text("yaml", longest=YAML_BYTES)
     path = body.optional_text("path", longest=4096)
-    return record.update_sweep(found.store, sweep_id, yaml, path=path)
+    imported = found.store.get_sweep(sweep_id).origin.get("imported_from") is not None
+    return record.update_sweep(found.store, sweep_id, yaml, path=path, runnable=not imported)
+
+
+async def run_cap(request: Request) -> Response:
+    """PUT /api/sweeps/{id}/run_cap {run_cap: a number or null}: changes that alone in the sweep's
+    file; answers the status after it."""
+    found = services(request)
+    sweep_id = request.path_params["sweep_id"]
+    body = await read_json(request)
+    cap = body.optional_whole("run_cap", least=1)
+    await found.call(record.change_run_cap, found.store, sweep_id, cap)
+    found.loop.wake()
+    return json_response(await found.call(_one_sweep, found, sweep_id))
 
 
 async def trials(request: Request) -> Response:
@@ -279,6 +292,7 @@ ROUTES = (
     ("GET", "/api/sweeps/{sweep_id}/best", best),
     ("GET", "/api/sweeps/{sweep_id}/spec", spec),
     ("PUT", "/api/sweeps/{sweep_id}/spec", update),
+    ("PUT", "/api/sweeps/{sweep_id}/run_cap", run_cap),
     ("POST", "/api/sweeps/{sweep_id}/{action}", change),
     ("GET", "/api/trials/{trial_id}", trial),
     ("GET", "/api/runs/{run_id}/console", console),

@@ -93,22 +93,31 @@ def cancel(sweep: str, as_json: bool) -> None:
     _order(sweep, "cancel", as_json)
 
 
-@click.command(epilog="\b\nExample:\n  sweep update k3j9x2ab sweep.yaml")
+@click.command(
+    epilog="\b\nExample:\n  sweep update k3j9x2ab sweep.yaml\n  sweep update k3j9x2ab --run-cap 200"
+)
 @options.sweep_argument()
-@click.argument("file", type=click.Path(allow_dash=True))
+@click.argument("file", type=click.Path(allow_dash=True), required=False)
+@click.option("--run-cap", type=options.Whole(), metavar="N", help="Change the run_cap alone.")
 @options.json_option('{"id": …, "state": …}')
-def update(sweep: str, file: str, as_json: bool) -> None:
+def update(sweep: str, file: str | None, run_cap: int | None, as_json: bool) -> None:
     """Give a sweep another file, while it runs or after it.
 
     A larger run_cap or a wider space lets a finished sweep go on. Trials that were suggested stay
     as they are, and the search knows them; trials to come are of the new file. The metric cannot
     change once there are trials. FILE is a sweep file (`-`: standard input).
     """
-    text = create.read(file, {})
-    create.check(file, text, program_here=False)
+    if (file is None) == (run_cap is None):
+        raise click.UsageError("name a sweep file, or --run-cap alone")
+    if file is not None:
+        text = create.read(file, {})
+        create.check(file, text, program_here=False)
     with connection.server() as client:
         status = connection.sweep_status(client, sweep)
-        changed = client.update_sweep(status["id"], text, create.origin(file)["path"])
+        if file is not None:
+            changed = client.update_sweep(status["id"], text, create.origin(file)["path"])
+        else:
+            changed = client.change_run_cap(status["id"], run_cap)
     create.say_warnings(changed)
     if as_json:
         options.print_json({key: changed[key] for key in ("id", "name", "state")})

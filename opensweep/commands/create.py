@@ -6,7 +6,6 @@ All that can be checked without the server is checked first, so that a wrong fil
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import sys
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from opensweep.commands import connection, dashboard, options
-from sweeps.errors import SpecError, UsageError
+from sweeps.errors import UsageError
 
 if TYPE_CHECKING:
     from sweeps.protocol.client import Client
@@ -86,7 +85,11 @@ def read(file: str, replace: dict[str, str | None]) -> str:
     except OSError as error:
         raise UsageError(f"cannot read {file}: {error.strerror}.") from None
     wanted = {key: value for key, value in replace.items() if value is not None}
-    return override(text, wanted, path=shown(file)) if wanted else text
+    if not wanted:
+        return text
+    from sweeps.yaml_edit import with_values
+
+    return with_values(text, wanted, path=shown(file))
 
 
 def _yaml_files(file: str) -> str:
@@ -102,43 +105,6 @@ def _yaml_files(file: str) -> str:
 
 def shown(file: str) -> str:
     return "<stdin>" if file == _HERE else file
-
-
-def override(text: str, values: dict[str, str], *, path: str | None = None) -> str:
-    """A sweep file with top-level keys set to `values`; lines stay where they are.
-
-    Raises SpecError when the text is no YAML mapping.
-    """
-    import yaml
-
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError:
-        root = None
-    if not isinstance(root, yaml.MappingNode):
-        from sweeps.spec import load_spec
-
-        load_spec(text, path=path)  # says what is wrong, and on which line
-        raise SpecError("it is no mapping of keys to values.", path=path)
-    nodes = {key.value: value for key, value in root.value}
-    spans = []
-    for key in values.keys() & nodes.keys():
-        start, end = nodes[key].start_mark.index, nodes[key].end_mark.index
-        blank = "" if text[start - 1].isspace() else " "  # `name:` without a value
-        newline = "\n" if text[start:end].endswith("\n") else ""  # a block of several lines
-        spans.append((start, end, f"{blank}{json.dumps(values[key])}{newline}"))
-    missing = {key: json.dumps(value) for key, value in values.items() if key not in nodes}
-    if root.flow_style:
-        start = root.start_mark.index + 1
-        spans += [(start, start, f'"{key}": {value}, ') for key, value in missing.items()]
-    else:
-        end = root.end_mark.index
-        lines = "".join(f"{key}: {value}\n" for key, value in missing.items())
-        before = "" if text[:end].endswith("\n") or not lines else "\n"
-        spans.append((end, end, before + lines))
-    for start, end, value in sorted(spans, reverse=True):
-        text = text[:start] + value + text[end:]
-    return text
 
 
 def check(file: str, text: str, *, program_here: bool) -> SweepSpec:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from cli_world import KEY, World, serving, sweep
 
-from opensweep.commands.create import override
+from sweeps.yaml_edit import with_values
 
 FILE = """\
 # a comment that stays
@@ -94,7 +94,7 @@ def test_overrides(world: World) -> None:
     ],
 )
 def test_overrides_of_any_layout(text: str) -> None:
-    made = yaml.safe_load(override(text, {"name": "new", "project": "p"}))
+    made = yaml.safe_load(with_values(text, {"name": "new", "project": "p"}))
     assert made == {**yaml.safe_load(text), "name": "new", "project": "p"}
 
 

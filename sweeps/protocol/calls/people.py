@@ -84,6 +84,11 @@ class PeopleCalls(Wire):
         body = {"yaml": yaml, "path": path}
         return self._object("PUT", f"/api/sweeps/{part(sweep_id)}/spec", body=body)
 
+    def change_run_cap(self, sweep_id: str, run_cap: int | None) -> dict[str, Any]:
+        """Changes that alone in a sweep's file; the status after it. Errors as `update_sweep`."""
+        body = {"run_cap": run_cap}
+        return self._object("PUT", f"/api/sweeps/{part(sweep_id)}/run_cap", body=body)
+
     def enqueue(
         self, sweep_id: str, configs: Sequence[Mapping[str, Any]], *, key: str
     ) -> list[dict[str, Any]]:

@@ -9,11 +9,13 @@ export class ApiError extends Error {
    * @param {number} status of HTTP; 0: the server could not be reached
    * @param {string} kind the name of the error in sweeps/errors.py
    * @param {string} message
+   * @param {Record<string, any>} [details] what else the server says; of a file: line, key_path …
    */
-  constructor(status, kind, message) {
+  constructor(status, kind, message, details = {}) {
     super(message);
     this.status = status;
     this.kind = kind;
+    this.details = details;
   }
 }
 
@@ -130,5 +132,5 @@ async function told(response) {
     said = null;
   }
   const message = said?.message ?? `the server answered ${response.status}`;
-  return new ApiError(response.status, said?.kind ?? "HTTP", message);
+  return new ApiError(response.status, said?.kind ?? "HTTP", message, said ?? {});
 }

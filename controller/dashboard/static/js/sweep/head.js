@@ -1,0 +1,178 @@
+/**
+ * The head of a sweep's page: what it is, where it stands, the best so far, and what to do next in
+ * each of its states. Neighbours: orders.js (its buttons), pages/sweep.js.
+ */
+import { Copy } from "../components/code.js";
+import { StateBadge } from "../components/states.js";
+import { ago, duration, flat, number, value } from "../format.js";
+import { useNow } from "../hooks.js";
+import { html } from "../html.js";
+import { Link, projectPath } from "../router.js";
+import { isOver, plural, RunCap, SweepOrders } from "./orders.js";
+
+const ENDED = ["finished", "stopped", "failed", "canceled"];
+const BAR = [...ENDED, "running"];
+
+/** How many trials are over. @param {Record<string, number>} counts */
+export function done(counts) {
+  return ENDED.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
+}
+
+/** @param {{sweep: any, onDone: () => void, onPick: (trial: number) => void}} props */
+export function SweepHead({ sweep, onDone, onPick }) {
+  return html`<header class="sweep-head">
+    <div class="sweep-title">
+      <h1>${sweep.name}</h1>
+      <${StateBadge} state=${sweep.state} />
+      <code class="quiet">${sweep.id}</code>
+      <span class="quiet">in <${Link} href=${projectPath(sweep.project)}>${sweep.project || "no project"}<//></span>
+      <${SweepOrders} sweep=${sweep} onDone=${onDone} />
+    </div>
+    <${Progress} sweep=${sweep} />
+    <div class="sweep-facts">
+      <${Best} sweep=${sweep} onPick=${onPick} />
+      <${Facts} sweep=${sweep} onDone=${onDone} />
+    </div>
+    <${Next} sweep=${sweep} onPick=${onPick} />
+  </header>`;
+}
+
+/** @param {{sweep: any}} props */
+function Progress({ sweep }) {
+  const { counts, total } = sweep;
+  const over = done(counts);
+  const known = BAR.reduce((sum, state) => sum + (counts[state] ?? 0), 0) + (counts.queued ?? 0);
+  const all = Math.max(total ?? known, known, 1);
+  const parts = BAR.filter((state) => counts[state]);
+  const said = [...BAR, "queued", "preempted"]
+    .filter((state) => counts[state])
+    .map((state) => `${number(counts[state])} ${state}`);
+  const of = total === null ? "" : ` of ${number(total)}`;
+  return html`<div class="sweep-progress">
+    <div class="sweep-bar" role="progressbar" aria-label="Trials that are over" aria-valuemin="0"
+      aria-valuemax=${total ?? undefined} aria-valuenow=${total === null ? undefined : Math.min(over, all)}
+      aria-valuetext=${`${number(over)}${of} trials are over`}>
+      ${parts.map(
+        (state) => html`<span key=${state} class=${`bar-${state}`}
+          style=${{ width: `${(100 * counts[state]) / all}%` }} title=${`${counts[state]} ${state}`}></span>`,
+      )}
+    </div>
+    <p><strong>${number(over)}${of}</strong> trials are over${said.length > 0 && html`: `}
+      ${said.length > 0 && html`<span class="sweep-counts">${said.join(", ")}</span>`}</p>
+  </div>`;
+}
+
+/** @param {{sweep: any, onPick: (trial: number) => void}} props */
+function Best({ sweep, onPick }) {
+  const { best, metric } = sweep;
+  const config = Object.entries(flat(best?.config ?? {}));
+  return html`<section class="sweep-best" aria-label="Best so far">
+    <p class="quiet">${metric ? `Best ${metric.name} (${metric.goal})` : "No metric: trials are not compared"}</p>
+    ${
+      best
+        ? html`<p class="sweep-best-value">${number(best.objective)}
+            <button type="button" class="quiet-button" onClick=${() => onPick(best.number)}>trial ${best.number}</button></p>
+          <p class="sweep-config">${config.map(
+            ([name, each]) =>
+              html`<span key=${name}><span class="quiet">${name}</span> ${value(each)}</span>`,
+          )}</p>`
+        : html`<p class="sweep-best-value quiet">–</p>`
+    }
+  </section>`;
+}
+
+/** @param {{sweep: any, onDone: () => void}} props */
+function Facts({ sweep, onDone }) {
+  const now = useNow(1000);
+  const over = isOver(sweep);
+  const elapsed = sweep.started ? (over ? sweep.ended : now) - sweep.started : null;
+  const busy = sweep.agents.reduce(
+    (/** @type {number} */ sum, /** @type {any} */ each) =>
+      sum + (each.slots ?? 0) - (each.free ?? 0),
+    0,
+  );
+  const slots = sweep.agents.reduce(
+    (/** @type {number} */ sum, /** @type {any} */ each) => sum + (each.slots ?? 0),
+    0,
+  );
+  const facts = [
+    ["Method", sweep.method],
+    [
+      "Trials",
+      sweep.run_cap === null ? (sweep.total ?? "no cap") : `at most ${number(sweep.run_cap)}`,
+    ],
+    [over ? "Took" : "Elapsed", elapsed === null ? "not started" : duration(Math.max(elapsed, 0))],
+    over
+      ? ["Ended", ago(sweep.ended, now)]
+      : ["Time left", sweep.eta_s === null ? "–" : `about ${duration(sweep.eta_s)}`],
+    [
+      "Throughput",
+      sweep.throughput === null
+        ? "–"
+        : `${number(Number(sweep.throughput.toPrecision(3)))} trials/h`,
+    ],
+    [
+      "Agents",
+      sweep.agents.length ? `${sweep.agents.length}, ${busy} of ${slots} slots busy` : "none",
+    ],
+  ];
+  return html`<dl class="sweep-numbers">
+    ${facts.map(
+      ([name, text]) => html`<div key=${name}><dt>${name}</dt><dd>${text}
+        ${name === "Trials" && html`<${RunCap} sweep=${sweep} onDone=${onDone} />`}</dd></div>`,
+    )}
+  </dl>`;
+}
+
+/** What the state means, and what comes next. @param {{sweep: any, onPick: (trial: number) => void}} props */
+function Next({ sweep, onPick }) {
+  const { state, reason, best, counts } = sweep;
+  const why = reason ? `: ${reason}` : "";
+  if (isOver(sweep)) {
+    const failed = counts.failed ?? 0;
+    const nothing = !best && failed > 0;
+    return html`<div class="sweep-next" role="status">
+      <p><strong>The sweep is ${state}${why}.</strong>
+        ${
+          best &&
+          html` The best of ${plural(done(counts), "trial")} is
+          ${" "}<button type="button" class="quiet-button" onClick=${() => onPick(best.number)}>trial ${best.number}</button>
+          ${" "}with ${number(best.objective)}. <code>sweep best ${sweep.id}</code> prints its configuration.`
+        }
+        ${nothing && html` All of its trials failed: the table says why; fix the script, then retry them.`}
+        ${
+          !nothing &&
+          state !== "canceled" &&
+          html` It goes on if you raise run_cap, widen its space, or try a configuration of yours.`
+        }
+        ${state === "canceled" && html` It cannot go on; what trials logged is kept.`}
+      </p>
+    </div>`;
+  }
+  if (state === "paused")
+    return html`<div class="sweep-next" role="status"><p><strong>Paused${why}.</strong>
+      No new trial starts until it is resumed; ${plural(counts.running ?? 0, "trial")} still ${counts.running === 1 ? "runs" : "run"}.</p></div>`;
+  if (state === "stopping")
+    return html`<div class="sweep-next" role="status"><p><strong>Stopping${why}.</strong>
+      It is finished when ${plural(counts.running ?? 0, "running trial")} ${counts.running === 1 ? "has" : "have"} ended.</p></div>`;
+  if (sweep.agents.length) return null;
+  return html`<div class="sweep-next" role="status">
+    <p><strong>${state === "pending" ? "No trial has started: no agent works on it yet." : "No agent works on it now."}</strong>
+      Run this on each machine:</p>
+    <${AgentCommand} sweep=${sweep} />
+  </div>`;
+}
+
+/** How a machine is made to work for the sweep. @param {{sweep: any}} props */
+export function AgentCommand({ sweep }) {
+  const command = `sweep agent ${sweep.id}`;
+  const far = `OPENSWEEP_URL=${location.origin} OPENSWEEP_API_KEY=YOUR_KEY ${command}`;
+  return html`<div class="sweep-command">
+    <p><code>${command}</code> <${Copy} text=${command} label="Copy the command" /></p>
+    <details><summary>On another machine</summary>
+      <p><code>${far}</code> <${Copy} text=${far} label="Copy the command for another machine" /></p>
+      <p class="quiet">with a key of role write: <code>sweep server key create NAME</code>. W&B's own agent works, too:
+        <code>wandb agent ${sweep.project ? `${sweep.project}/` : ""}${sweep.id}</code> with <code>WANDB_BASE_URL=${location.origin}</code>.</p>
+    </details>
+  </div>`;
+}
