@@ -1,7 +1,8 @@
 """A real server, filled as a test likes, and a real Chromium that looks at its pages.
 
 Every page of a test is watched: an error in its console, a request that failed by our fault, or a
-breach of the Content-Security-Policy fails the test (`site.expect_errors` where they are meant).
+breach of the Content-Security-Policy fails the test (`watched.errors.clear()` where they are
+meant). The policy forbids eval, and so `page.wait_for_function`: use `expect` or `until`.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from pathlib import Path
 
 import pytest
 from browser_site import CHROMIUM_FLAGS, KEY, Site, Watched
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from opensweep.local import Settings, start_server, stop_server
 
 HERE = Path(__file__).parent
+PATIENCE_MS = 15_000  # two cores may be busy with other tests
+expect.set_options(timeout=PATIENCE_MS)
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
@@ -55,7 +58,7 @@ def browser() -> Iterator[Browser]:
 def watched(site: Site, browser: Browser) -> Iterator[Watched]:
     """A window of somebody who is logged in, at 1440 x 900; see `Watched`."""
     context = browser.new_context(base_url=site.url, viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE_MS)
     site.log_in(context)
     found = Watched(context.new_page())
     yield found

@@ -5,7 +5,7 @@ import { Frame } from "./components/frame.js";
 import { Empty, Failure, Loading } from "./components/states.js";
 import { html, render, useEffect, useRef, useState } from "./html.js";
 import { find, Link, navigate, useLocation } from "./router.js";
-import { redeem } from "./session.js";
+import { afterLogin, redeem } from "./session.js";
 
 const FRESH = "opensweep:loaded-anew";
 
@@ -80,7 +80,9 @@ onLoggedOut(() => {
 });
 // In a tab that is open at the page of a link, following it changes the fragment alone.
 addEventListener("hashchange", async () => {
-  if (await redeem()) location.reload();
+  if (!(await redeem())) return;
+  if (location.pathname === "/login") location.replace(afterLogin());
+  else location.reload();
 });
 await redeem();
 render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById("app")));

@@ -1,8 +1,7 @@
 /** Who is logged in, and the way in and out; the pages hide what a role does not allow. */
 import { ApiError, get, post, remove } from "./api.js";
 import { useFetch } from "./hooks.js";
-import { navigate } from "./router.js";
-import { codeIn } from "./way_in.js";
+import { codeIn, wayBack } from "./way_in.js";
 
 const RANK = ["read", "write", "admin"];
 /** @typedef {{user: string, role: string, version: string, entity: string}} Session */
@@ -46,11 +45,13 @@ export async function redeem() {
   } catch (error) {
     refusal = error instanceof ApiError ? error.message : String(error);
   }
-  await session().catch(() => {
-    const back = location.pathname + location.search;
-    navigate(`/login?next=${encodeURIComponent(back)}`, { replace: true });
-  });
+  await session().catch(() => {}); // nobody: the login page comes, as anywhere
   return false;
+}
+
+/** Where the login page leads to. */
+export function afterLogin() {
+  return wayBack(new URLSearchParams(location.search).get("next"), location.origin);
 }
 
 /** Ends the session of this browser. */

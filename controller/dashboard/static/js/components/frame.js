@@ -3,7 +3,7 @@
  * there. Neighbours: page.js (what the page says of itself), css/frame.css.
  */
 import { Fragment, html, useEffect, useState } from "../html.js";
-import { onConnection } from "../live.js";
+import { onConnection, subscribe } from "../live.js";
 import { usePlace } from "../page.js";
 import { Link, navigate, projectOf, projectPath } from "../router.js";
 import { useShortcut } from "../shortcuts.js";
@@ -50,7 +50,7 @@ export function Frame({ match, pathname, children }) {
         <${Account} onShortcuts=${() => setListed(true)} />`
       }
     </header>
-    <${Unreachable} />
+    ${inside && html`<${Unreachable} />`}
     <main id="main" tabindex="-1">${children}</main>
     ${listed && html`<${ShortcutList} onClose=${() => setListed(false)} />`}
   `;
@@ -85,6 +85,8 @@ function Mark() {
 function Unreachable() {
   const [reachable, setReachable] = useState(true);
   useEffect(() => onConnection(setReachable), []);
+  // Something is always followed, so that it is known on pages that follow nothing.
+  useEffect(() => subscribe(["projects"], () => {}), []);
   return html`<div class="unreachable" role="status">
     ${
       !reachable &&

@@ -31,7 +31,18 @@ function Projects({ current, close }) {
   const fit = (data ?? [])
     .filter((each) => each.name.toLowerCase().includes(words))
     .sort((a, b) => b.updated - a.updated);
-  return html`<div class="switcher-list">
+  /** A search field would be emptied by Escape first. @param {KeyboardEvent} event */
+  const press = (event) => {
+    if (event.key === "Escape") close();
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const list = /** @type {HTMLElement} */ (event.currentTarget);
+    const all = /** @type {HTMLElement[]} */ ([...list.querySelectorAll("input, a")]);
+    const at = all.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+    all[(at + step + all.length) % all.length].focus();
+  };
+  return html`<div class="switcher-list" onKeyDown=${press}>
     <input type="search" aria-label="Find a project" placeholder="Find a project" autofocus
       value=${wanted} onInput=${(/** @type {any} */ event) => setWanted(event.target.value)} />
     <ul>

@@ -2,8 +2,7 @@
 import { post } from "../api.js";
 import { html, useEffect, useRef, useState } from "../html.js";
 import { usePage } from "../page.js";
-import { refused } from "../session.js";
-import { wayBack } from "../way_in.js";
+import { afterLogin, refused } from "../session.js";
 
 export default function LoginPage() {
   usePage("Log in");
@@ -17,7 +16,7 @@ export default function LoginPage() {
     setState({ busy: true, error: "" });
     try {
       await post("/api/session", { key: String(form.get("key") ?? "") });
-      location.replace(wayBack(new URLSearchParams(location.search).get("next"), location.origin));
+      location.replace(afterLogin());
     } catch (error) {
       setState({ busy: false, error: error instanceof Error ? error.message : String(error) });
     }
