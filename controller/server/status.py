@@ -20,7 +20,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import redis
@@ -28,6 +28,7 @@ import redis
 from controller import record
 from controller.prior import known
 from controller.store.records import AttemptRecord, SweepRecord, TrialRecord
+from controller.store.standings import Standing
 from controller.store.store import Store
 from sweeps.errors import OpensweepError
 from sweeps.protocol.live import AgentBeat, Live
@@ -35,9 +36,6 @@ from sweeps.spec import Method, SweepSpec
 from sweeps.trial import SweepState, TrialState
 
 log = logging.getLogger(__name__)
-
-RECENT_ENDS = 30
-"""The throughput is that of the last so many ends."""
 
 
 def sweep_json(
@@ -47,13 +45,40 @@ def sweep_json(
     clock: Callable[[], float] = time.time,
 ) -> dict[str, Any]:
     """One sweep; `agents` are those that live, of any sweep."""
-    spec = record.spec_of(sweep)
-    mine = [agent for agent in agents if agent.sweep_id == sweep.id]
-    counts = store.counts(sweep.id)
-    total = total_trials(store, sweep)
+    return sweeps_json(store, [sweep], agents, clock)[0]
+
+
+def sweeps_json(
+    store: Store,
+    listed: Sequence[SweepRecord],
+    agents: Sequence[AgentBeat],
+    clock: Callable[[], float] = time.time,
+) -> list[dict[str, Any]]:
+    """Many, by a handful of questions to the database."""
+    specs = {sweep.id: record.spec_of(sweep) for sweep in listed}
+    goals = {each: spec.metric.goal.value for each, spec in specs.items() if spec.metric}
+    standings = store.standings(listed, goals)
+    at_work: dict[str, list[AgentBeat]] = {}
+    for agent in agents:
+        at_work.setdefault(agent.sweep_id, []).append(agent)
     now = clock()
-    throughput = _throughput(store, sweep, now)
-    best = store.best_trial(sweep.id, spec.metric.goal.value) if spec.metric else None
+    return [
+        _sweep_json(store, sweep, specs[sweep.id], standings[sweep.id], at_work, now)
+        for sweep in listed
+    ]
+
+
+def _sweep_json(
+    store: Store,
+    sweep: SweepRecord,
+    spec: SweepSpec,
+    standing: Standing,
+    at_work: Mapping[str, Sequence[AgentBeat]],
+    now: float,
+) -> dict[str, Any]:
+    mine, best = at_work.get(sweep.id, ()), standing.best
+    total = total_trials(store, sweep)
+    throughput = _throughput(sweep, standing, now)
     return {
         "id": sweep.id,
         "name": sweep.name,
@@ -68,10 +93,10 @@ def sweep_json(
         "ended": sweep.ended,
         "total": total,
         "run_cap": spec.run_cap,
-        "counts": {state.value: number for state, number in counts.items()},
+        "counts": {state.value: number for state, number in standing.counts.items()},
         "best": trial_json(best) if best else None,
         "agents": [agent_json(agent) for agent in mine],
-        "eta_s": _eta_s(sweep.state, total, counts, throughput) if mine else None,
+        "eta_s": _eta_s(sweep.state, total, standing.counts, throughput) if mine else None,
         "elapsed_s": _elapsed_s(sweep, now),
         "throughput": throughput,
     }
@@ -157,18 +182,37 @@ def total_trials(store: Store, sweep: SweepRecord) -> int | None:
     spec = record.spec_of(sweep)
     ends = [] if spec.run_cap is None else [spec.run_cap]
     if spec.method is Method.GRID:
-        try:
-            from sweeps.search import Suggested, make_searcher
-
-            searcher = make_searcher(spec, 0, known(sweep.prior))
-            # Trials of a grid of before count, too; of this one they change nothing.
-            for trial in store.trials(sweep.id) if sweep.changed is not None else ():
-                searcher.tell(Suggested(trial.number, trial.config))
-            total = searcher.total
-        except OpensweepError:  # it was checked when the sweep was recorded; a listing goes on
-            total = None
-        ends += [] if total is None else [total]
+        size = _grid_size(store, sweep)
+        ends += [] if size is None else [size]
     return min(ends, default=None)
+
+
+_sizes: dict[tuple[str, float, float | None], int | None] = {}
+_MOST_SIZES = 10_000
+
+
+def _grid_size(store: Store, sweep: SweepRecord) -> int | None:
+    """Of a grid; what is known of one whose file was changed hangs on the trials of before alone,
+    and so it is worked out once for each file."""
+    name = (sweep.id, sweep.created, sweep.changed)
+    if name not in _sizes:
+        if len(_sizes) >= _MOST_SIZES:
+            _sizes.clear()
+        _sizes[name] = _count_grid(store, sweep)
+    return _sizes[name]
+
+
+def _count_grid(store: Store, sweep: SweepRecord) -> int | None:
+    try:
+        from sweeps.search import Suggested, make_searcher
+
+        searcher = make_searcher(record.spec_of(sweep), 0, known(sweep.prior))
+        # Trials of a grid of before count, too; of this one they change nothing.
+        for trial in store.trials(sweep.id) if sweep.changed is not None else ():
+            searcher.tell(Suggested(trial.number, trial.config))
+        return searcher.total
+    except OpensweepError:  # it was checked when the sweep was recorded; a listing goes on
+        return None
 
 
 def _elapsed_s(sweep: SweepRecord, now: float) -> float:
@@ -177,24 +221,19 @@ def _elapsed_s(sweep: SweepRecord, now: float) -> float:
     return max((now if sweep.ended is None else sweep.ended) - sweep.started, 0.0)
 
 
-def _throughput(store: Store, sweep: SweepRecord, now: float) -> float | None:
+def _throughput(sweep: SweepRecord, standing: Standing, now: float) -> float | None:
     """Ends per hour from the end before the window (or the sweep's start) until now."""
-    if sweep.ended_seq == 0 or sweep.started is None:
+    if sweep.started is None or standing.ends == 0:
         return None
-    recent = store.ended_since(sweep.id, max(sweep.ended_seq - RECENT_ENDS - 1, 0))
-    count, since = len(recent), sweep.started
-    if count > RECENT_ENDS and recent[0].ended is not None:
-        count, since = count - 1, recent[0].ended
+    since = sweep.started if standing.since is None else standing.since
     until = sweep.ended if sweep.ended is not None else now
-    if count == 0 or until <= since:
-        return None
-    return 3600.0 * count / (until - since)
+    return 3600.0 * standing.ends / (until - since) if until > since else None
 
 
 def _eta_s(
     state: SweepState,
     total: int | None,
-    counts: dict[TrialState, int],
+    counts: Mapping[TrialState, int],
     throughput: float | None,
 ) -> float | None:
     if state not in (SweepState.RUNNING, SweepState.STOPPING) or not throughput:

@@ -126,7 +126,7 @@ class MarkStore:
         found: dict[str, str] = {}
         with self._db.snapshot() as connection:
             for name in names:
-                known = ["", NO_PROJECT] if name in ("", NO_PROJECT) else [name]
+                known = same_project(name)
                 said = select(projects.c.updated).where(projects.c.name.in_(known))
                 made = select(
                     func.count(),
@@ -208,7 +208,7 @@ def _project_query(names: Sequence[str]) -> Select[Any]:
     A transaction that read the clock first may be seen last: the newest change alone would not
     tell of it.
     """
-    listed = sorted({name for each in names for name in _same_project(each)})
+    listed = sorted({name for each in names for name in same_project(each)})
     asked = union_all(*(select(literal(name).label("name")) for name in listed)).subquery()
     newest = select(func.max(runs.c.updated)).where(runs.c.project == asked.c.name)
     found = select(asked.c.name, newest.scalar_subquery().label("newest")).subquery()
@@ -219,7 +219,8 @@ def _project_query(names: Sequence[str]) -> Select[Any]:
     return select(found.c.name, found.c.newest, count, total).where(found.c.newest.is_not(None))
 
 
-def _same_project(name: str) -> tuple[str, ...]:
+def same_project(name: str) -> tuple[str, ...]:
+    """The names under which a project is on record."""
     return ("", NO_PROJECT) if name in ("", NO_PROJECT) else (name,)
 
 

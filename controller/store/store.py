@@ -30,6 +30,7 @@ from controller.store.run_index import RunIndex
 from controller.store.runs import RunStore
 from controller.store.samples import SampleStore
 from controller.store.series import SeriesStore
+from controller.store.standings import StandingStore
 from controller.store.sweeps import SweepStore
 from controller.store.trial_columns import TrialColumnStore
 from controller.store.trials import TrialStore
@@ -61,6 +62,7 @@ class Store(
     KeyStore,
     ReportStore,
     MarkStore,
+    StandingStore,
 ):
     """All that is on record. Thread-safe; use one for each process, and close it.
 
