@@ -14,11 +14,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
-from postgresql_server import Postgres
 
 from benchmarks.fake_slots import DONE, FakeSlots
 from controller import record
@@ -27,6 +26,9 @@ from controller.store.records import SweepRecord, TrialRecord
 from controller.store.store import Store, open_store
 from sweeps.protocol.live import AgentBeat, Claim, Live
 from sweeps.trial import AttemptState, Outcome, TrialState
+
+if TYPE_CHECKING:
+    from postgresql_server import Postgres
 
 HEAD = "program: train.py\nmetric: {name: loss}\n"
 
