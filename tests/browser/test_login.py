@@ -95,7 +95,9 @@ def test_nobody_is_led_elsewhere_after_logging_in(site: Site, browser: Browser) 
         context.close()
 
 
-def test_a_session_that_ended_leads_to_the_login_and_back(page: Page, watched: Watched) -> None:
+def test_a_session_that_ended_leads_to_the_login_and_back(
+    page: Page, watched: Watched, site: Site
+) -> None:
     page.goto("/server")
     at_server(page)
     page.context.clear_cookies()
@@ -103,6 +105,6 @@ def test_a_session_that_ended_leads_to_the_login_and_back(page: Page, watched: W
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
     page.get_by_label("API key").fill(KEY)
     page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(f"{page.url.partition('/login')[0]}/")
+    page.wait_for_url(f"{site.url}/")
     assert {error[:3] for error in watched.errors} == {"401"}
     watched.errors.clear()
