@@ -38,7 +38,9 @@ SESSION = "/api/session"
 CODE = SESSION + "/code"
 _NO_PAGES = ("/api/", "/graphql", "/metrics", "/files/", "/artifactsV2/", *OPEN_PREFIXES)
 
-_READING_POSTS = frozenset({"/graphql", "/api/series", "/api/panels", "/api/blobs/fetch", CODE})
+_READING_POSTS = frozenset(
+    {"/graphql", "/api/series", "/api/logged", "/api/panels", "/api/blobs/fetch", CODE}
+)
 """Questions too long for an address, and what gives no right that the asker has not. Mutations at
 /graphql ask for more by themselves."""
 _ADMINISTRATION = "/api/keys"

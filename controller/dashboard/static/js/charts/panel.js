@@ -85,13 +85,22 @@ export function Panel({ title, subtitle, tools, actions = [], csv, fullCsv, link
         ${tools}
         <button type="button" class="panel-tool" aria-pressed=${full} onClick=${() => setFull(!full)}
           aria-label=${full ? `Close the full screen of ${title}` : `Full screen of ${title}`}
-          title=${full ? "Close (Esc)" : "Full screen"}>${full ? "✕" : "⛶"}</button>
+          title=${full ? "Close (Esc)" : "Full screen"}><${Corners} inward=${full} /></button>
         <${Menu} label=${`Menu of ${title}`} items=${items} class="panel-menu" />
       </span>
     </header>
     <div class="panel-body" ref=${body}>${props.children}</div>
     ${table && html`<${Numbers} title=${title} rows=${table} onClose=${() => setTable(null)} />`}
   </section>`;
+}
+
+/** @param {{inward: boolean}} props */
+function Corners({ inward }) {
+  const out = "M1 5V1h4M9 1h4v4M13 9v4H9M5 13H1V9";
+  const inside = "M5 1v4H1M13 5H9V1M9 13V9h4M1 9h4v4";
+  return html`<svg viewBox="0 0 14 14" width="12" height="12" aria-hidden="true">
+    <path d=${inward ? inside : out} fill="none" stroke="currentColor" stroke-width="1.6" />
+  </svg>`;
 }
 
 /** @param {{title: string, rows: Rows, onClose: () => void}} props */

@@ -13,19 +13,27 @@ export const SECONDS = [
 export function tickText(value, step) {
   if (value === 0) return "0";
   const size = Math.abs(value);
-  const fine = step > 0 ? Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) : 0;
+  const fine = step > 0 ? decimals(step) : 0;
   if (size >= 1e15 || size < 1e-4 || (step > 0 && step < 1e-4 && size < 1)) {
     const digits = step > 0 ? Math.floor(Math.log10(size)) + fine : 1;
     return trimmed(value.toExponential(Math.min(Math.max(digits, 0), 6)));
   }
   for (const [unit, letter] of UNITS) {
     if (size < unit || (step > 0 && step < unit / 1000)) continue;
-    const digits = step > 0 ? Math.max(0, -Math.floor(Math.log10(step / unit) + 1e-9)) : 2;
+    const digits = step > 0 ? decimals(step / unit) : 2;
     return trimmed((value / unit).toFixed(Math.min(digits, 3))) + letter;
   }
   return step > 0
     ? trimmed(value.toFixed(Math.min(fine, 10)))
     : String(Number(value.toPrecision(3)));
+}
+
+/** Digits behind the point that a step needs: 0.25 needs two. @param {number} step */
+function decimals(step) {
+  let digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  const scaled = step * 10 ** digits;
+  if (Math.abs(scaled - Math.round(scaled)) > 1e-6 * scaled) digits++;
+  return digits;
 }
 
 /** @type {[number, string][]} */

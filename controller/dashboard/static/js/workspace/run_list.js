@@ -1,0 +1,137 @@
+/**
+ * The runs beside the panels: search, eyes, colours, pins, groups. What it shows is the runs table's
+ * own query, so that both say the same. Neighbours: run_choice.js, runs/query.js, pages/workspace.js.
+ */
+import { point } from "../charts/cursors.js";
+import { PALETTE } from "../colors.js";
+import { Popup } from "../components/menu.js";
+import { Failure, Loading } from "../components/states.js";
+import { ago } from "../format.js";
+import { html, useEffect, useRef, useState } from "../html.js";
+import { Link, path } from "../router.js";
+import { setRunColor } from "../runs/run_colors.js";
+import { MOST } from "./run_choice.js";
+
+/**
+ * @typedef {{id: string, name: string, state: string, created: number, color: string,
+ *   group?: string}} ListedRun
+ * @typedef {object} RunListProps
+ * @property {ListedRun[]} runs
+ * @property {number} total
+ * @property {boolean} loading
+ * @property {Error | undefined} error
+ * @property {Set<string>} drawn
+ * @property {import("../runs/query.js").RunsQuery} query
+ * @property {(changes: Partial<import("../runs/query.js").RunsQuery>) => void} onQuery
+ * @property {(id: string, on: boolean) => void} onTurn
+ * @property {(count: number) => void} onCount
+ * @property {() => void} onMore
+ * @property {string} tableHref the same runs as a table
+ * @property {string[]} groupable names to group by
+ * @property {string} cursor the group of the synced cursor
+ */
+
+/** @param {RunListProps} props */
+export function RunList({ runs, total, loading, error, drawn, query, ...rest }) {
+  const { onQuery, onTurn, onCount, onMore, cursor } = rest;
+  const most = Math.min(total, MOST);
+  /** @param {string} id */
+  const pin = (id) =>
+    onQuery({
+      pinned: query.pinned.includes(id)
+        ? query.pinned.filter((each) => each !== id)
+        : [...query.pinned, id],
+    });
+  return html`<div class="run-list">
+    <header>
+      <h2>Runs <span class="quiet count">${total.toLocaleString("en-US")}</span></h2>
+      <${Link} href=${rest.tableHref}>Table<//>
+    </header>
+    <${Search} query=${query} onQuery=${onQuery} />
+    <label class="setting run-group">Group by
+      <select value=${query.group[0] ?? ""} onChange=${(/** @type {any} */ event) => onQuery({ group: event.target.value ? [event.target.value] : [] })}>
+        <option value="">nothing</option>
+        ${query.group[0] && !rest.groupable.includes(query.group[0]) && html`<option value=${query.group[0]}>${query.group.join(", ")}</option>`}
+        ${rest.groupable.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}
+      </select></label>
+    ${query.filters && html`<p class="run-filtered">Filtered. <button type="button" class="plain" onClick=${() => onQuery({ filters: "" })}>Clear the filter</button></p>`}
+    <p class="run-shown quiet">${drawn.size} drawn.
+      ${drawn.size < most && html` <button type="button" class="plain" onClick=${() => onCount(MOST)}>${total <= MOST ? `Show all ${total}` : `Show ${MOST}`}</button>`}
+      ${drawn.size > 10 && html` <button type="button" class="plain" onClick=${() => onCount(10)}>Show 10</button>`}
+    </p>
+    ${error && html`<${Failure} error=${error} />`}
+    ${loading && !runs.length && html`<${Loading} what="Loading runs" />`}
+    ${!loading && !error && !runs.length && html`<p class="quiet">No run fits.</p>`}
+    <ul onPointerLeave=${() => point(cursor, { x: null, id: null })}>
+      ${runs.map(
+        (run) => html`<li key=${run.id} class=${drawn.has(run.id) ? "" : "off"}
+          onPointerEnter=${() => point(cursor, { x: null, id: drawn.has(run.id) ? run.id : null })}>
+          <button type="button" class="eye" aria-pressed=${drawn.has(run.id)} aria-label=${`Draw ${run.name}`}
+            title=${drawn.has(run.id) ? "Hide" : "Show"} onClick=${() => onTurn(run.id, !drawn.has(run.id))}><${Eye} open=${drawn.has(run.id)} /></button>
+          <${Color} run=${run} />
+          <${Link} class="run-name" href=${path("runs", run.id)} title=${`${run.name} (${run.id}), ${run.state}`}>${run.name}<//>
+          <span class=${`run-state state-${run.state}`} title=${`${run.state}, ${ago(run.created)}`}>${run.state === "running" ? "●" : ""}<span class="only-heard">${run.state}</span></span>
+          <button type="button" class="pin" aria-pressed=${query.pinned.includes(run.id)} aria-label=${`Pin ${run.name}`}
+            title=${query.pinned.includes(run.id) ? "Unpin" : "Pin"} onClick=${() => pin(run.id)}><${Pin} /></button>
+        </li>`,
+      )}
+    </ul>
+    ${runs.length < total && html`<button type="button" class="more-runs" onClick=${onMore}>${`More (${(total - runs.length).toLocaleString("en-US")})`}</button>`}
+  </div>`;
+}
+
+/** @param {{query: RunListProps["query"], onQuery: RunListProps["onQuery"]}} props */
+function Search({ query, onQuery }) {
+  const [text, setText] = useState(query.q);
+  const timer = useRef(0);
+  useEffect(() => setText(query.q), [query.q]);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  /** @param {any} event */
+  const type = (event) => {
+    const q = event.target.value;
+    setText(q);
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => onQuery({ q }), 200);
+  };
+  return html`<div class="run-search">
+    <input type="search" placeholder="Search runs" aria-label="Search runs" value=${text} onInput=${type} />
+    <button type="button" aria-pressed=${query.regex} title="Regular expression" aria-label="Regular expression"
+      onClick=${() => onQuery({ regex: !query.regex })}>.*</button>
+  </div>`;
+}
+
+/** @param {{run: ListedRun}} props */
+function Color({ run }) {
+  const swatch = html`<i class="run-color" style=${{ background: run.color }}></i>`;
+  return html`<${Popup} label=${`Colour of ${run.name}`} button=${swatch} class="color-popup">
+    ${(/** @type {() => void} */ close) => html`<div class="color-choice">
+      ${PALETTE.map(
+        (
+          color,
+        ) => html`<button key=${color} type="button" aria-label=${color} style=${{ background: color }}
+          onClick=${() => {
+            setRunColor(run.id, color);
+            close();
+          }}></button>`,
+      )}
+      <button type="button" class="usual" onClick=${() => {
+        setRunColor(run.id, null);
+        close();
+      }}>Usual colour</button>
+    </div>`}
+  <//>`;
+}
+
+/** @param {{open: boolean}} props */
+function Eye({ open }) {
+  return html`<svg viewBox="0 0 20 14" width="17" height="12" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.6">
+    <path d="M1 7c2.5-4 5.500-6 9-6s6.500 2 9 6c-2.500 4-5.500 6-9 6S3.500 11 1 7z" />
+    ${open ? html`<circle cx="10" cy="7" r="2.6" fill="currentColor" />` : html`<path d="M3 13 17 1" />`}
+  </svg>`;
+}
+
+function Pin() {
+  return html`<svg viewBox="0 0 14 14" width="12" height="12" aria-hidden="true" fill="currentColor">
+    <path d="M5 1h4l-.5 4 2.500 2v1.500H7.600V13h-1.200V8.500H3V7l2.500-2z" />
+  </svg>`;
+}
