@@ -191,8 +191,8 @@ export function VirtualTable(props) {
       }} />
   </div>`;
 
-  const body = indexes.map((index) => {
-    const row = getRow(index);
+  /** @param {number} index @param {T | undefined} row @param {number} focus the column that has it */
+  const drawRow = (index, row, focus) => {
     const key = row === undefined ? `?${index}` : rowKey(row, index);
     const chosen = row !== undefined && selected?.has(key);
     const can = row !== undefined && props.selectable?.(row) !== false;
@@ -212,7 +212,7 @@ export function VirtualTable(props) {
       style=${{ top: `${index * rowHeight}px`, width: `${total}px`, height: `${rowHeight}px` }}>
       <${Cells} ...${shape} check=${check} cell=${(/** @type {any} */ each) => {
         const column = placed.indexOf(each);
-        const here = active.row === index && active.column === column;
+        const here = focus === column;
         return html`<div key=${each.key} data-cell role="gridcell" aria-colindex=${column + 1}
           class=${`vtable-cell ${each.column.align ?? "left"}`} tabindex=${here ? 0 : -1}
           style=${{ width: `${each.width}px`, ...(each.pinned ? {} : { position: "absolute", top: "0", left: `${each.left}px` }) }}
@@ -225,6 +225,13 @@ export function VirtualTable(props) {
           }</div>`;
       }} />
     </div>`;
+  };
+  const shown = drawn.map((each) => `${each.key} ${each.left} ${each.width}`).join();
+  const again = useDrawn([columns, getRow, selected, props.rowClass, shown, pinned, total]);
+  const body = indexes.map((index) => {
+    const row = getRow(index);
+    const focus = active.row === index ? active.column : -1;
+    return again(index, [row, focus], () => drawRow(index, row, focus));
   });
 
   return html`<div class="vtable" role="grid" ref=${box} aria-label=${props.label} aria-rowcount=${rowCount + 1}
@@ -285,6 +292,29 @@ function Head({ place: each, index, tab, sort, onSort, onResize, onFocus }) {
 /** @param {Event} event */
 function stop(event) {
   event.stopPropagation();
+}
+
+/**
+ * Rows that were drawn and need not be drawn again: while the table scrolls, most are the same.
+ * @param {unknown[]} deps what all rows depend on
+ * @returns {(index: number, deps: unknown[], draw: () => any) => any}
+ */
+function useDrawn(deps) {
+  const held = useRef({ deps, rows: new Map() });
+  const before = held.current;
+  const same = before.deps.every((each, i) => Object.is(each, deps[i]));
+  /** @type {Map<number, {deps: unknown[], drawn: any}>} */
+  const rows = new Map();
+  held.current = { deps, rows };
+  return (index, wanted, draw) => {
+    const old = same ? before.rows.get(index) : undefined;
+    const fits = old?.deps.every((/** @type {unknown} */ each, /** @type {number} */ i) =>
+      Object.is(each, wanted[i]),
+    );
+    const entry = fits ? old : { deps: wanted, drawn: draw() };
+    rows.set(index, entry);
+    return entry.drawn;
+  };
 }
 
 /**

@@ -6,7 +6,7 @@ import { colorOf } from "../colors.js";
 import { Menu } from "../components/menu.js";
 import { StateBadge } from "../components/states.js";
 import { number } from "../format.js";
-import { html } from "../html.js";
+import { html, useState } from "../html.js";
 import { Link, path } from "../router.js";
 import { cell, full, isNumeric } from "./columns.js";
 
@@ -17,6 +17,9 @@ import { cell, full, isNumeric } from "./columns.js";
  * @typedef {"mean" | "min" | "max" | "std"} Figure
  */
 
+/** There is no pointer that could rest on a row. */
+const touched = matchMedia("(hover: none)").matches;
+
 /** A value of a run. @param {{row: RunRow, field: Field}} props */
 export function Value({ row, field }) {
   const given = row.values[field.name];
@@ -24,7 +27,7 @@ export function Value({ row, field }) {
   if (field.name === "state") return html`<${StateBadge} state=${String(given)} />`;
   if (field.name === "tags" && Array.isArray(given)) return html`<${Tags} tags=${given} />`;
   if (field.name === "sweep")
-    return html`<${Link} href=${path("sweeps", String(given))}>${given}<//>`;
+    return html`<${Link} href=${path("sweeps", String(given))} tabindex="-1">${given}<//>`;
   return html`<span title=${full(given, field)}>${cell(given, field)}</span>`;
 }
 
@@ -64,19 +67,25 @@ export function GroupValue({ row, field, figure, by }) {
 export function RunName({ row, color, hidden, onColor, onHide, onPin, onCopy }) {
   const name = String(row.values.display_name ?? row.id);
   const href = path("runs", row.id);
-  return html`<span class=${`run-name ${row.depth ? "inner" : ""} ${hidden ? "off" : ""}`}>
+  // A menu for each of thousands of rows that pass by costs time: only the one in use has it.
+  const [near, setNear] = useState(touched);
+  return html`<span class=${`run-name ${row.depth ? "inner" : ""} ${hidden ? "off" : ""}`}
+    onMouseEnter=${() => setNear(true)} onFocusIn=${() => setNear(true)}>
     <button type="button" class="eye" tabindex="-1" aria-pressed=${!hidden} aria-label=${`Draw ${name} in charts`}
       title=${hidden ? "Not drawn in charts" : "Drawn in charts"} onClick=${onHide}><${Eye} open=${!hidden} /></button>
     <input type="color" tabindex="-1" value=${color} aria-label=${`Colour of ${name}`} title="Colour"
       onChange=${(/** @type {any} */ event) => onColor(event.target.value)} />
     ${row.pinned && html`<span class="pin" title="On top" aria-label="On top">▲</span>`}
-    <${Link} href=${href} class="run-link" title=${name}>${name}<//>
-    <${Menu} label=${`More for ${name}`} class="row-menu" items=${[
-      { label: row.pinned ? "Take from the top" : "Put on top", act: onPin },
-      { label: hidden ? "Draw in charts" : "Hide in charts", act: onHide },
-      { label: "Colour of before", act: () => onColor(null) },
-      { label: "Copy the id", act: onCopy, above: "line" },
-    ]} />
+    <${Link} href=${href} class="run-link" tabindex="-1" title=${name}>${name}<//>
+    ${
+      near &&
+      html`<${Menu} label=${`More for ${name}`} class="row-menu" items=${[
+        { label: row.pinned ? "Take from the top" : "Put on top", act: onPin },
+        { label: hidden ? "Draw in charts" : "Hide in charts", act: onHide },
+        { label: "Colour of before", act: () => onColor(null) },
+        { label: "Copy the id", act: onCopy, above: "line" },
+      ]} />`
+    }
   </span>`;
 }
 
