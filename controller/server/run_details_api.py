@@ -142,11 +142,12 @@ async def stop(request: Request) -> Response:
     nothing from here: 409.
     """
     found = services(request)
-    await found.call(_stop, found, request.path_params["run_id"])
+    await found.call(stop_run, found, request.path_params["run_id"])
     return Response(status_code=204)
 
 
-def _stop(found: Services, run_id: str) -> None:
+def stop_run(found: Services, run_id: str) -> None:
+    """Has a run's process end. Raises IllegalTransition where it cannot be."""
     run = found.store.get_run(run_id)
     if run.state.over:
         raise IllegalTransition(f"run {run_id} is over: there is nothing to stop")

@@ -17,15 +17,14 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from controller.server.run_details_api import stop_run
 from controller.server.runs_api import field_names, run_query
 from controller.server.services import Services, services
 from controller.server.wire import Fields, Handler, json_response, numbers_response, read_json
 from controller.store.run_fields import run_field
 from controller.store.run_filters import Order, parse_order
 from controller.store.run_groups import COUNT
-from controller.wandb_api.runs.stopping import order_stop
-from controller.wandb_api.runs.writers import is_clients
-from sweeps.errors import IllegalTransition, NotFoundError, OpensweepError, UsageError
+from sweeps.errors import NotFoundError, OpensweepError, UsageError
 
 _FIELDS, _VALUES, _GROUPS = 2000, 1000, 10_000
 """An answer has no more names, values or groups than this."""
@@ -204,19 +203,7 @@ async def stop(request: Request) -> Response:
     """
     found = services(request)
     runs = _runs(await read_json(request))
-    return await found.call(_each, runs, lambda run_id: _stop(found, run_id))
-
-
-def _stop(found: Services, run_id: str) -> None:
-    run = found.store.get_run(run_id)
-    if run.state.over:
-        raise IllegalTransition(f"run {run_id} is over already")
-    if run.sweep_id is None and not is_clients(found.store.recorders(run_id)):
-        raise IllegalTransition(
-            f"run {run_id} was not started by an agent, and takes no orders: end its process where "
-            "it runs"
-        )
-    order_stop(found, run)
+    return await found.call(_each, runs, lambda run_id: stop_run(found, run_id))
 
 
 def _each(runs: Sequence[str], act: Callable[[str], None]) -> Response:

@@ -33,9 +33,6 @@ _FIRST_WORD = "word:"
 _REWOUND = "rewound:"
 
 
-_OF_CLIENTS = (_SHARED, _PROCESS, _STARTED, _FIRST_WORD)
-
-
 class Recording(NamedTuple):
     """As whom a process records.
 
@@ -222,8 +219,3 @@ def _digest(given: Mapping[str, Any]) -> str:
             said["config"] = json.loads(said["config"])
     text = json.dumps(said, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def is_clients(recorders: Recorders) -> bool:
-    """Whether the newest process that recorded the run was W&B's client, which hears orders."""
-    return any(name.startswith(_OF_CLIENTS) for name in recorders.names)
