@@ -10,6 +10,7 @@ import { drawAxes, insideOf } from "./axes.js";
 import { Layer, useSize, useTheme } from "./canvas.js";
 import { mark, nearest, placed } from "./points.js";
 import { short } from "./scales.js";
+import { isolines } from "./surface.js";
 import { Tip } from "./tip.js";
 
 /**
@@ -20,10 +21,10 @@ import { Tip } from "./tip.js";
 
 /**
  * @param {{label: string, grid: Grid | null, x: Scale, y: Scale, xLabel: string, yLabel: string,
- *   points?: import("./scatter.js").Points, color: Scale, selected?: Uint8Array | null,
+ *   points?: import("./scatter.js").Points, color: Scale, flipped?: boolean, selected?: Uint8Array | null,
  *   highlight?: readonly (number | string)[], height?: number, summary?: string,
  *   onPick?: (id: number | string, more: boolean) => void}} props
- * color: from a value to a place in viridis
+ * color: from a value to a place; flipped: its high end is violet
  */
 export function HeatMap({
   label,
@@ -34,6 +35,7 @@ export function HeatMap({
   yLabel,
   points,
   color,
+  flipped = false,
   selected = null,
   highlight = [],
   height = 320,
@@ -48,10 +50,11 @@ export function HeatMap({
   const at = useMemo(() => (points ? placed(points, x, y, box) : null), [points, x, y, box]);
   const drawSurface = useCallback(
     (/** @type {any} */ context) => {
-      if (grid) drawGrid(context, grid, color, box);
+      if (grid) drawGrid(context, grid, color, box, flipped);
+      if (grid) drawLevels(context, grid, color, box, colors);
       drawAxes(context, box, x, y, xLabel, yLabel, colors);
     },
-    [grid, color, box, x, y, xLabel, yLabel, colors],
+    [grid, color, flipped, box, x, y, xLabel, yLabel, colors],
   );
   const drawPoints = useCallback(
     (/** @type {any} */ context) => {
@@ -90,32 +93,51 @@ export function HeatMap({
 }
 
 /** @param {any} context @param {Grid} grid @param {Scale} color
- * @param {import("./axes.js").Box} box */
-function drawGrid(context, grid, color, box) {
+ * @param {import("./axes.js").Box} box @param {boolean} flipped */
+function drawGrid(context, grid, color, box, flipped) {
   const [w, h] = [box.width / grid.columns, box.height / grid.rows];
   for (let row = 0; row < grid.rows; row++)
     for (let column = 0; column < grid.columns; column++) {
       const part = color.place(grid.values[row * grid.columns + column]);
       if (Number.isNaN(part)) continue;
-      context.fillStyle = viridis(part);
+      context.fillStyle = viridis(flipped ? 1 - part : part);
       const [px, py] = [box.left + column * w, box.top + box.height - (row + 1) * h];
       context.fillRect(px, py, w + 0.6, h + 0.6);
     }
 }
 
-/** What the colours mean. @param {{color: Scale, label: string}} props */
-export function ColorBar({ color, label }) {
+/** @param {any} context @param {Grid} grid @param {Scale} color
+ * @param {import("./axes.js").Box} box @param {import("./canvas.js").Theme} colors */
+function drawLevels(context, grid, color, box, colors) {
+  context.strokeStyle = colors.ground;
+  context.globalAlpha = 0.55;
+  context.lineWidth = 0.9;
+  context.beginPath();
+  for (const { at } of color.ticks(10))
+    for (const [x0, y0, x1, y1] of isolines(grid, color.value(at))) {
+      context.moveTo(box.left + x0 * box.width, box.top + (1 - y0) * box.height);
+      context.lineTo(box.left + x1 * box.width, box.top + (1 - y1) * box.height);
+    }
+  context.stroke();
+  context.globalAlpha = 1;
+}
+
+/** What the colours mean. @param {{color: Scale, label: string, flipped?: boolean}} props */
+export function ColorBar({ color, label, flipped = false }) {
   const draw = useCallback(
     (/** @type {any} */ context, /** @type {number} */ width, /** @type {number} */ height) => {
       for (let px = 0; px < width; px++) {
-        context.fillStyle = viridis(px / (width - 1));
+        const part = px / (width - 1);
+        context.fillStyle = viridis(flipped ? 1 - part : part);
         context.fillRect(px, 0, 1, height);
       }
     },
-    [],
+    [flipped],
   );
   return html`<div class="color-bar" role="img"
-    aria-label=${`Colours: ${label} from ${short(color.low)} (violet) to ${short(color.high)} (yellow)`}>
+    aria-label=${`Colours: ${label} from ${short(color.low)} (${
+      flipped ? "yellow" : "violet"
+    }) to ${short(color.high)} (${flipped ? "violet" : "yellow"})`}>
     <span>${short(color.low)}</span><${Layer} width=${120} height=${10} draw=${draw} />
     <span>${short(color.high)}</span><span class="quiet">${label}</span>
   </div>`;

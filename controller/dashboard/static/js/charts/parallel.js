@@ -58,9 +58,10 @@ export function ParallelCoordinates({
   );
 
   const width = Math.max(size.width, 60 + LEAST_GAP * (axes.length - 1));
+  const tall = size.height || height;
   const plot = useMemo(
-    () => ({ left: 46, top: 34, width: width - 92, height: height - 34 - 44, rail: height - 20 }),
-    [width, height],
+    () => ({ left: 46, top: 34, width: width - 92, height: tall - 34 - 44, rail: tall - 20 }),
+    [width, tall],
   );
   const xs = useMemo(() => places(axes.length, plot), [axes.length, plot]);
   const ys = useHeights(axes, ids.length, plot);
@@ -141,7 +142,7 @@ export function ParallelCoordinates({
   };
   return html`<div class="chart parallel" ref=${outer} style=${{ height: `${height}px` }}
     role="group" aria-label=${summary ? `${label}. ${summary}` : label}>
-    <div class="parallel-plot" style=${{ width: `${width}px`, height: `${height}px` }}
+    <div class="parallel-plot" style=${{ width: `${width}px`, height: `${tall}px` }}
       onPointerMove=${(/** @type {any} */ event) => event.pointerType === "mouse" && setHover(under(event))}
       onPointerLeave=${() => setHover(null)}
       onClick=${(/** @type {any} */ event) => {
@@ -149,9 +150,9 @@ export function ParallelCoordinates({
         const found = under(event);
         if (found) onPick?.(ids[found.i], event.shiftKey || event.ctrlKey || event.metaKey);
       }}>
-      <${Layer} width=${width} height=${height} draw=${drawFaded} />
-      <${Layer} width=${width} height=${height} draw=${drawCounted} />
-      <${Layer} width=${width} height=${height} draw=${drawAbove} />
+      <${Layer} width=${width} height=${tall} draw=${drawFaded} />
+      <${Layer} width=${width} height=${tall} draw=${drawCounted} />
+      <${Layer} width=${width} height=${tall} draw=${drawAbove} />
       ${axes.map(
         (axis, i) => html`<${Axis} key=${axis.name} axis=${axis} index=${i} xs=${xs} plot=${plot}
           brush=${current[axis.name] ?? NO_BRUSH} onDrag=${drag} onBrush=${onBrush} onMove=${onMove}

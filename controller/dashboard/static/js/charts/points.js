@@ -8,16 +8,19 @@
 /**
  * @param {{ids: ArrayLike<any>, x: ArrayLike<any>, y: ArrayLike<any>}} points
  * @param {import("./scales.js").Scale} x @param {import("./scales.js").Scale} y @param {Box} box
+ * @param {boolean} [rail] points without y lie at the bottom
  * @returns {Places}
  */
-export function placed(points, x, y, box) {
+export function placed(points, x, y, box, rail = false) {
   const count = points.ids.length;
   const at = { x: new Float32Array(count), y: new Float32Array(count) };
   for (let i = 0; i < count; i++) {
     const [px, py] = [x.place(points.x[i]), y.place(points.y[i])];
-    const inside = px >= -0.001 && px <= 1.001 && py >= -0.001 && py <= 1.001;
-    at.x[i] = inside ? box.left + px * box.width : Number.NaN;
-    at.y[i] = inside ? box.top + (1 - py) * box.height : Number.NaN;
+    const across = px >= -0.001 && px <= 1.001;
+    const along = py >= -0.001 && py <= 1.001;
+    const railed = rail && Number.isNaN(py);
+    at.x[i] = across && (along || railed) ? box.left + px * box.width : Number.NaN;
+    at.y[i] = railed ? box.top + box.height - 5 : box.top + (1 - py) * box.height;
   }
   return at;
 }

@@ -2,13 +2,14 @@
  * From values to places along an axis and back, and which ticks to write there. Pure.
  *
  * A place is 0 at the low end and 1 at the high end. What has no place (a missing value, zero on a
- * log axis) is NaN. Neighbours: axes.js (draws them), brushes.js (ranges on them).
+ * log axis) is NaN. Neighbours: ticks.js (how ticks read), axes.js (draws them).
  */
+import { logTicks, SECONDS, secondsText, tickText } from "./ticks.js";
 
 /**
  * @typedef {{at: number, label: string}} Tick `at` is a place
  * @typedef {object} Scale
- * @property {"linear" | "log" | "time" | "category"} kind
+ * @property {"linear" | "log" | "time" | "duration" | "category"} kind
  * @property {number} low
  * @property {number} high
  * @property {(value: any) => number} place
@@ -26,11 +27,13 @@ export function linear(low, high) {
     high: to,
     place: (value) => (typeof value === "number" ? (value - from) / span : Number.NaN),
     value: (place) => from + place * span,
-    ticks: (most) =>
-      steps(from, to, step(span, most)).map((value) => ({
+    ticks: (most) => {
+      const by = step(span, most);
+      return steps(from, to, by).map((value) => ({
         at: (value - from) / span,
-        label: short(value, step(span, most)),
-      })),
+        label: tickText(value, by),
+      }));
+    },
   };
 }
 
@@ -47,7 +50,7 @@ export function log(low, high) {
     high: to,
     place,
     value: (at) => Math.exp(a + at * (b - a)),
-    ticks: (most) => logTicks(from, to, most).map((v) => ({ at: place(v), label: short(v) })),
+    ticks: (most) => logTicks(from, to, most).map((v) => ({ at: place(v), label: tickText(v, 0) })),
   };
 }
 
@@ -56,6 +59,23 @@ export function log(low, high) {
 export function time(low, high) {
   const plain = linear(low, high);
   return { ...plain, kind: "time", ticks: (most) => timeTicks(plain, most) };
+}
+
+/** Seconds from a beginning. @param {number} low @param {number} high @returns {Scale} */
+export function duration(low, high) {
+  const plain = linear(low, high);
+  return {
+    ...plain,
+    kind: "duration",
+    ticks: (most) => {
+      const rough = (plain.high - plain.low) / Math.max(most, 1);
+      const by = SECONDS.find((each) => each >= rough) ?? step(plain.high - plain.low, most);
+      return steps(plain.low, plain.high, by).map((value) => ({
+        at: plain.place(value),
+        label: secondsText(value, by),
+      }));
+    },
+  };
 }
 
 /** Equal bands, one a value. @param {readonly string[]} values @returns {Scale} */
@@ -77,21 +97,23 @@ export function category(values) {
   };
 }
 
+const KINDS = { linear, time, duration };
+
 /**
  * The scale that holds all values, with a little air.
- * @param {"linear" | "log" | "time"} kind @param {ArrayLike<number>} values @param {number} [air]
- * @returns {Scale}
+ * @param {"linear" | "log" | "time" | "duration"} kind @param {ArrayLike<number>} values
+ * @param {number} [air] @returns {Scale}
  */
 export function fitted(kind, values, air = 0.03) {
   const range = extent(values, kind === "log");
-  if (!range) return kind === "log" ? log(0.1, 1) : kind === "time" ? time(0, 1) : linear(0, 1);
-  const [low, high] = range;
   if (kind === "log") {
+    const [low, high] = range ?? [0.1, 1];
     const more = (high / low) ** air;
     return log(low / more, high * more);
   }
+  const [low, high] = range ?? [0, 1];
   const more = (high - low) * air;
-  return (kind === "time" ? time : linear)(low - more, high + more);
+  return KINDS[kind](low - more, high + more);
 }
 
 /** The lowest and the highest finite value; null: there is none.
@@ -109,22 +131,9 @@ export function extent(values, positive = false) {
   return low <= high ? [low, high] : null;
 }
 
-/** A number for a tick or a label, as short as `precision` (the distance of two ticks) allows.
- * @param {number} value @param {number} [precision] @returns {string} */
-export function short(value, precision) {
-  if (value === 0) return "0";
-  const size = Math.abs(value);
-  if (size >= 1e6 || size < 1e-4) {
-    const digits = precision ? Math.max(Math.ceil(Math.log10(size / precision) - 1e-9), 0) : 2;
-    return value
-      .toExponential(Math.min(digits, 6))
-      .replace(/(\.\d*?)0+e/, "$1e")
-      .replace(".e", "e")
-      .replace("e+", "e");
-  }
-  if (!precision) return String(Number(value.toPrecision(4)));
-  const decimals = Math.min(Math.max(Math.ceil(-Math.log10(precision) - 1e-9), 0), 10);
-  return String(Number(value.toFixed(decimals)));
+/** A number in few letters. @param {number} value @returns {string} */
+export function short(value) {
+  return Number.isFinite(value) ? tickText(value, 0) : "–";
 }
 
 /** @param {number} low @param {number} high @returns {[number, number]} */
@@ -151,29 +160,12 @@ function steps(low, high, by) {
   return found;
 }
 
-/** @param {number} low @param {number} high @param {number} most */
-function logTicks(low, high, most) {
-  const decades = Math.log10(high / low);
-  const every = Math.max(Math.ceil(decades / Math.max(most, 1)), 1);
-  const digits = decades * 3 <= most ? [1, 2, 5] : decades * 2 <= most ? [1, 3] : [1];
-  const found = [];
-  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
-    if (power % every) continue;
-    for (const digit of digits) {
-      const value = Number(`${digit}e${power}`);
-      if (value >= low * (1 - 1e-9) && value <= high * (1 + 1e-9)) found.push(value);
-    }
-  }
-  return found.length >= 2 ? found : steps(low, high, step(high - low, most));
-}
-
-const SPANS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200];
 const DAY = 86400;
 
 /** @param {Scale} scale @param {number} most @returns {Tick[]} */
 function timeTicks(scale, most) {
   const rough = (scale.high - scale.low) / Math.max(most, 1);
-  const by = SPANS.find((span) => span >= rough) ?? Math.ceil(rough / DAY) * DAY;
+  const by = SECONDS.find((each) => each >= rough && each >= 1) ?? Math.ceil(rough / DAY) * DAY;
   const zone = new Date(1000 * scale.low).getTimezoneOffset() * 60;
   return steps(scale.low - zone, scale.high - zone, by).map((value) => ({
     at: scale.place(value + zone),

@@ -1,19 +1,22 @@
 /**
- * Points over two axes, with an optional line: objective over time, slices, Pareto fronts.
+ * Points over two axes, with an optional curve: objective over time, slices, Pareto fronts.
  *
- * Faded points lie on a canvas of their own below those that count, and the one under the pointer on
- * a third, so that a brush elsewhere or a hover draws as little as it can. Neighbours: canvas.js,
- * axes.js, scales.js, points.js (who is under the pointer).
+ * Faded points lie on a canvas of their own below those that count, and those pointed at or picked on
+ * a third, so that a hover draws next to nothing. Dragging a box brushes both axes; a double click
+ * takes the brush away. Neighbours: scatter_drawing.js (draws), points.js, axes.js, canvas.js.
  */
 import { html, useCallback, useMemo, useRef, useState } from "../html.js";
 import { drawAxes, insideOf } from "./axes.js";
 import { Layer, useSize, useTheme } from "./canvas.js";
-import { mark, nearest, placed } from "./points.js";
+import { nearest, placed } from "./points.js";
 import { fitted } from "./scales.js";
+import { drawBands, drawCurve, drawPoints, drawRings } from "./scatter_drawing.js";
 import { Tip } from "./tip.js";
 
 /**
  * @typedef {import("./scales.js").Scale} Scale
+ * @typedef {import("./scatter_drawing.js").Curve} Curve
+ * @typedef {"linear" | "log" | "time" | "duration"} Kind
  * @typedef {object} Points one entry a point, in columns
  * @property {ArrayLike<number | string>} ids
  * @property {ArrayLike<any>} x
@@ -21,16 +24,21 @@ import { Tip } from "./tip.js";
  * @property {ArrayLike<string>} [colors]
  * @property {ArrayLike<string>} [shapes] see points.js
  * @property {(i: number) => any} text what a tip says of point i
+ * @typedef {{x: [number, number], y: [number, number]}} Box in values; of categories: indices
  */
 
+/** @type {readonly number[]} */
+const NOTHING = [];
+const REACH = 18;
+
 /**
- * @param {{label: string, points: Points, xLabel: string, yLabel: string,
- *   xScale?: Scale | "linear" | "log" | "time", yScale?: Scale | "linear" | "log" | "time",
- *   line?: {x: ArrayLike<number>, y: ArrayLike<number>, steps?: boolean, color?: string},
- *   selected?: Uint8Array | null, highlight?: readonly (number | string)[],
+ * @param {{label: string, points: Points, xLabel: string, yLabel: string, xScale?: Scale | Kind,
+ *   yScale?: Scale | Kind, line?: Curve | null, selected?: Uint8Array | null,
+ *   highlight?: readonly (number | string)[], bands?: {x?: any[], y?: any[]}, rail?: boolean,
  *   size?: number, height?: number, summary?: string,
- *   onPick?: (id: number | string, more: boolean) => void}} props
- * selected: 1 a point that is not faded; null: all
+ *   onPick?: (id: number | string, more: boolean) => void, onBrush?: (box: Box | null) => void}} props
+ * selected: 1 a point that is not faded; null: all. bands: brushed ranges of the axes. rail: points
+ * without y lie at the bottom
  */
 export function Scatter({
   label,
@@ -39,13 +47,16 @@ export function Scatter({
   yLabel,
   xScale = "linear",
   yScale = "linear",
-  line,
+  line = null,
   selected = null,
   highlight = NOTHING,
+  bands,
+  rail = false,
   size = 3.2,
   height = 260,
   summary,
   onPick,
+  onBrush,
 }) {
   const place = useRef(/** @type {HTMLDivElement | null} */ (null));
   const { width, height: tall } = useSize(place);
@@ -54,56 +65,55 @@ export function Scatter({
   const x = useScale(xScale, points.x);
   const y = useScale(yScale, points.y);
   const box = useMemo(() => insideOf(width, tall, y), [width, tall, y]);
-  const at = useMemo(() => placed(points, x, y, box), [points.x, points.y, x, y, box]);
+  const at = useMemo(() => placed(points, x, y, box, rail), [points.x, points.y, x, y, box, rail]);
+  const drag = useBoxDrag(box, x, y, onBrush);
 
   const drawFrame = useCallback(
     (/** @type {any} */ context) => {
       drawAxes(context, box, x, y, xLabel, yLabel, colors);
-      if (selected) drawAll(context, points, at, size, colors, (i) => !selected[i], 0.16);
+      if (bands) drawBands(context, box, x, y, bands, colors);
+      if (selected) drawPoints(context, points, at, size, colors, (i) => !selected[i], 0.16);
     },
-    [box, x, y, xLabel, yLabel, colors, points, at, selected, size],
+    [box, x, y, xLabel, yLabel, colors, points, at, selected, size, bands],
   );
   const drawMarks = useCallback(
     (/** @type {any} */ context) => {
-      if (line) drawLine(context, line, x, y, box, colors);
-      drawAll(context, points, at, size, colors, (i) => !selected || selected[i] === 1, 0.85);
+      const counts = (/** @type {number} */ i) => !selected || selected[i] === 1;
+      drawPoints(context, points, at, size, colors, counts, 0.85);
+      if (line) drawCurve(context, line, x, y, box, colors);
     },
     [points, at, line, x, y, box, selected, size, colors],
   );
-  const drawPicked = useCallback(
-    (/** @type {any} */ context) => {
-      const wanted = new Set(highlight);
-      for (let i = 0; i < points.ids.length; i++)
-        if (i === hover || wanted.has(points.ids[i]))
-          ring(context, points, at, i, size + 2.5, i === hover, colors);
-    },
+  const drawAbove = useCallback(
+    (/** @type {any} */ context) => drawRings(context, points, at, size, hover, highlight, colors),
     [points, at, hover, highlight, size, colors],
   );
-  /** @param {PointerEvent} event */
+  /** @param {any} event */
   const under = (event) => {
-    const bounds = /** @type {Element} */ (place.current).getBoundingClientRect();
-    return nearest(at, event.clientX - bounds.left, event.clientY - bounds.top, 18);
+    const bounds = event.currentTarget.getBoundingClientRect();
+    return nearest(at, event.clientX - bounds.left, event.clientY - bounds.top, REACH);
   };
   const shown = hover >= 0 && hover < points.ids.length ? hover : -1;
   return html`<div class="chart" ref=${place} role="img" aria-label=${summary ? `${label}. ${summary}` : label}
     style=${{ height: `${height}px` }}
-    onPointerMove=${(/** @type {PointerEvent} */ event) => setHover(under(event))}
+    onPointerDown=${drag.down}
+    onPointerMove=${(/** @type {any} */ event) => setHover(drag.move(event) ? -1 : under(event))}
+    onPointerUp=${drag.up} onPointerCancel=${drag.up}
     onPointerLeave=${() => setHover(-1)}
+    onDblClick=${() => onBrush?.(null)}
     onClick=${(/** @type {any} */ event) => {
-      const i = under(event);
+      const i = drag.took() ? -1 : under(event);
       if (i >= 0) onPick?.(points.ids[i], event.shiftKey || event.ctrlKey || event.metaKey);
     }}>
     <${Layer} width=${width} height=${tall} draw=${drawFrame} />
     <${Layer} width=${width} height=${tall} draw=${drawMarks} />
-    <${Layer} width=${width} height=${tall} draw=${drawPicked} />
+    <${Layer} width=${width} height=${tall} draw=${drawAbove} />
+    ${drag.frame && html`<div class="chart-box" style=${drag.frame}></div>`}
     ${shown >= 0 && html`<${Tip} x=${at.x[shown]} y=${at.y[shown]} width=${width}>${points.text(shown)}<//>`}
   </div>`;
 }
 
-/** @type {readonly number[]} */
-const NOTHING = [];
-
-/** @param {Scale | "linear" | "log" | "time"} wanted @param {ArrayLike<any>} values @returns {Scale} */
+/** @param {Scale | Kind} wanted @param {ArrayLike<any>} values @returns {Scale} */
 function useScale(wanted, values) {
   return useMemo(
     () => (typeof wanted === "string" ? fitted(wanted, values) : wanted),
@@ -112,59 +122,69 @@ function useScale(wanted, values) {
 }
 
 /**
- * @param {any} context @param {Points} points @param {{x: Float32Array, y: Float32Array}} at
- * @param {number} size @param {import("./canvas.js").Theme} colors
- * @param {(i: number) => boolean} counts @param {number} alpha
+ * Drawing a box with the mouse (a finger scrolls the page, and picks).
+ * @param {import("./axes.js").Box} box @param {Scale} x @param {Scale} y
+ * @param {((box: Box | null) => void) | undefined} onBrush
  */
-function drawAll(context, points, at, size, colors, counts, alpha) {
-  context.globalAlpha = alpha;
-  for (let i = 0; i < points.ids.length; i++) {
-    if (Number.isNaN(at.x[i]) || !counts(i)) continue;
-    const color = points.colors?.[i] ?? colors.accent;
-    mark(context, points.shapes?.[i] ?? "dot", at.x[i], at.y[i], size, color);
-  }
-  context.globalAlpha = 1;
-}
-
-/** @param {any} context @param {{x: ArrayLike<number>, y: ArrayLike<number>, steps?: boolean,
- *   color?: string}} line @param {Scale} x @param {Scale} y @param {import("./axes.js").Box} box
- * @param {import("./canvas.js").Theme} colors */
-function drawLine(context, line, x, y, box, colors) {
-  context.strokeStyle = line.color ?? colors.text;
-  context.lineWidth = 1.5;
-  context.lineJoin = "round";
-  context.beginPath();
-  let before = Number.NaN;
-  for (let i = 0; i < line.x.length; i++) {
-    const px = box.left + x.place(line.x[i]) * box.width;
-    const py = box.top + (1 - y.place(line.y[i])) * box.height;
-    if (Number.isNaN(px) || Number.isNaN(py)) continue;
-    if (Number.isNaN(before)) context.moveTo(px, py);
-    else {
-      if (line.steps) context.lineTo(px, before);
-      context.lineTo(px, py);
-    }
-    before = py;
-  }
-  context.stroke();
-}
-
-/** @param {any} context @param {Points} points @param {{x: Float32Array, y: Float32Array}} at
- * @param {number} i @param {number} radius @param {boolean} hovered
- * @param {import("./canvas.js").Theme} colors */
-function ring(context, points, at, i, radius, hovered, colors) {
-  if (Number.isNaN(at.x[i])) return;
-  mark(
-    context,
-    points.shapes?.[i] ?? "dot",
-    at.x[i],
-    at.y[i],
-    radius - 1,
-    points.colors?.[i] ?? colors.accent,
-  );
-  context.strokeStyle = colors.text;
-  context.lineWidth = hovered ? 1.5 : 2;
-  context.beginPath();
-  context.arc(at.x[i], at.y[i], radius + 1, 0, 2 * Math.PI);
-  context.stroke();
+function useBoxDrag(box, x, y, onBrush) {
+  const [drag, setDrag] = useState(/** @type {number[] | null} */ (null));
+  const held = useRef(/** @type {{from: number[], moved: boolean} | null} */ (null));
+  const took = useRef(false);
+  /** @param {any} event */
+  const point = (event) => {
+    const bounds = event.currentTarget.getBoundingClientRect();
+    const clip = (/** @type {number} */ v, /** @type {number} */ low, /** @type {number} */ size) =>
+      Math.min(Math.max(v, low), low + size);
+    return [
+      clip(event.clientX - bounds.left, box.left, box.width),
+      clip(event.clientY - bounds.top, box.top, box.height),
+    ];
+  };
+  const sides = drag && [
+    Math.min(drag[0], drag[2]),
+    Math.min(drag[1], drag[3]),
+    Math.abs(drag[2] - drag[0]),
+    Math.abs(drag[3] - drag[1]),
+  ];
+  return {
+    frame: sides && {
+      left: `${sides[0]}px`,
+      top: `${sides[1]}px`,
+      width: `${sides[2]}px`,
+      height: `${sides[3]}px`,
+    },
+    /** Whether the click that follows was the end of a drag. */
+    took: () => took.current,
+    /** @param {any} event */
+    down: (event) => {
+      took.current = false;
+      if (!onBrush || event.button || event.pointerType === "touch") return;
+      held.current = { from: point(event), moved: false };
+    },
+    /** @param {any} event @returns {boolean} whether a box is being drawn */
+    move: (event) => {
+      if (!held.current) return false;
+      const [px, py] = point(event);
+      const [fx, fy] = held.current.from;
+      if (!held.current.moved && Math.abs(px - fx) + Math.abs(py - fy) < 6) return false;
+      if (!held.current.moved) event.currentTarget.setPointerCapture(event.pointerId);
+      held.current.moved = true;
+      setDrag([fx, fy, px, py]);
+      return true;
+    },
+    up: () => {
+      const was = held.current;
+      held.current = null;
+      setDrag(null);
+      if (!was?.moved || !sides) return;
+      took.current = true;
+      const [left, top, width, height] = sides;
+      const across = (/** @type {number} */ px) => x.value((px - box.left) / box.width);
+      const along = (/** @type {number} */ py) => y.value(1 - (py - box.top) / box.height);
+      onBrush?.({
+        x: [across(left), across(left + width)],
+        y: [along(top + height), along(top)],
+      });
+    },
+  };
 }

@@ -2,41 +2,26 @@
  * What is chosen on a sweep's page: ranges of parameters and results (brushes), and single trials.
  * Pure. It lives in the page's address; every chart and the table show the same.
  *
- * Neighbours: trials_data.js (the columns), charts.js and the table (who show and change it).
+ * Neighbours: trial_columns.js (the columns), charts.js and the table (who show and change it).
  */
 
 /**
  * @typedef {[number, number] | null} Range both ends included; null: those without a value
  * @typedef {Range[] | string[]} Brush any of these ranges; of categories: their names, "" for none
  * @typedef {{brushes: Record<string, Brush>, picked: number[]}} Chosen
- * brushes by axis, all of them hold at once: a parameter's dotted name, "objective", "number", or
- * "metric:NAME"; picked: the numbers of trials that somebody clicked
+ * brushes by axis, all of them hold at once: a parameter's dotted name, "objective", "number",
+ * "ended", or "metric:NAME"; picked: the numbers of trials that somebody clicked
  */
 
-/**
- * @typedef {object} Trials the columns of a sweep's trials, by number; see trials_data.js
- * @property {number} count
- * @property {string[]} ids
- * @property {number[]} numbers
- * @property {string[]} states
- * @property {Float64Array} objectives NaN: none
- * @property {Float64Array} values of those that run: the newest objective value; NaN: none
- * @property {Float64Array} created seconds since the epoch, as the next two; NaN: not yet
- * @property {Float64Array} started
- * @property {Float64Array} ended
- * @property {(string | null)[]} reasons
- * @property {string[]} details
- * @property {Record<string, any[]>} params undefined: the trial has none
- * @property {Record<string, Float64Array>} metrics
- * @property {string[]} metricNames
- */
+/** @typedef {import("./trial_columns.js").Trials} Trials */
 
 /** @type {Chosen} */
 export const NONE_CHOSEN = { brushes: {}, picked: [] };
 
 /** A category's name: what is written at its tick, and kept in a brush. @param {any} value */
 export function categoryName(value) {
-  return typeof value === "string" ? value : value === undefined ? "" : JSON.stringify(value);
+  if (value === undefined || value === null) return "";
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 /**
@@ -46,6 +31,7 @@ export function categoryName(value) {
 export function columnOf(trials, axis) {
   if (axis === "objective") return trials.objectives;
   if (axis === "number") return trials.numbers;
+  if (axis === "ended") return trials.ended;
   if (axis.startsWith("metric:")) return trials.metrics[axis.slice("metric:".length)] ?? [];
   return trials.params[axis] ?? [];
 }
@@ -76,7 +62,7 @@ export function holder(brush) {
   const ranges = /** @type {Range[]} */ (brush);
   return (value) =>
     ranges.some((range) =>
-      range ? value >= range[0] && value <= range[1] : !Number.isFinite(value),
+      range ? value !== null && value >= range[0] && value <= range[1] : !Number.isFinite(value),
     );
 }
 

@@ -1,0 +1,100 @@
+/** The objective over two parameters: a surface through the trials, and the trials on it. */
+import { useTheme } from "../../charts/canvas.js";
+import { ColorBar, HeatMap } from "../../charts/heat_map.js";
+import { Panel } from "../../charts/panel.js";
+import { fitted, linear } from "../../charts/scales.js";
+import { surface } from "../../charts/surface.js";
+import { Empty } from "../../components/states.js";
+import { html, useMemo } from "../../html.js";
+import { bestOf } from "../results.js";
+import { factsOf, summaryOf } from "../view.js";
+
+/**
+ * @typedef {import("../view.js").View} View
+ * @typedef {import("../parameters.js").Axis} Axis
+ */
+
+const [COLUMNS, ROWS] = [64, 44];
+
+/** @param {{view: View, important: string[]}} props important: the names, most important first */
+export function ContourChart({ view, important }) {
+  const { axes, trials, metric, maximize, settings, passes, chosen } = view;
+  const dark = useTheme().dark;
+  const names = axes.map((axis) => axis.name);
+  const usual = [...important.filter((name) => names.includes(name)), ...names];
+  const first = names.includes(settings.x) ? settings.x : usual[0];
+  const second = names.includes(settings.y) ? settings.y : usual.find((name) => name !== first);
+  const [x, y] = [first, second].map((name) => axes.find((axis) => axis.name === name));
+  // The colours tell the middle of the objectives apart; a few huge losses must not take them all.
+  const color = useMemo(() => {
+    const [low, high] = middle(trials.objectives, maximize);
+    return low < high ? linear(low, high) : fitted("linear", trials.objectives, 0);
+  }, [trials.objectives, maximize]);
+  const grid = useMemo(
+    () => (x && y ? gridOf(x, y, trials.objectives, color) : null),
+    [x, y, trials.objectives, color],
+  );
+  const points = useMemo(
+    () =>
+      x &&
+      y && {
+        ids: trials.numbers,
+        x: x.values,
+        y: Array.from(y.values, (value, i) =>
+          Number.isNaN(trials.objectives[i]) ? Number.NaN : value,
+        ),
+        text: (/** @type {number} */ i) => factsOf(view, i, [x.name, y.name]),
+      },
+    [x, y, trials],
+  );
+  /** @param {"x" | "y"} which @param {string | undefined} now */
+  const choice = (
+    which,
+    now,
+  ) => html`<select aria-label=${which === "x" ? "Across" : "Up"} value=${now}
+    onChange=${(/** @type {any} */ e) => view.set({ [which]: e.target.value })}>
+    ${names.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select>`;
+  const rows = () => [
+    ["trial", x?.name, y?.name, metric],
+    ...trials.numbers.map((number, i) => [
+      number,
+      x?.values[i],
+      y?.values[i],
+      trials.objectives[i],
+    ]),
+  ];
+  const best = bestOf(trials.objectives, maximize);
+  return html`<${Panel} title="Contour" csv=${rows}
+    tools=${names.length > 1 && html`${choice("x", first)}<span class="quiet">×</span>${choice("y", second)}`}>
+    ${
+      !x || !y
+        ? html`<${Empty} title="Fewer than two parameters vary"><p>A surface needs two.</p><//>`
+        : !grid
+          ? html`<${Empty} title="Too few trials"><p>Four ended trials with both parameters make a first surface.</p><//>`
+          : html`<${HeatMap} label=${`${metric} over ${x.label} and ${y.label}`} summary=${summaryOf(view, best)}
+              grid=${grid} x=${x.scale} y=${y.scale} xLabel=${x.label} yLabel=${y.label} points=${points} color=${color}
+              flipped=${maximize !== dark} selected=${passes} highlight=${chosen.picked} height=${300} onPick=${view.pick} />
+            <p class="chart-foot"><${ColorBar} color=${color} label=${metric} flipped=${maximize !== dark} /></p>`
+    }
+  <//>`;
+}
+
+/** @param {Axis} x @param {Axis} y @param {Float64Array} objectives
+ * @param {import("../../charts/scales.js").Scale} color */
+function gridOf(x, y, objectives, color) {
+  const clipped = objectives.map((value) => Math.min(Math.max(value, color.low), color.high));
+  const columns = x.scale.kind === "category" ? x.scale.high + 1 : COLUMNS;
+  const rows = y.scale.kind === "category" ? y.scale.high + 1 : ROWS;
+  const across = Array.from(x.values, x.scale.place);
+  const along = Array.from(y.values, y.scale.place);
+  return surface(across, along, clipped, columns, rows);
+}
+
+/** From the best objective to the worst but for a tenth. @param {Float64Array} objectives
+ * @param {boolean} maximize @returns {[number, number]} */
+function middle(objectives, maximize) {
+  const known = objectives.filter(Number.isFinite).sort();
+  if (!known.length) return [0, 0];
+  const at = (/** @type {number} */ part) => known[Math.round(part * (known.length - 1))];
+  return maximize ? [at(0.1), at(1)] : [at(0), at(0.9)];
+}
