@@ -262,3 +262,8 @@ def panel_blocks(text: str) -> list[str]:
     if lines is not None and is_panel:
         found["\n".join(lines)] = None
     return [textwrap.dedent(block).strip() for block in found]
+
+
+def block_key(text: str) -> str:
+    """A block as it is told from others, wherever it stands; block_text.js's `blockKey`."""
+    return "\n".join(line for line in map(str.strip, text.split("\n")) if line)

@@ -92,7 +92,10 @@ def sweep_report(found: Services, sweep_id: str) -> dict[str, Any]:
 
 
 async def panel(request: Request) -> Response:
-    """POST /api/panels {project, text, points?}: what a block shows (panels.py)."""
+    """POST /api/panels {project, text, points?}: what a block shows (panels.py).
+
+    A block that is wrong, or names what is not there, is answered too: {"problem": a sentence}.
+    """
     found = services(request)
     body = await read_json(request)
     answer = await found.call(
@@ -106,7 +109,10 @@ async def panel(request: Request) -> Response:
 
 
 def panel_answer(found: Services, project: str, text: str, points: int) -> dict[str, Any]:
-    return Panels(found.store, project, found.entity, points).answer(parse_panel(text))
+    try:
+        return Panels(found.store, project, found.entity, points).answer(parse_panel(text))
+    except UsageError as error:
+        return {"problem": str(error), "topics": []}
 
 
 def report_json(report: ReportRecord) -> dict[str, Any]:

@@ -198,9 +198,7 @@ def test_a_sweep(world: World) -> None:
     ],
 )
 def test_a_block_that_is_wrong_says_where(world: World, text: str, words: str) -> None:
-    status, answer = send(world, "POST", "/api/panels", {"project": "vision", "text": text})
-    assert status in (400, 404)
-    assert words in answer["error"]["message"]
+    assert words in panel(world, text)["problem"]
 
 
 def test_json_is_yaml_too() -> None:

@@ -8,6 +8,7 @@
  * controller/server/events_api.py (the other end).
  */
 import { ApiError, address, get } from "./api.js";
+import { frozen } from "./source.js";
 
 const ADD_MS = 20; // components that are drawn together share a connection
 const DROP_MS = 2000; // a topic that nobody wants any more may come back with the next page
@@ -44,6 +45,7 @@ const timers = new Map();
  * @returns {() => void} ends it
  */
 export function subscribe(names, onChange) {
+  if (frozen) return () => {};
   const now = Date.now();
   for (const name of names) {
     const topic = topics.get(name) ?? { version: null, listeners: new Map() };

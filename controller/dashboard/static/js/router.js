@@ -5,6 +5,7 @@
  * address that can be sent to somebody.
  */
 import { html, useEffect, useState } from "./html.js";
+import { frozen, home } from "./source.js";
 
 /**
  * @typedef {Record<string, string>} Match the named parts of a path, decoded
@@ -80,6 +81,10 @@ const MOVED = "opensweep:moved";
 /** @param {string} url @param {{replace?: boolean}} [how] */
 export function navigate(url, how = {}) {
   if (url === location.pathname + location.search + location.hash) return;
+  if (frozen && url.split(/[?#]/)[0] !== location.pathname) {
+    open(home(url), "_blank", "noopener,noreferrer");
+    return;
+  }
   if (how.replace) history.replaceState(null, "", url);
   else history.pushState(null, "", url);
   dispatchEvent(new Event(MOVED));
@@ -147,12 +152,12 @@ export function useJsonQuery(name, usual) {
 export function Link({ href, onFollow, children, ...more }) {
   /** @param {MouseEvent} event */
   const follow = (event) => {
-    if (event.defaultPrevented || event.button !== 0) return;
+    if (frozen || event.defaultPrevented || event.button !== 0) return;
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
     onFollow?.();
     navigate(href);
     scrollTo(0, 0);
   };
-  return html`<a href=${href} onClick=${follow} ...${more}>${children}</a>`;
+  return html`<a href=${home(href)} onClick=${follow} ...${more}>${children}</a>`;
 }

@@ -5,6 +5,7 @@
 import { Fragment, html, useEffect, useMemo, useRef } from "../html.js";
 import { headings, markdownTree } from "../markdown_tree.js";
 import { navigate } from "../router.js";
+import { asset, home } from "../source.js";
 
 /** @typedef {import("../markdown_tree.js").Node} Node */
 
@@ -57,11 +58,20 @@ function drawing(block) {
       const made = block?.(node.code, node.lang, nth++);
       return made ?? html`<pre class="md-code" tabindex="0"><code>${node.code}</code></pre>`;
     }
-    const within = node.tag === "a" ? { onClick: follow } : {};
+    if (node.tag === "img") return html`<${Picture} ...${node.props} />`;
+    const within = node.tag === "a" ? { href: home(node.props.href), onClick: follow } : {};
     return html`<${node.tag} ...${node.props} ...${within}>${node.children.map(draw)}<//>`;
   };
   /** @param {Node} node */
   return (node) => html`<${Fragment}>${draw(node)}<//>`;
+}
+
+/** @param {{src: string, alt: string}} props */
+function Picture({ src, ...more }) {
+  const found = asset(src);
+  return found
+    ? html`<img src=${found} ...${more} />`
+    : html`<a href=${home(src)} rel="nofollow">${more.alt || src}</a>`;
 }
 
 /** A link within our pages does not load the document again. @param {MouseEvent} event */
@@ -76,7 +86,7 @@ function follow(event) {
     event.preventDefault();
     history.replaceState(null, "", href);
     target.scrollIntoView();
-  } else if (href.startsWith("/") && location.protocol.startsWith("http")) {
+  } else if (href.startsWith("/")) {
     event.preventDefault();
     navigate(href);
   }

@@ -10,10 +10,10 @@ import { notify } from "../components/dialog.js";
 import { ago } from "../format.js";
 import { html, useEffect, useRef, useState } from "../html.js";
 import { path } from "../router.js";
+import { ReportBody } from "./body.js";
 import { Conflict } from "./conflict.js";
 import { draftName, keepDraft, readDraft } from "./draft.js";
 import { InsertPanel } from "./insert_panel.js";
-import { ReportBody } from "./view.js";
 
 /** @typedef {import("./view.js").Report} Report */
 

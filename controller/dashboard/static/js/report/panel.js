@@ -8,6 +8,8 @@
 import { post } from "../api.js";
 import { useLive } from "../hooks.js";
 import { html, useEffect, useRef, useState } from "../html.js";
+import { frozen } from "../source.js";
+import { blockKey } from "./block_text.js";
 import { CurvesView } from "./curves_view.js";
 import { MediaView } from "./media_view.js";
 import { NumberView } from "./number_view.js";
@@ -38,10 +40,11 @@ export function ReportPanel({ project, text }) {
   const settled = useSettled(text);
   const name = JSON.stringify([project, settled]);
   const topics = kept.get(name)?.topics ?? [];
-  const { data, error, reload } = useLive(
+  const { data, error } = useLive(
     topics,
     async (signal) => {
-      const answer = await post("/api/panels", { project, text: settled }, { signal });
+      const asked = frozen ? blockKey(settled) : settled;
+      const answer = await post("/api/panels", { project, text: asked }, { signal });
       keep(name, answer);
       return answer;
     },
@@ -51,11 +54,11 @@ export function ReportPanel({ project, text }) {
   const last = useRef(/** @type {any} */ (undefined));
   const answer = data ?? kept.get(name) ?? last.current;
   last.current = answer;
-  if (error && !data)
+  const problem = answer?.problem ?? (data ? "" : error?.message);
+  if (problem)
     return html`<div class="report-panel report-wrong" role="alert">
-      <p><strong>This panel cannot be shown.</strong> ${error.message}</p>
+      <p><strong>This panel cannot be shown.</strong> ${problem}</p>
       <pre>${settled}</pre>
-      <button type="button" onClick=${reload}>Try again</button>
     </div>`;
   if (!answer) return html`<div class="report-panel report-waits" aria-busy="true"></div>`;
   const View = VIEWS[answer.panel.kind];

@@ -21,7 +21,7 @@ export function TableView({ answer }) {
     <table>
       <thead>
         <tr>${columns.map(
-          (name, i) => html`<th class=${numeric[i] ? "report-number" : ""} title=${name}>
+          (name, i) => html`<th class=${numeric[i] ? "report-digits" : ""} title=${name}>
             ${name.replace(SHORT, "")}</th>`,
         )}</tr>
       </thead>
@@ -29,7 +29,7 @@ export function TableView({ answer }) {
         ${rows.map(
           (row, i) => html`<tr key=${runs[i].id}>
             ${columns.map(
-              (name, j) => html`<td class=${numeric[j] ? "report-number" : ""}>
+              (name, j) => html`<td class=${numeric[j] ? "report-digits" : ""}>
                 <${Cell} name=${name} value=${row[j]} run=${runs[i]} />
               </td>`,
             )}
@@ -63,7 +63,7 @@ export function BestView({ answer }) {
       <thead>
         <tr>
           <th>Trial</th>
-          <th class="report-number">${metric}</th>
+          <th class="report-digits">${metric}</th>
           ${names.map((name) => html`<th class=${numeric(configs, name)}>${name}</th>`)}
         </tr>
       </thead>
@@ -71,7 +71,7 @@ export function BestView({ answer }) {
         ${trials.map(
           (trial, i) => html`<tr key=${trial.id}>
             <td><${RunLink} run=${{ id: trial.id, name: `${trial.number}`, state: trial.state }} /></td>
-            <td class="report-number">${value(trial.objective)}</td>
+            <td class="report-digits">${value(trial.objective)}</td>
             ${names.map((name) => html`<td class=${numeric(configs, name)}>${value(configs[i][name])}</td>`)}
           </tr>`,
         )}
@@ -83,7 +83,7 @@ export function BestView({ answer }) {
 
 /** @param {Record<string, any>[]} configs @param {string} name */
 function numeric(configs, name) {
-  return configs.every((config) => isNumber(config[name])) ? "report-number" : "";
+  return configs.every((config) => isNumber(config[name])) ? "report-digits" : "";
 }
 
 /** What differs between runs, a row a name. @param {{answer: any}} props */

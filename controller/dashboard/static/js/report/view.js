@@ -1,14 +1,13 @@
-/** A report as it is read. Also the whole page of a report that was saved as a file. */
+/** A report as it is read, and what can be done with it. */
 
 import { notify } from "../components/dialog.js";
-import { Markdown } from "../components/markdown.js";
 import { Menu } from "../components/menu.js";
 import { ago, time } from "../format.js";
 import { html, useEffect, useState } from "../html.js";
 import { Link, navigate, path, projectPath } from "../router.js";
 import { useSession } from "../session.js";
+import { ReportBody } from "./body.js";
 import { DeleteReport } from "./delete.js";
-import { ReportPanel } from "./panel.js";
 
 /** @typedef {{id: string, project: string, title: string, text: string, author: string,
  *   editor: string, version: number, created: number, updated: number}} Report */
@@ -52,15 +51,4 @@ export function ReportView({ report, onChanged }) {
         onDeleted=${() => navigate(projectPath(report.project, "reports"))} />`
     }
   </article>`;
-}
-
-/** The text, with its panels. @param {{report: {project: string, text: string}, contents?: boolean}} props */
-export function ReportBody({ report, contents = true }) {
-  const { project, text } = report;
-  /** @param {string} code @param {string} lang */
-  const block = (code, lang) =>
-    lang.split(/\s/)[0] === "panel"
-      ? html`<${ReportPanel} project=${project} text=${code} />`
-      : null;
-  return html`<${Markdown} class="report-body" text=${text} block=${block} contents=${contents} />`;
 }
