@@ -4,19 +4,12 @@
  */
 import { Copy } from "../components/code.js";
 import { StateBadge } from "../components/states.js";
+import { countsLine, done, progress, TrialBar } from "../components/trial_bar.js";
 import { ago, duration, flat, number, value } from "../format.js";
 import { useNow } from "../hooks.js";
 import { html } from "../html.js";
 import { Link, projectPath } from "../router.js";
 import { isOver, plural, RunCap, SweepOrders } from "./orders.js";
-
-const ENDED = ["finished", "stopped", "failed", "canceled"];
-const BAR = [...ENDED, "running"];
-
-/** How many trials are over. @param {Record<string, number>} counts */
-export function done(counts) {
-  return ENDED.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
-}
 
 /** @param {{sweep: any, onDone: () => void, onPick: (trial: number) => void}} props */
 export function SweepHead({ sweep, onDone, onPick }) {
@@ -39,26 +32,10 @@ export function SweepHead({ sweep, onDone, onPick }) {
 
 /** @param {{sweep: any}} props */
 function Progress({ sweep }) {
-  const { counts, total } = sweep;
-  const over = done(counts);
-  const known = BAR.reduce((sum, state) => sum + (counts[state] ?? 0), 0) + (counts.queued ?? 0);
-  const all = Math.max(total ?? known, known, 1);
-  const parts = BAR.filter((state) => counts[state]);
-  const said = [...BAR, "queued", "preempted"]
-    .filter((state) => counts[state])
-    .map((state) => `${number(counts[state])} ${state}`);
-  const of = total === null ? "" : ` of ${number(total)}`;
+  const said = countsLine(sweep.counts);
   return html`<div class="sweep-progress">
-    <div class="sweep-bar" role="progressbar" aria-label="Trials that are over" aria-valuemin="0"
-      aria-valuemax=${total ?? undefined} aria-valuenow=${total === null ? undefined : Math.min(over, all)}
-      aria-valuetext=${`${number(over)}${of} trials are over`}>
-      ${parts.map(
-        (state) => html`<span key=${state} class=${`bar-${state}`}
-          style=${{ width: `${(100 * counts[state]) / all}%` }} title=${`${counts[state]} ${state}`}></span>`,
-      )}
-    </div>
-    <p><strong>${number(over)}${of}</strong> trials are over${said.length > 0 && html`: `}
-      ${said.length > 0 && html`<span class="sweep-counts">${said.join(", ")}</span>`}</p>
+    <${TrialBar} sweep=${sweep} />
+    <p><strong>${progress(sweep)}</strong> trials are over${said && html`: <span class="sweep-counts">${said}</span>`}</p>
   </div>`;
 }
 
@@ -150,14 +127,14 @@ function Next({ sweep, onPick }) {
     </div>`;
   }
   if (state === "paused")
-    return html`<div class="sweep-next" role="status"><p><strong>Paused${why}.</strong>
+    return html`<div class="sweep-next" role="status"><p><strong>Paused${why}.</strong>${" "}
       No new trial starts until it is resumed; ${plural(counts.running ?? 0, "trial")} still ${counts.running === 1 ? "runs" : "run"}.</p></div>`;
   if (state === "stopping")
-    return html`<div class="sweep-next" role="status"><p><strong>Stopping${why}.</strong>
+    return html`<div class="sweep-next" role="status"><p><strong>Stopping${why}.</strong>${" "}
       It is finished when ${plural(counts.running ?? 0, "running trial")} ${counts.running === 1 ? "has" : "have"} ended.</p></div>`;
   if (sweep.agents.length) return null;
   return html`<div class="sweep-next" role="status">
-    <p><strong>${state === "pending" ? "No trial has started: no agent works on it yet." : "No agent works on it now."}</strong>
+    <p><strong>${state === "pending" ? "No trial has started: no agent works on it yet." : "No agent works on it now."}</strong>${" "}
       Run this on each machine:</p>
     <${AgentCommand} sweep=${sweep} />
   </div>`;
