@@ -19,7 +19,7 @@ from starlette.responses import Response, StreamingResponse
 
 from controller.server.run_details_api import stop_run
 from controller.server.runs_api import field_names, run_query
-from controller.server.services import Services, services
+from controller.server.services import services
 from controller.server.wire import Fields, Handler, json_response, numbers_response, read_json
 from controller.store.run_fields import run_field
 from controller.store.run_filters import Order, parse_order
