@@ -26,14 +26,18 @@ _MOST_CHANGES = 2000
 
 
 async def of_run(request: Request) -> Response:
-    """GET /api/runs/{id}/folder?prefix=&after=&limit=: {folders: [{name, files, size}], files,
-    more}; files as files_api.py has them."""
+    """GET /api/runs/{id}/folder?prefix=&after=&limit=&file=: {folders: [{name, files, size}], files,
+    more}; files as files_api.py has them. With `file`, a path: that file alone, or none."""
     found, run_id = services(request), request.path_params["run_id"]
     return await found.call(_of_run, found, run_id, Fields(request.query_params))
 
 
 def _of_run(found: Services, run_id: str, asked: Fields) -> Response:
     found.store.get_run(run_id)  # raises NotFoundError
+    alone = asked.optional_text("file", longest=4096)
+    if alone is not None:
+        told = [file_json(one) for one in found.store.files(run_id, names=[alone])]
+        return json_response({"folders": [], "files": told, "more": False})
     prefix = asked.text("prefix", "", longest=4096)
     listed = ((one.path, one.size, one) for one in _files(found, run_id, prefix))
     folders, files, more = look_into(
@@ -66,6 +70,10 @@ async def of_artifact(request: Request) -> Response:
 
 def _of_artifact(found: Services, artifact_id: str, asked: Fields) -> Response:
     listed = _entries(found, artifact_id)
+    alone = asked.optional_text("file", longest=4096)
+    if alone is not None:
+        told = [_entry_json(listed[alone])] if alone in listed else []
+        return json_response({"folders": [], "files": told, "more": False})
     prefix = asked.text("prefix", "", longest=4096)
     folders, files, more = look_into(
         prefix,
