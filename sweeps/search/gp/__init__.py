@@ -1,0 +1,10 @@
+"""A Gaussian process over configurations, in NumPy and SciPy alone.
+
+    kernel        Matern-5/2 over numbers and categories, each with a length scale of its own
+    process       the process: hyperparameters by MAP, posterior, its gradients, more data
+    outputs       values made fit for a Gaussian: standardised, half-ranked, power-transformed
+    improvement   the logarithm of the expected improvement, and its derivative
+
+All of it works on arrays: which column is what parameter is for the caller to know. Pure, and
+deterministic for the same input on the same machine.
+"""

@@ -1,0 +1,249 @@
+"""A Gaussian process: hyperparameters from the data, the posterior, and its gradients.
+
+The hyperparameters are those of the largest posterior density (MAP) given the data: the marginal
+likelihood (Rasmussen and Williams 2006, eq. 2.30, its gradient eq. 5.9) times weak priors: on the
+length scales a log-normal that grows with the number of columns (Hvarfner et al. 2024, "Vanilla
+Bayesian Optimization Performs Great in High Dimensions", section 4), log-normals on the variance
+and the noise. Outputs are expected to be about standard normal (outputs.py).
+
+One factor serves many right-hand sides: running trials enter as several fantasies of their values
+at the cost of one. A process whose hyperparameters stay takes more data by a few rows of the
+factor. Neighbours: kernel.py; improvement.py.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.optimize import minimize
+
+from sweeps.search.gp.kernel import differences, distances, matern, matern_slope
+
+Array = NDArray[np.float64]
+
+MOST_FITTED = 300
+"""Hyperparameters are fitted to so many points at most: the better half of them, and others."""
+
+_LEAST_NOISE = 1e-6
+_LENGTH = (math.sqrt(2.0), math.sqrt(3.0))  # of log ℓ: the mean (without log √d), the deviation
+_VARIANCE_SD = 1.0
+_NOISE = (-5.0, 1.5)
+_BOUNDS = {"weight": (-14.0, 9.0), "variance": (-4.0, 4.0), "noise": (-12.0, 1.0)}
+_STEPS = 60
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """Attributes:
+    weights: 1/ℓ² of each column, of shape (d,).
+    variance: of the signal.
+    noise: variance of the noise.
+    """
+
+    weights: Array
+    variance: float
+    noise: float
+
+    @property
+    def logarithms(self) -> Array:
+        """As `fit` works on them: of weights, variance and noise; shape (d + 2,)."""
+        noise = max(self.noise - _LEAST_NOISE, math.exp(_BOUNDS["noise"][0]))
+        found: Array = np.log(np.r_[self.weights, self.variance, noise])
+        return found
+
+    @staticmethod
+    def of(logarithms: Array) -> Hyperparameters:
+        plain = np.exp(logarithms)
+        return Hyperparameters(plain[:-2], float(plain[-2]), float(plain[-1]) + _LEAST_NOISE)
+
+
+def usual(columns: int) -> Hyperparameters:
+    """Where a fit begins that knows nothing better."""
+    length = 0.5 * columns**0.25
+    return Hyperparameters(np.full(columns, length**-2.0), 1.0, math.exp(-4.0) + _LEAST_NOISE)
+
+
+def negative_log_posterior(logarithms: Array, pairs: Array, values: Array) -> tuple[float, Array]:
+    """What `fit` minimises, and its gradient.
+
+    Args:
+        logarithms: of the hyperparameters, of shape (d + 2,).
+        pairs: `differences` of the points with themselves, (n, n, d).
+        values: (n,).
+    """
+    columns = len(logarithms) - 2
+    found = Hyperparameters.of(logarithms)
+    distance = pairs @ found.weights
+    correlation = matern(distance)
+    covariance = found.variance * correlation
+    covariance[np.diag_indices(len(values))] += found.noise
+    try:
+        factor = np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        return 1e10, np.zeros_like(logarithms)
+    inverse = cho_solve((factor, True), np.eye(len(values)), check_finite=False)
+    alpha = inverse @ values
+    likelihood = -0.5 * values @ alpha - np.log(np.diag(factor)).sum()
+    by_covariance = 0.5 * (np.outer(alpha, alpha) - inverse)
+    gradient = np.empty_like(logarithms)
+    by_distance = by_covariance * matern_slope(distance)
+    gradient[:columns] = (
+        found.weights * found.variance * np.tensordot(by_distance, pairs, axes=([0, 1], [0, 1]))
+    )
+    gradient[columns] = found.variance * (by_covariance * correlation).sum()
+    gradient[columns + 1] = np.trace(by_covariance) * (found.noise - _LEAST_NOISE)
+    prior, by_prior = _log_prior(logarithms)
+    return -(likelihood + prior), -(gradient + by_prior)
+
+
+def _log_prior(logarithms: Array) -> tuple[float, Array]:
+    columns = len(logarithms) - 2
+    center, spread = _LENGTH[0] + 0.5 * math.log(columns), _LENGTH[1]
+    lengths = (-0.5 * logarithms[:columns] - center) / spread
+    variance = logarithms[columns] / _VARIANCE_SD
+    noise = (logarithms[columns + 1] - _NOISE[0]) / _NOISE[1]
+    gradient = np.r_[0.5 * lengths / spread, -variance / _VARIANCE_SD, -noise / _NOISE[1]]
+    return -0.5 * float((lengths**2).sum() + variance**2 + noise**2), gradient
+
+
+def fit(
+    points: Array,
+    values: Array,
+    categorical: NDArray[np.bool_],
+    rng: np.random.Generator,
+    *,
+    before: Hyperparameters | None = None,
+) -> Hyperparameters:
+    """The hyperparameters of the largest posterior density that L-BFGS finds.
+
+    Args:
+        points: (n, d); numbers in [0, 1], categories as codes.
+        values: (n,), about standard normal, finite.
+        before: of an earlier fit, to begin at; the usual ones are tried as well.
+    """
+    if len(values) > MOST_FITTED:
+        order = np.argsort(values, kind="stable")
+        half = MOST_FITTED // 2
+        others = rng.choice(order[half:], MOST_FITTED - half, replace=False)
+        chosen = np.r_[order[:half], others]
+        points, values = points[chosen], values[chosen]
+    columns = points.shape[1]
+    pairs = differences(points, points, categorical)
+    bounds = [_BOUNDS["weight"]] * columns + [_BOUNDS["variance"], _BOUNDS["noise"]]
+    low, high = np.array(bounds).T
+    starts = [usual(columns)] if before is None else [before, usual(columns)]
+    tries = [
+        minimize(
+            negative_log_posterior,
+            np.clip(start.logarithms, low, high),
+            args=(pairs, values),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
+            options={"maxiter": _STEPS},
+        )
+        for start in starts
+    ]
+    return Hyperparameters.of(min(tries, key=lambda one: float(one.fun)).x)
+
+
+class Process:
+    """The posterior given points and values.
+
+    Args:
+        hyperparameters: of the process.
+        categorical: which columns are categories, of shape (d,).
+        points: (n, d).
+    """
+
+    def __init__(
+        self, hyperparameters: Hyperparameters, categorical: NDArray[np.bool_], points: Array
+    ) -> None:
+        self.hyperparameters = hyperparameters
+        self._categorical = categorical
+        self.points = points
+        covariance = self._covariance(points, points)
+        covariance[np.diag_indices(len(points))] += hyperparameters.noise
+        self._factor = _factor(covariance)
+        self._alpha: Array = np.zeros(len(points))
+
+    def extended(self, points: Array) -> Process:
+        """One that knows `points` too, (m, d): by m rows of the factor instead of a new one."""
+        found = object.__new__(Process)
+        found.hyperparameters = self.hyperparameters
+        found._categorical = self._categorical
+        found.points = np.vstack([self.points, points])
+        across = self._covariance(self.points, points)
+        below = solve_triangular(self._factor, across, lower=True, check_finite=False)
+        covariance = self._covariance(points, points) - below.T @ below
+        covariance[np.diag_indices(len(points))] += self.hyperparameters.noise
+        n, m = len(self.points), len(points)
+        factor = np.zeros((n + m, n + m))
+        factor[:n, :n], factor[n:, :n] = self._factor, below.T
+        factor[n:, n:] = _factor(covariance)
+        found._factor = factor
+        found._alpha = np.zeros(n + m)
+        return found
+
+    def observe(self, values: Array) -> None:
+        """The values at the points: (n,), or (n, f) for f fantasies at once."""
+        self._alpha = cho_solve((self._factor, True), values, check_finite=False)
+
+    def posterior(self, at: Array) -> tuple[Array, Array]:
+        """Mean, (q,) or (q, f), and variance without noise, (q,), at points (q, d)."""
+        covariance = self._covariance(at, self.points)
+        solved = solve_triangular(self._factor, covariance.T, lower=True, check_finite=False)
+        variance = self.hyperparameters.variance - (solved**2).sum(0)
+        return covariance @ self._alpha, np.maximum(variance, 1e-12)
+
+    def joint(self, at: Array) -> tuple[Array, Array]:
+        """Mean and covariance matrix, (q, q), at points (q, d)."""
+        covariance = self._covariance(at, self.points)
+        solved = solve_triangular(self._factor, covariance.T, lower=True, check_finite=False)
+        return covariance @ self._alpha, self._covariance(at, at) - solved.T @ solved
+
+    def gradients(self, at: Array) -> tuple[Array, float, Array, Array]:
+        """Mean (f,), variance, and their gradients (d, f) and (d,), at one point (d,).
+
+        In columns of categories the gradients are 0.
+        """
+        weights, variance = self.hyperparameters.weights, self.hyperparameters.variance
+        steps = at[None, :] - self.points
+        squares = steps**2
+        squares[:, self._categorical] = squares[:, self._categorical] > 0
+        distance = squares @ weights
+        covariance = variance * matern(distance)
+        slopes = (2.0 * variance * matern_slope(distance))[:, None] * steps * weights
+        slopes[:, self._categorical] = 0.0
+        solved = cho_solve((self._factor, True), covariance, check_finite=False)
+        alpha = self._alpha.reshape(len(self.points), -1)
+        left = max(variance - float(covariance @ solved), 1e-12)
+        return covariance @ alpha, left, slopes.T @ alpha, -2.0 * slopes.T @ solved
+
+    def left_out(self, values: Array) -> tuple[Array, Array]:
+        """Mean and variance (with noise) of each value, (n,), given all the others
+        (Rasmussen and Williams 2006, eq. 5.12)."""
+        inverse = cho_solve((self._factor, True), np.eye(len(values)), check_finite=False)
+        precision = np.diag(inverse)
+        return values - (inverse @ values) / precision, 1.0 / precision
+
+    def _covariance(self, a: Array, b: Array) -> Array:
+        found = self.hyperparameters
+        distance = distances(a, b, found.weights, self._categorical)
+        return found.variance * matern(distance)
+
+
+def _factor(covariance: Array) -> Array:
+    """The lower Cholesky factor, with as much added to the diagonal as it takes."""
+    jitter = 0.0
+    while True:
+        try:
+            padded = covariance + jitter * np.eye(len(covariance))
+            factor: Array = cholesky(padded, lower=True, check_finite=False)
+            return factor
+        except np.linalg.LinAlgError:
+            jitter = max(10.0 * jitter, 1e-10)
