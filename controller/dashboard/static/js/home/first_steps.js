@@ -8,12 +8,12 @@ method: bayes
 metric: {name: loss, goal: minimize}
 run_cap: 40
 parameters:
-  lr: {min: 0.0001, max: 0.1, distribution: log_uniform_values}
+  lr: {min: 0.001, max: 0.1}
   layers: {values: [2, 4, 8]}
 `;
 const SCRIPT = `import opensweep
 
-run = opensweep.init(project="first", config={"lr": 0.01})
+run = opensweep.init(project="first")
 for step in range(100):
     run.log({"loss": 1 / (step + 1)})
 run.finish()
@@ -22,12 +22,13 @@ run.finish()
 export function FirstSteps() {
   const here = location.origin;
   const shell = (/** @type {string} */ text) => `export OPENSWEEP_URL=${here}
-export OPENSWEEP_API_KEY=YOUR_KEY    # sweep server key create NAME
+export OPENSWEEP_API_KEY=YOUR_KEY
 ${text}`;
   const wandb = `export WANDB_BASE_URL=${here}
-export WANDB_API_KEY=YOUR_KEY        # sweep server key create NAME
-python train.py                      # import wandb, as it is
-wandb sweep sweep.yaml && wandb agent ENTITY/PROJECT/ID
+export WANDB_API_KEY=YOUR_KEY
+python train.py
+wandb sweep sweep.yaml
+wandb agent ENTITY/PROJECT/ID
 `;
   return html`<div class="first-steps">
     <h1>Nothing here yet</h1>
@@ -53,7 +54,7 @@ wandb sweep sweep.yaml && wandb agent ENTITY/PROJECT/ID
       <h2>Go on with wandb</h2>
       <p>Scripts and agents of W&B work here without a change.</p>
       <${Code} text=${wandb} label="the environment for wandb" numbers=${false} />
-      <p class="quiet"><code>sweep import-wandb ENTITY/PROJECT</code> brings what you have logged before.</p>
+      <p class="quiet"><code>sweep server key create NAME</code> makes a key. <code>sweep import-wandb ENTITY/PROJECT</code> brings what you have logged before.</p>
     </section>
   </div>`;
 }
