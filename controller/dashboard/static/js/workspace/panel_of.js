@@ -4,7 +4,11 @@
  */
 import { Panel } from "../charts/panel.js";
 import { html } from "../html.js";
+import { CustomChartPanel } from "./custom_chart.js";
+import { HistogramPanel } from "./histogram_panel.js";
 import { LinePanel } from "./line_panel.js";
+import { MediaPanel } from "./media_panel.js";
+import { BarPanel, ParallelPanel, ScatterPanel } from "./summary_panels.js";
 
 /**
  * @typedef {object} PanelProps
@@ -22,7 +26,15 @@ import { LinePanel } from "./line_panel.js";
  */
 
 /** @type {Record<string, (props: PanelProps) => any>} */
-const TYPES = { line: LinePanel };
+const TYPES = {
+  line: LinePanel,
+  bar: BarPanel,
+  scatter: ScatterPanel,
+  parallel: ParallelPanel,
+  histogram: HistogramPanel,
+  media: MediaPanel,
+  chart: CustomChartPanel,
+};
 
 /** @param {PanelProps} props */
 export function PanelOf(props) {
