@@ -17,8 +17,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 _TOKEN = re.compile(r"\r|\n|\x1b\[(\d{0,6})([ABK])|[^\r\n\x1b]+|\x1b")
-_MOVES = re.compile(rb"\r|\x1b\[\d*A")
+_CLIMBS = re.compile(rb"\x1b\[\d*A")
 _FIRST_MOVE = re.compile(r"[\r\n]|\x1b\[\d*[AB]")
+_DRAWS = re.compile(r"\x1b\[\d{0,6}[ABK]")
 _UNFINISHED = re.compile("(\x1b(\\[\\d{0,6})?|[\udc80-\udcff]{1,3})?$")
 """An escape, or a character, that the next piece goes on with."""
 FARTHEST = 200
@@ -115,7 +116,7 @@ def _drawn(text: str) -> _Screen:
 
 def fold(data: bytes) -> bytes:
     """`data` without what its own later bytes draw over. Invalid UTF-8 passes unchanged."""
-    if _MOVES.search(data) is None:
+    if b"\r" not in data and _CLIMBS.search(data) is None:  # one look each: megabytes pass here
         return data
     text = data.decode("utf-8", "surrogateescape")
     unfinished = _UNFINISHED.search(text)
@@ -129,7 +130,7 @@ def fold(data: bytes) -> bytes:
 
 def shown(text: str) -> str:
     """`text`, all of an output, as it would stand on a screen at the end: to read, not to go on."""
-    return _drawn(text).text() if "\r" in text or "\x1b[" in text else text
+    return _drawn(text).text() if "\r" in text or _DRAWS.search(text) else text
 
 
 def settled(parts: Iterable[str]) -> Iterator[str]:
