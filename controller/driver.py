@@ -41,6 +41,8 @@ class Driver:
     Args:
         generation: of the lease; the store refuses new trials from an older one (Fenced).
         epoch: of Redis; nothing is projected into one that was wiped since (Fenced).
+        handed: what the driver before this one had put into the queue, where that is known: the
+            sweep's file was changed, say, while it was held.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Driver:
         *,
         generation: int,
         epoch: str,
+        handed: set[tuple[str, int]] | None = None,
     ) -> None:
         self._store, self._live, self._queue = store, live, queue
         self._id = sweep.id
@@ -70,7 +73,7 @@ class Driver:
         self._ordered: set[tuple[str, int]] = set()
         # Attempts that wait in the database and were put into the queue; None before the first
         # `reconcile`, when it is not known which were.
-        self._handed: set[tuple[str, int]] | None = None
+        self._handed = handed
         self._news = True  # values came in since the verdicts were last given
         self._best: float | None = None
         self._feed = 0
@@ -78,6 +81,11 @@ class Driver:
         self._exhausted = False
         self._projected_state: SweepState | None = None
         self._rebuild(sweep)
+
+    @property
+    def handed(self) -> set[tuple[str, int]] | None:
+        """For the driver that takes this one's place."""
+        return self._handed
 
     def fits(self, sweep: SweepRecord) -> bool:
         """Whether the sweep's file is still the one that this driver was built from."""

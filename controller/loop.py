@@ -225,8 +225,11 @@ class Loop:
         """Whether the sweep's lease is ours; takes it, and builds its driver, where it is free."""
         now = time.monotonic()
         held = self._held.get(sweep.id)
+        handed = None
         if held is not None and not held.driver.fits(sweep):
-            self._forget(sweep.id)  # its file was changed
+            # Its file was changed, or a person gave it trials.
+            handed = held.driver.handed
+            self._forget(sweep.id)
             held = None
         if held is not None and now - held.renewed < RENEW_S:
             return True
@@ -245,6 +248,7 @@ class Loop:
             self._store.get_sweep(sweep.id),
             generation=generation,
             epoch=self._epoch,
+            handed=handed,
         )
         self._held[sweep.id] = _Held(driver, renewed=now)
         return True

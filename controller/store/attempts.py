@@ -222,21 +222,6 @@ class AttemptStore:
             _change_attempt(connection, trial_id, token, state=AttemptState.SUPERSEDED, ended=now)
             return self._queue_next(connection, trial, now, {}, skip=skip)
 
-    def retry_trial(self, trial_id: str) -> AttemptRecord:
-        """Queues a failed trial again, on a user's word; it gets a new `ended_seq` in its time.
-
-        Raises NotFoundError, and IllegalTransition for a trial that has not failed.
-        """
-        with self._db.write() as connection:
-            trial = lock_trial(connection, trial_id)
-            if trial.state != TrialState.FAILED:
-                raise IllegalTransition(
-                    f"trial {trial_id} is {trial.state}: only a failed one can be retried"
-                )
-            now = self._db.read_clock(connection)
-            changes = {"attempts": trial.attempts + 1, "ended": None, "ended_seq": None}
-            return self._queue_next(connection, trial, now, {}, **changes)
-
     def cancel_queued(self, sweep_id: str) -> list[TrialRecord]:
         """Cancels all trials of a sweep that wait for a slot; their ends are in number order."""
         waiting = (

@@ -142,6 +142,7 @@ class OrderStore(AttemptStore):
             )
             if known := connection.scalars(query.order_by(trials.c.number)).all():
                 return [read_trial(connection, trial_id) for trial_id in known]
+            _check_takes_trials(sweep)
             numbers = [trial.number for trial in new]
             if numbers != list(range(sweep.next_number, sweep.next_number + len(new))):
                 raise Fenced(
@@ -187,10 +188,14 @@ class OrderStore(AttemptStore):
 
     def _go_on(self, connection: Connection, sweep: SweepRecord, now: float) -> None:
         """The sweep has more to do: whoever drives it starts from the database again."""
-        if sweep.state in _TAKES_NONE:
-            raise IllegalTransition(f"sweep {sweep.id} is {sweep.state}: it takes no trials")
+        _check_takes_trials(sweep)
         changes: dict[str, Any] = {"changed": max(now, (sweep.changed or 0.0) + 1e-3)}
         if sweep.state.over:
             check_sweep(sweep.state, SweepState.RUNNING)
             changes |= {"state": SweepState.RUNNING, "reason": "", "ended": null()}
         connection.execute(update(sweeps).where(sweeps.c.id == sweep.id).values(changes))
+
+
+def _check_takes_trials(sweep: SweepRecord) -> None:
+    if sweep.state in _TAKES_NONE:
+        raise IllegalTransition(f"sweep {sweep.id} is {sweep.state}: it takes no trials")

@@ -123,7 +123,9 @@ class TestSweeps:
         with pytest.raises(NotFoundError):
             store.attempts(sweep_id)
         with pytest.raises(NotFoundError):
-            store.retry_trial(sweep_id)
+            store.retry_trials(sweep_id)
+        with pytest.raises(NotFoundError):
+            store.stop_trial(sweep_id, "")
         with pytest.raises(NotFoundError):
             store.requeue_attempt(sweep_id, 1)
         with pytest.raises(NotFoundError):
@@ -453,22 +455,96 @@ class TestOtherWays:
         new_sweep(store, trials=2)
         run_trial(store, "aaaaaaaa-1", FAILED)
         run_trial(store, "aaaaaaaa-2", FINISHED, objective=1.0)
-        attempt = store.retry_trial("aaaaaaaa-1")
-        assert (attempt.token, attempt.state) == (2, AttemptState.QUEUED)
-        trial = store.get_trial("aaaaaaaa-1")
+        (trial,) = store.retry_trials("aaaaaaaa")
         assert (trial.state, trial.ended, trial.ended_seq) == (TrialState.QUEUED, None, None)
+        assert (trial.token, trial.attempts) == (2, 2)
+        assert store.retry_trials("aaaaaaaa", ["aaaaaaaa-1"]) == []  # safe to repeat
         start(store, "aaaaaaaa-1", 2)
         ended = store.end_attempt("aaaaaaaa-1", 2, FINISHED, objective=0.5, retry=never).trial
         assert (ended.ended_seq, ended.objective) == (3, 0.5)
         assert [t.number for t in store.ended_since("aaaaaaaa", 2)] == [1]
 
     def test_only_a_failed_trial_is_retried(self, store):
-        new_sweep(store, trials=1)
-        with pytest.raises(IllegalTransition, match="queued"):
-            store.retry_trial("aaaaaaaa-1")
+        new_sweep(store, trials=2)
+        new_sweep(store, "bbbbbbbb", trials=1)
         run_trial(store, "aaaaaaaa-1")
+        run_trial(store, "aaaaaaaa-2", FAILED)
         with pytest.raises(IllegalTransition, match="finished"):
-            store.retry_trial("aaaaaaaa-1")
+            store.retry_trials("aaaaaaaa", ["aaaaaaaa-1", "aaaaaaaa-2"])
+        with pytest.raises(IllegalTransition, match="not of sweep"):
+            store.retry_trials("aaaaaaaa", ["aaaaaaaa-2", "bbbbbbbb-1"])
+        with pytest.raises(NotFoundError):
+            store.retry_trials("aaaaaaaa", ["aaaaaaaa-3"])
+        assert store.get_trial("aaaaaaaa-2").state is TrialState.FAILED
+        for state in (SweepState.STOPPING, SweepState.CANCELED):
+            store.set_sweep_state("aaaaaaaa", state)
+            with pytest.raises(IllegalTransition, match="takes no trials"):
+                store.retry_trials("aaaaaaaa")
+
+    def test_a_sweep_that_is_over_goes_on_with_what_it_is_given(self, store):
+        generation = new_sweep(store, trials=1)
+        run_trial(store, "aaaaaaaa-1", FAILED)
+        sweep = store.finish_sweep(store.get_sweep("aaaaaaaa"), "done")
+        assert (sweep.state, sweep.reason) == (SweepState.FINISHED, "done")
+        store.retry_trials("aaaaaaaa")
+        again = store.get_sweep("aaaaaaaa")
+        assert (again.state, again.ended, again.reason) == (SweepState.RUNNING, None, "")
+        with pytest.raises(Fenced, match="more to do"):
+            store.finish_sweep(again, "by one who has not seen it")
+        start(store, "aaaaaaaa-1", 2)
+        store.end_attempt("aaaaaaaa-1", 2, FINISHED, retry=never)
+        add(store, "aaaaaaaa", generation, 2)
+        store.cancel_queued("aaaaaaaa")
+        with pytest.raises(Fenced, match="more to do"):
+            store.finish_sweep(again, "by one who has not seen the new trial")
+        store.finish_sweep(store.get_sweep("aaaaaaaa"), "now")
+
+    def test_what_a_person_asks_for_is_added_once(self, store):
+        generation = new_sweep(store, trials=1)
+        wanted = [NewTrial(2, {"x": 7}), NewTrial(3, {"x": 8})]
+        names = ["ann:k/0", "ann:k/1"]
+        for _ in range(2):
+            made = store.enqueue_trials("aaaaaaaa", wanted, names, most=3)
+            assert [(t.number, t.config["x"], t.enqueued) for t in made] == [
+                (2, 7, "ann:k/0"),
+                (3, 8, "ann:k/1"),
+            ]
+        assert [a.number for a in store.queued_attempts("aaaaaaaa")] == [1, 2, 3]
+        with pytest.raises(Fenced, match="number 4"):
+            store.enqueue_trials("aaaaaaaa", wanted, ["ben:k/0", "ben:k/1"])
+        with pytest.raises(IllegalTransition, match="room for 0 more"):
+            store.enqueue_trials("aaaaaaaa", [NewTrial(4, {})], ["ben:k/0"], most=3)
+        with pytest.raises(Fenced, match="somebody else has added trials"):
+            add(store, "aaaaaaaa", generation, 2)  # a controller that has not seen them
+
+    def test_an_order_to_stop_stands_until_the_attempt_is_over(self, store):
+        new_sweep(store, trials=3)
+        start(store, "aaaaaaaa-1")
+        for user in ("ann", "ben"):
+            trial = store.stop_trial("aaaaaaaa-1", f"stopped by {user}")
+            assert trial.state is TrialState.RUNNING
+        assert [a.ordered for a in store.running_attempts("aaaaaaaa")] == ["stopped by ann"]
+        ended = store.end_attempt("aaaaaaaa-1", 1, LOST, objective=0.5, retry=unasked).trial
+        assert (ended.state, ended.reason, ended.detail, ended.objective) == (
+            TrialState.STOPPED,
+            Reason.USER,
+            "stopped by ann",
+            0.5,
+        )
+        assert store.attempts("aaaaaaaa-1")[0].state is AttemptState.LOST
+        with pytest.raises(IllegalTransition, match="nothing to stop"):
+            store.stop_trial("aaaaaaaa-1", "stopped by ann")
+
+        start(store, "aaaaaaaa-2")
+        store.stop_trial("aaaaaaaa-2", "stopped by ann")
+        rule = Outcome(AttemptState.STOPPED, Reason.EARLY_STOP, "asha was quicker")
+        trial = store.end_attempt("aaaaaaaa-2", 1, rule, retry=unasked).trial
+        assert (trial.reason, trial.detail) == (Reason.EARLY_STOP, "asha was quicker")
+
+        waited = store.stop_trial("aaaaaaaa-3", "stopped by ann")
+        assert (waited.state, waited.ended_seq) == (TrialState.CANCELED, 3)
+        with pytest.raises(Fenced, match="canceled"):
+            start(store, "aaaaaaaa-3")
 
     def test_queued_trials_are_canceled_in_order_and_running_ones_are_not(self, store):
         new_sweep(store, trials=4)

@@ -58,6 +58,7 @@ class Trial:
     objective: float | None = None
     writer: int = 0
     chunks: set[tuple[int, int]] = field(default_factory=set)
+    ordered: set[int] = field(default_factory=set)  # attempts that a person wants to end
 
     @property
     def token(self) -> int:
@@ -168,7 +169,12 @@ class TrialLife(RuleBasedStateMachine):
         assert beside == 0
         assert not old.over
         trial.attempts[-1] = state
-        if state not in AS_TRIAL:
+        if token in trial.ordered and state in (AttemptState.LOST, AttemptState.PREEMPTED):
+            assert not asked
+            self.end(trial, TrialState.STOPPED)
+            trial.objective = objective
+            return
+        if state not in AS_TRIAL and token not in trial.ordered:
             assert asked == [s for s in trial.attempts if s is not AttemptState.SUPERSEDED]
         if asked and retry:
             trial.attempts.append(AttemptState.QUEUED)
@@ -202,14 +208,41 @@ class TrialLife(RuleBasedStateMachine):
     def retry(self, number):
         number, trial = self.pick(number)
         try:
-            attempt = self.store.retry_trial(f"{SWEEP}-{number}")
+            retried = self.store.retry_trials(SWEEP, [f"{SWEEP}-{number}"])
         except IllegalTransition:
+            assert trial.state.over
             assert trial.state is not TrialState.FAILED
             return
-        assert trial.state is TrialState.FAILED
+        if trial.state is not TrialState.FAILED:
+            assert not retried
+            return
         trial.attempts.append(AttemptState.QUEUED)
         trial.state, trial.seq = TrialState.QUEUED, None
-        assert attempt.token == trial.token
+        assert [each.token for each in retried] == [trial.token]
+
+    @rule(number=NUMBERS)
+    def stop(self, number):
+        number, trial = self.pick(number)
+        try:
+            self.store.stop_trial(f"{SWEEP}-{number}", "stopped by a user")
+        except IllegalTransition:
+            assert trial.state.over
+            return
+        if trial.state is TrialState.RUNNING:
+            trial.ordered.add(trial.token)
+            return
+        assert trial.state is TrialState.QUEUED
+        trial.attempts[-1] = AttemptState.CANCELED
+        self.end(trial, TrialState.CANCELED)
+
+    @precondition(lambda self: len(self.trials) < 5)
+    @rule()
+    def enqueue(self):
+        number = len(self.trials) + 1
+        for _ in range(2):
+            made = self.store.enqueue_trials(SWEEP, [NewTrial(number, {})], [f"ann:{number}"])
+            assert [trial.number for trial in made] == [number]
+        self.trials[number] = Trial()
 
     @precondition(lambda self: sum(not t.state.over for t in self.trials.values()) in (1, 4))
     @rule()
