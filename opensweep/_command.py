@@ -53,6 +53,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "logs": ("trials", "Show what a trial printed."),
         "runs": ("runs", "List runs, of a sweep or of their own."),
         "alerts": ("runs", "List what runs called out with alert()."),
+        "report": ("reports", "List reports, read them, save one as a file."),
         "artifact": ("artifact", "Put files into artifacts, get them back, list them."),
         "export": ("export", "Write trials, runs or their history as CSV, JSON or Parquet."),
     },

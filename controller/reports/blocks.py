@@ -165,6 +165,9 @@ KINDS: Mapping[str, _Fields] = {
     "objective": _SWEEP,
     "parallel": _SWEEP,
     "importance": _SWEEP,
+    "correlation": _SWEEP,
+    "slices": _SWEEP,
+    "contour": _SWEEP,
 }
 """The fields of each kind of panel, beside COMMON."""
 

@@ -158,6 +158,12 @@ def _paths(value: Mapping[str, Any]) -> Iterable[str]:
     return [path] if isinstance(path, str) else []
 
 
-def _of_sweep(kind: str, sweep_id: str) -> list[str]:  # noqa: ARG001
-    """What the charts of a sweep ask by themselves (report/sweep_view.js)."""
-    return []
+def _of_sweep(kind: str, sweep_id: str) -> list[str]:
+    """What a chart of a sweep asks by itself (report/sweep_view.js)."""
+    if kind == "best":
+        return []
+    base = f"/api/sweeps/{quote(sweep_id, safe='')}"
+    asked = [f"{base}/columns?metrics=%5B%5D", f"{base}/space"]
+    if kind in ("importance", "correlation", "slices", "contour"):
+        asked += [f"{base}/importance?of=value", f"{base}/importance?of=rank"]
+    return asked

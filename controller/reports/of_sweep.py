@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sweeps.distributions import Constant
-from sweeps.spec import SweepSpec
+from sweeps.spec import Goal, SweepSpec
 
 _BEST = 10
 _PARAMETERS = 8
@@ -51,9 +51,13 @@ def panel(kind: str, **fields: Any) -> str:
 
 
 def _table(sweep_id: str, spec: SweepSpec) -> str:
-    names = [f"config.{name}" for name in _tunable(spec)[:_PARAMETERS]]
-    values = [f"summary.{spec.metric.name}"] if spec.metric else []
-    return panel("table", sweep=sweep_id, columns=["name", "state", *values, *names], limit=100)
+    columns = ["name", "state", *[f"config.{name}" for name in _tunable(spec)[:_PARAMETERS]]]
+    order = ""
+    if spec.metric is not None:
+        value = f"summary.{spec.metric.name}"
+        columns.insert(2, value)
+        order = ("+" if spec.metric.goal is Goal.MINIMIZE else "-") + value
+    return panel("table", sweep=sweep_id, columns=columns, order=order, limit=100)
 
 
 def _tunable(spec: SweepSpec) -> Sequence[str]:

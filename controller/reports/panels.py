@@ -68,7 +68,7 @@ class Panels:
         given = {"kind": panel.kind, "title": panel.title, "height": panel.height}
         said: dict[str, Any] = {"panel": {**given, **panel.options}}
         project = self._known(panel.project or self._project)
-        if panel.kind in ("best", "objective", "parallel", "importance"):
+        if "sweep" in panel.options:
             return {**said, **self._of_sweep(panel)}
         if panel.kind == "number":
             return {**said, **self._number(project, panel)}
@@ -149,6 +149,9 @@ class Panels:
                 "id": sweep.id,
                 "name": sweep.name,
                 "project": sweep.project,
+                "created": sweep.created,
+                "started": sweep.started,
+                "changed": sweep.changed,
                 "metric": metric_json(record.spec_of(sweep)),
             },
         }

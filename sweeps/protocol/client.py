@@ -24,6 +24,7 @@ from sweeps.protocol.calls.agents import AgentCalls
 from sweeps.protocol.calls.files import FileCalls
 from sweeps.protocol.calls.keys import KeyCalls
 from sweeps.protocol.calls.people import PeopleCalls
+from sweeps.protocol.calls.reports import ReportCalls
 from sweeps.protocol.calls.runs import RunCalls
 from sweeps.protocol.calls.series import SeriesCalls
 from sweeps.protocol.wire import ANSWER_S, CONNECT_S, check_key, check_url
@@ -31,5 +32,5 @@ from sweeps.protocol.wire import ANSWER_S, CONNECT_S, check_key, check_url
 __all__ = ["ANSWER_S", "CONNECT_S", "Client", "check_key", "check_url"]
 
 
-class Client(PeopleCalls, AgentCalls, RunCalls, SeriesCalls, FileCalls, KeyCalls):
+class Client(PeopleCalls, AgentCalls, RunCalls, SeriesCalls, FileCalls, KeyCalls, ReportCalls):
     """All calls to one server; see `Wire` for its arguments."""

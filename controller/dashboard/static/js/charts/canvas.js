@@ -112,8 +112,13 @@ export function Layer({ width, height, draw, class: name = "" }) {
       if (state.current.seen && state.current.due) plan(state.current);
     });
     observer.observe(canvas);
+    const printed = () => {
+      if (state.current.due) state.current.redraw(); // paper shows what is out of sight, too
+    };
+    addEventListener("beforeprint", printed);
     return () => {
       observer.disconnect();
+      removeEventListener("beforeprint", printed);
       cancelAnimationFrame(state.current.frame);
     };
   }, []);

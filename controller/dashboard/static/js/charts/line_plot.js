@@ -74,6 +74,12 @@ export class LinePlot {
     this.unfollow = () => {};
     this.group = "";
     this.ends = [() => seen.disconnect(), () => sized.disconnect(), () => this.unfollow()];
+    const printed = () => {
+      this.near = true; // paper shows what is out of sight, too
+      if (this.dirty) this.draw();
+    };
+    addEventListener("beforeprint", printed);
+    this.ends.push(() => removeEventListener("beforeprint", printed));
     offerVector(element, () => ({
       width: element.clientWidth,
       height: element.clientHeight,

@@ -18,11 +18,16 @@ const KINDS = [
   { kind: "objective", name: "Objective", says: "all trials, and the best so far" },
   { kind: "parallel", name: "Parallel coordinates", says: "of a sweep's parameters" },
   { kind: "importance", name: "Importance", says: "which parameters mattered" },
+  { kind: "correlation", name: "Correlation", says: "in which direction" },
+  { kind: "slices", name: "Slices", says: "the objective over each parameter" },
+  { kind: "contour", name: "Contour", says: "over two parameters" },
   { kind: "compare", name: "Comparison", says: "where runs differ" },
   { kind: "media", name: "Media", says: "pictures, sound, video" },
   { kind: "number", name: "A number", says: "a count, a best, a mean" },
 ];
-const OF_SWEEP = new Set(["best", "objective", "parallel", "importance"]);
+const OF_SWEEP = new Set(
+  "best objective parallel importance correlation slices contour".split(" "),
+);
 const SHOWN = ["max", "min", "mean", "median", "sum", "count"];
 
 /** @param {{project: string, onInsert: (block: string) => void, onClose: () => void}} props */

@@ -27,6 +27,9 @@ const VIEWS = {
   objective: SweepView,
   parallel: SweepView,
   importance: SweepView,
+  correlation: SweepView,
+  slices: SweepView,
+  contour: SweepView,
 };
 const TYPING_MS = 350;
 const FOLLOW_MS = 2000;
