@@ -64,8 +64,11 @@ function Commits({ before, after }) {
     git.commit
       ? `${git.commit.slice(0, 10)}${git.branch ? ` (${git.branch})` : ""}${git.dirty ? ", with changes" : ""}`
       : "no commit";
-  if (a.commit === b.commit)
-    return html`<p>Both ran at commit <code>${short(a)}</code>${b.dirty !== a.dirty && html`; the other: <code>${short(b)}</code>`}.</p>`;
+  if (a.commit === b.commit) {
+    const changed = [before, after].filter(({ run }) => run.metadata?.git?.dirty);
+    const names = changed.map(({ run }) => run.name).join(" and ");
+    return html`<p>Both ran at commit <code>${a.commit.slice(0, 10)}</code>${names && `, ${names} with changes since`}.</p>`;
+  }
   return html`<p>Commits differ: <code>${short(a)}</code> and <code>${short(b)}</code>.
     ${a.commit && b.commit && html` What lies between them, in your repository: <code>git diff ${a.commit.slice(0, 10)} ${b.commit.slice(0, 10)}</code>`}</p>`;
 }

@@ -126,13 +126,14 @@ export default function RunsPage({ match }) {
     notify(`The filter now asks for ${field.label}: “Filter” says of it what you like.`);
   };
 
+  const narrow = innerWidth < 600;
   const tableColumns = [NAME, ...columns].map((name, i) => {
     const field = byName(name);
     return {
       key: name,
       label: field.label,
       title: field.section === "Run" ? field.label : `${field.section}: ${field.label}`,
-      width: field.width ?? (isNumeric(field) ? 118 : 130),
+      width: name === NAME && narrow ? 165 : (field.width ?? (isNumeric(field) ? 118 : 130)),
       align: /** @type {"left" | "right"} */ (isNumeric(field) ? "right" : "left"),
       sortable: true,
       pinned: name === NAME || fixed.includes(name),

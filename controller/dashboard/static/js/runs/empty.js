@@ -13,18 +13,21 @@ export function NoneFit({ onClear }) {
 /** @param {{project: string}} props */
 export function NoRuns({ project }) {
   const name = JSON.stringify(project.slice(project.lastIndexOf("/") + 1) || "my-project");
-  const url = location.origin;
-  return html`<${Empty} title="No runs yet">
-    <p>Log the first one, and it shows here by itself:</p>
-    <pre class="example">import opensweep
+  // Whole texts: a template drops the line breaks beside its values.
+  const ours = `import opensweep
 
 run = opensweep.init(project=${name}, config={"lr": 0.1})
 for step in range(100):
-    run.log({"loss": 1 / (step + 1)})</pre>
-    <p>Scripts that use <code>wandb</code> run as they are: say where this server is, and log in with a key of yours.</p>
-    <pre class="example">export WANDB_BASE_URL=${url}
-export WANDB_API_KEY=…      # sweep server key create YOUR_NAME
-python train.py</pre>
-    <p class="quiet">On another machine, <code>export OPENSWEEP_URL=${url}</code> does the same for <code>import opensweep</code>.</p>
+    run.log({"loss": 1 / (step + 1)})`;
+  const theirs = `export WANDB_BASE_URL=${location.origin}
+export WANDB_API_KEY=…    # sweep server key create YOUR_NAME
+python train.py`;
+  return html`<${Empty} title="No runs yet">
+    <p>Log the first one, and it shows here by itself:</p>
+    <pre class="example">${ours}</pre>
+    <p>Scripts that use <code>wandb</code> run as they are: say where this server is, and give a key of yours.</p>
+    <pre class="example">${theirs}</pre>
+    <p class="quiet">On another machine, <code>OPENSWEEP_URL</code> and <code>OPENSWEEP_API_KEY</code> say the same
+      to <code>import opensweep</code>.</p>
   <//>`;
 }
