@@ -6,7 +6,8 @@ import { Dialog, notify } from "../components/dialog.js";
 import { Menu } from "../components/menu.js";
 import { value } from "../format.js";
 import { html, useEffect, useRef, useState } from "../html.js";
-import { csvText, fileName, pngOf, save, svgOf } from "./pictures.js";
+import { csvText, fileName } from "./csv.js";
+import { pngOf, save, svgOf } from "./pictures.js";
 
 /**
  * @typedef {(string | number | null | undefined)[][]} Rows the first one has the columns' names

@@ -1,6 +1,6 @@
 /**
- * Charts as files: PNG of their canvases, SVG of real lines and letters, CSV of their numbers.
- * Neighbours: panel.js (asks), vectors.js (the pen), canvas.js (who drew what).
+ * Charts as files: SVG of real lines and letters, and PNG of that.
+ * Neighbours: panel.js (asks), vectors.js (the pen), canvas.js (who drew what), csv.js.
  */
 import { drawingOf, theme } from "./canvas.js";
 import { escaped, SvgPen, vectorOf } from "./vectors.js";
@@ -129,29 +129,6 @@ function legendOf(names, width, colors) {
     /** What the legend takes within the panel. @param {HTMLElement} body */
     above: (body) => body.querySelector(".line-legend")?.getBoundingClientRect().height ?? 0,
   };
-}
-
-/** @param {import("./panel.js").Rows} rows @returns {string} as RFC 4180 has it */
-export function csvText(rows) {
-  return rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");
-}
-
-/** @param {string | number | null | undefined} value */
-function cell(value) {
-  if (value === null || value === undefined) return "";
-  const text = String(value);
-  // A spreadsheet would take a text that begins so for a formula.
-  const safe = typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
-
-/** @param {string} title @param {string} ending */
-export function fileName(title, ending) {
-  const name = title
-    .replace(/[^\p{L}\p{N}._-]+/gu, "_")
-    .replace(/^[._]+|_+$/g, "")
-    .slice(0, 80);
-  return `${name || "chart"}.${ending}`;
 }
 
 /** @param {string} name @param {Blob} content */

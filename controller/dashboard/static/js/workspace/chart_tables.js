@@ -19,6 +19,7 @@ import { colorOf } from "../colors.js";
  */
 
 const BINS = 30;
+const DASHES = [[], [7, 3], [2, 2], [9, 3, 2, 3]]; // for the values of a column, where there are runs too
 
 /** @type {Record<string, (chart: Chart, tables: RunTable[]) => Drawing>} */
 const SPECS = {
@@ -36,14 +37,13 @@ const SPECS = {
 
 /** @param {Chart} chart @param {RunTable[]} tables @returns {Drawing} */
 export function drawingOf(chart, tables) {
-  const make = SPECS[chart.spec];
   const usable = tables.filter(({ table }) => table.rows.length > 0);
-  return isKnown(chart.spec) && usable.length ? make(chart, usable) : { kind: "none" };
+  return isKnown(chart.spec) && usable.length ? SPECS[chart.spec](chart, usable) : { kind: "none" };
 }
 
 /** @param {string} spec */
 export function isKnown(spec) {
-  return spec in SPECS;
+  return Object.hasOwn(SPECS, spec);
 }
 
 /** @param {Table} table @param {string | undefined | null} name @returns {any[] | null} */
@@ -58,6 +58,9 @@ function column(table, name) {
 function lines(tables, x, y, by, { texts }) {
   /** @type {Curve[]} */
   const curves = [];
+  const alone = tables.length === 1;
+  /** @type {string[]} */
+  const seen = [];
   for (const { run, table } of tables) {
     const [xs, ys, names] = [column(table, x), column(table, y), column(table, by)];
     if (!xs || !ys) continue;
@@ -69,13 +72,14 @@ function lines(tables, x, y, by, { texts }) {
     }
     for (const [name, those] of members) {
       const sorted = [...those].sort((a, b) => Number(xs[a]) - Number(xs[b]));
-      const alone = tables.length === 1;
+      if (!seen.includes(name)) seen.push(name);
       curves.push({
         id: `${run.id}\n${name}`,
         label: [alone && name ? "" : run.name, name].filter(Boolean).join(": "),
         color: alone && name ? colorOf(name) : run.color,
         x: Float64Array.from(sorted, (i) => toNumber(xs[i])),
         y: Float64Array.from(sorted, (i) => toNumber(ys[i])),
+        dash: alone ? [] : DASHES[seen.indexOf(name) % DASHES.length],
         points: those.length < 3,
       });
     }

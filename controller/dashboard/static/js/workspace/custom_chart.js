@@ -118,7 +118,7 @@ function Matrix({ drawing, named }) {
 function AsTable({ chart, files, height }) {
   const [first] = files;
   return html`<p class="quiet panel-says">${chart.spec ? `“${chart.spec}” is a Vega specification that opensweep does not draw` : "This chart names no specification"}; this is its table.</p>
-    ${first && html`<div class="panel-scroll" style=${{ maxHeight: `${height}px` }}><${DataTable} label=${chart.table} source=${{ api: `/api${path("runs", first.run.id)}`, paths: [first.file] }} /></div>`}`;
+    ${first && html`<div class="panel-scroll" style=${{ maxHeight: `${height - 40}px` }}><${DataTable} label=${chart.table} source=${{ api: `/api${path("runs", first.run.id)}`, paths: [first.file] }} /></div>`}`;
 }
 
 /** @param {import("./curves_of.js").Run[]} runs @param {Map<string, any> | undefined} values */

@@ -36,13 +36,7 @@ export function MediaPanel({ panel, runs, height, frame }) {
   const steps = data ?? last.current;
   const all = [...new Set(steps.flat())].sort((a, b) => a - b);
   const newest = all.length - 1;
-  const at =
-    step === null
-      ? newest
-      : Math.max(
-          all.findLastIndex((each) => each <= step),
-          0,
-        );
+  const at = step === null ? newest : Math.max(placeOf(all, step), 0);
   return html`<${Panel} ...${frame} title=${panel.title}>
     ${error && html`<${Failure} error=${error} />`}
     ${
