@@ -4,7 +4,7 @@ Reads the store and Redis and changes nothing. Redis only adds the live agents: 
 rest is still told. All times are seconds since the epoch, durations seconds.
 
 A sweep: {"id", "name", "project", "state", "reason", "method", "metric": {"name", "goal"} | null,
-"created", "started", "ended", "total", "run_cap", "counts": {state: n}, "best": trial | null,
+"created", "started", "ended", "changed", "total", "run_cap", "counts": {state: n}, "best": trial | null,
 "agents": [{"id", "host", "slots", "free", "running", "devices", "quarantined"}], "eta_s",
 "elapsed_s", "throughput"}. total: how many trials there will be, null when there is no end.
 throughput: trials that ended per hour, over the last ones; null before the first end. eta_s: null
@@ -91,6 +91,7 @@ def _sweep_json(
         "created": sweep.created,
         "started": sweep.started,
         "ended": sweep.ended,
+        "changed": sweep.changed,
         "total": total,
         "run_cap": spec.run_cap,
         "counts": {state.value: number for state, number in standing.counts.items()},

@@ -7,13 +7,14 @@ import { get } from "../api.js";
 import { Empty, Failure, Loading } from "../components/states.js";
 import { TabPanel, Tabs } from "../components/tabs.js";
 import { useLive } from "../hooks.js";
-import { html, useState } from "../html.js";
+import { html, useMemo, useState } from "../html.js";
 import { usePage } from "../page.js";
 import { Link, useJsonQuery, useQuery } from "../router.js";
 import { AgentsTab } from "../sweep/agents_tab.js";
 import { SweepCharts } from "../sweep/charts.js";
 import { Configuration } from "../sweep/configuration.js";
 import { SweepHead } from "../sweep/head.js";
+import { isOver } from "../sweep/orders.js";
 import { NONE_CHOSEN } from "../sweep/selection.js";
 import { TrialPanel } from "../sweep/trial_panel.js";
 import { useTrials } from "../sweep/trials_data.js";
@@ -45,7 +46,9 @@ export default function SweepPage({ match }) {
 function Shown({ sweep, reload }) {
   const [metrics, setMetrics] = useState(NO_METRICS);
   const { trials, error, reload: reloadTrials } = useTrials(sweep.id, metrics);
-  const [chosen, setChosen] = useJsonQuery("chosen", NONE_CHOSEN);
+  const [told, setChosen] = useJsonQuery("chosen", NONE_CHOSEN);
+  // What comes out of the address is a new object each time: the same text is the same choice.
+  const chosen = useMemo(() => told, [JSON.stringify(told)]);
   const [tab, setTab] = useQuery("tab", "charts");
   const changed = () => {
     reload();
@@ -66,8 +69,10 @@ function Shown({ sweep, reload }) {
     <div class=${`sweep-body ${picked === undefined ? "" : "with-panel"}`}>
       <${TabPanel} id=${tab}>
         ${error && !trials && html`<${Failure} error=${error} retry=${reloadTrials} />`}
+        ${tab === "charts" && trials?.count === 0 && html`<${NoTrials} sweep=${sweep} />`}
         ${
           tab === "charts" &&
+          trials?.count !== 0 &&
           html`<${SweepCharts} sweep=${sweep} trials=${trials} chosen=${chosen} onChoose=${setChosen} onMetrics=${setMetrics} />`
         }
         ${
@@ -90,8 +95,14 @@ function Shown({ sweep, reload }) {
 
 /** @param {any} props as of TrialsTable */
 function Trials(props) {
-  if (props.trials.count) return html`<${TrialsTable} ...${props} />`;
+  return props.trials.count
+    ? html`<${TrialsTable} ...${props} />`
+    : html`<${NoTrials} sweep=${props.sweep} />`;
+}
+
+/** @param {{sweep: any}} props */
+function NoTrials({ sweep }) {
   return html`<${Empty} title="No trial yet">
-    <p>Trials are made when an agent has a free slot: <code>sweep agent ${props.sweep.id}</code></p>
+    <p>${isOver(sweep) ? "It ended before its first trial." : "Trials are made when an agent has a free slot."}</p>
   <//>`;
 }

@@ -22,7 +22,7 @@ export function AgentsTab({ sweep, trials, onPick }) {
     ${
       sweep.agents.length === 0 &&
       html`<${Empty} title=${isOver(sweep) ? "No agent works on it any more" : "No agent works on it"}>
-        ${!isOver(sweep) && html`<p>Run this on each machine:</p><${AgentCommand} sweep=${sweep} />`}
+        ${!isOver(sweep) && html`<p>The command above starts one on a machine.</p>`}
       <//>`
     }
     ${sweep.agents.map(
@@ -31,9 +31,9 @@ export function AgentsTab({ sweep, trials, onPick }) {
     )}
     ${
       earlier.length > 0 &&
-      html`<section aria-label="Agents of before">
-        <h2>Of before</h2>
-        <table><thead><tr><th>Agent</th><th>Host</th><th>Last ran</th></tr></thead>
+      html`<section aria-label="Earlier agents">
+        <h2>Earlier agents</h2>
+        <table><thead><tr><th>Agent</th><th>Host</th><th>Newest attempt of</th></tr></thead>
           <tbody>${earlier.map(
             (each) => html`<tr key=${each.id}><td><code>${each.id}</code></td><td>${each.host}</td>
               <td>${plural(each.count, "trial")}</td></tr>`,

@@ -47,6 +47,15 @@ export function SweepOrders({ sweep, onDone }) {
   };
   const open = ["pending", "running"].includes(sweep.state);
   return html`<div class="sweep-orders" role="group" aria-label="Orders">
+    ${
+      takesTrials(sweep) &&
+      html`<button type="button" onClick=${() => ask("enqueue")}>Try a configuration</button>`
+    }
+    ${
+      takesTrials(sweep) &&
+      failed > 0 &&
+      html`<button type="button" onClick=${() => ask("retry")}>Retry ${number(failed)} failed</button>`
+    }
     ${open && html`<button type="button" onClick=${() => ask("pause")}>Pause</button>`}
     ${
       sweep.state === "paused" &&
@@ -57,15 +66,6 @@ export function SweepOrders({ sweep, onDone }) {
       html`<button type="button" onClick=${() => ask("stop")}>Stop</button>`
     }
     ${!isOver(sweep) && html`<button type="button" class="danger" onClick=${() => ask("cancel")}>Cancel</button>`}
-    ${
-      takesTrials(sweep) &&
-      html`<button type="button" onClick=${() => ask("enqueue")}>Try a configuration</button>`
-    }
-    ${
-      takesTrials(sweep) &&
-      failed > 0 &&
-      html`<button type="button" onClick=${() => ask("retry")}>Retry ${number(failed)} failed</button>`
-    }
     ${
       asked === "pause" &&
       html`<${Confirm} title="Pause the sweep?" action="Pause" onClose=${close}

@@ -8,7 +8,7 @@ import { ago, duration, flat, number, value } from "../format.js";
 import { useLive, useNow } from "../hooks.js";
 import { html } from "../html.js";
 import { Link, path } from "../router.js";
-import { TrialOrders } from "./orders.js";
+import { plural, TrialOrders } from "./orders.js";
 import { reasonText } from "./trial_order.js";
 
 /**
@@ -53,7 +53,7 @@ function Shown({ sweep, trial, onDone }) {
   const ordered = trial.state === "running" && trial.attempts_list.at(-1)?.ordered;
   return html`
     <p><${Link} href=${path("runs", trial.id)}>Open its run<//>${" "}
-      <span class="quiet">${trial.steps ? `${number(trial.steps)} steps` : "no steps yet"}</span></p>
+      <span class="quiet">${trial.steps ? plural(trial.steps, "step") : "no steps yet"}</span></p>
     ${sweep.metric && html`<p>${sweep.metric.name} <strong>${number(trial.objective)}</strong></p>`}
     ${why && html`<p class=${trial.state === "failed" ? "failure" : ""}>${why}</p>`}
     ${ordered && html`<p role="status">Being ${ordered}.</p>`}

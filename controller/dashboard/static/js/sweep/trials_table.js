@@ -102,7 +102,7 @@ function columnsOf(sweep, trials) {
     align: /** @type {"left" | "right"} */ (isNumeric(trials.params[name]) ? "right" : "left"),
   }));
   return [
-    { key: "number", label: "Trial", width: 74, align: "right", pinned: true },
+    { key: "number", label: "Trial", width: 92, align: "right", pinned: true },
     { key: "state", label: "State", width: 104 },
     { key: "objective", label: sweep.metric?.name ?? "Objective", width: 116, align: "right" },
     ...params,
