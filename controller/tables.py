@@ -149,11 +149,11 @@ def _compares(test: Callable[[Any, Any], bool]) -> Callable[[str], Callable[[Any
         number = _number(value.strip())
 
         def fits(cell: Any) -> bool:
-            if isinstance(cell, bool) or not isinstance(cell, int | float | str):
-                return False
-            if isinstance(number, str) or isinstance(cell, str):
-                return isinstance(cell, str) and test(cell, value)
-            return test(cell, number)
+            if isinstance(number, str):
+                return isinstance(cell, str) and test(cell.lower(), number.lower())
+            return (
+                isinstance(cell, int | float) and not isinstance(cell, bool) and test(cell, number)
+            )
 
         return fits
 

@@ -1,5 +1,5 @@
-"""What the page of a run asks beyond runs_api.py: the names that it logged, the steps of a name,
-all of its history as a file, and an order to stop.
+"""What the page of a run asks beyond runs_api.py: the steps of a name, all of its history as a
+file, and an order to stop.
 
 Neighbours: series_api.py (curves and rows), controller/wandb_api/runs/stopping.py.
 """
@@ -26,15 +26,6 @@ from sweeps.errors import IllegalTransition, UsageError
 _PAGE = 2000
 _MOST_STEPS = 1_000_000
 _MOST_KEYS = 200
-
-
-async def keys(request: Request) -> Response:
-    """GET /api/runs/{id}/keys?kind=: {keys: {name: {kind, total}}}; kind is number, string, bool,
-    list, map or nil, as of the first value."""
-    found = services(request)
-    kind = _kind(Fields(request.query_params))
-    listed = await found.call(found.store.logged_keys, request.path_params["run_id"], kind)
-    return json_response({"keys": {name: each._asdict() for name, each in listed.items()}})
 
 
 async def steps(request: Request) -> Response:
@@ -168,7 +159,6 @@ def _kind(asked: Fields) -> ChunkKind:
 
 
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
-    ("GET", "/api/runs/{run_id}/keys", keys),
     ("GET", "/api/runs/{run_id}/steps", steps),
     ("GET", "/api/runs/{run_id}/export", export),
     ("POST", "/api/runs/{run_id}/stop", stop),

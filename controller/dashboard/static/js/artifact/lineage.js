@@ -35,7 +35,12 @@ function Graph({ nodes, edges, start }) {
       ),
     [nodes, edges],
   );
-  const whole = { x: -AIR, y: -AIR, width: laid.width + 2 * AIR, height: laid.height + 2 * AIR };
+  const whole = {
+    x: -AIR,
+    y: -AIR,
+    width: laid.width + 2 * AIR,
+    height: laid.height + 2 * AIR + 8,
+  };
   const [view, setView] = useState(
     /** @type {{x: number, y: number, width: number, height: number} | null} */ (null),
   );
@@ -160,6 +165,12 @@ function fitted(whole, shape) {
 /** @param {{x: number, y: number} | undefined} a @param {{x: number, y: number} | undefined} b */
 function curve(a, b) {
   if (!a || !b) return "";
+  if (b.x <= a.x) {
+    // Back: a run used what it had made. Below both.
+    const [from, to] = [a.x + WIDTH / 2, b.x + WIDTH / 2];
+    const low = Math.max(a.y, b.y) + HEIGHT + 26;
+    return `M${from} ${a.y + HEIGHT}C${from} ${low} ${to} ${low} ${to} ${b.y + HEIGHT}`;
+  }
   const [x1, y1, x2, y2] = [a.x + WIDTH, a.y + HEIGHT / 2, b.x, b.y + HEIGHT / 2];
   const bend = Math.max(Math.abs(x2 - x1) / 2, 30);
   return `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`;

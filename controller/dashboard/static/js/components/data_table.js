@@ -49,6 +49,9 @@ export function DataTable({ label, source, config }) {
     else if (!how.descending) change({ descending: true });
     else change({ sort: null, descending: false });
   };
+  const numeric = columns.map((/** @type {string} */ _, /** @type {number} */ i) =>
+    rows.some((/** @type {[number, any[]]} */ [, cells]) => typeof cells[i] === "number"),
+  );
   const last = Math.min(page.offset + page.limit, found);
   return html`<div class="data-table" aria-busy=${loading}>
     <div class="data-bar">
@@ -66,7 +69,10 @@ export function DataTable({ label, source, config }) {
           <tr>
             <th scope="col" class="data-number">#</th>
             ${columns.map(
-              (/** @type {string} */ column) => html`<th key=${column} scope="col"
+              (/** @type {string} */ column, /** @type {number} */ i) => html`<th
+                key=${column}
+                scope="col"
+                class=${numeric[i] ? "data-value" : ""}
                 aria-sort=${how.sort === column ? (how.descending ? "descending" : "ascending") : "none"}>
                 <button type="button" class="data-head" title="Sort" onClick=${() => sort(column)}>
                   ${column}<span aria-hidden="true">${how.sort === column ? (how.descending ? " ↓" : " ↑") : ""}</span>

@@ -49,7 +49,9 @@ const NONE = /** @type {Set<string>} */ (new Set());
 function Picture({ item, url, name, config, hidden, label }) {
   const [size, setSize] = useState({ width: item.width ?? 0, height: item.height ?? 0 });
   const [failed, setFailed] = useState(false);
-  const overlays = overlaysOf(item).filter(({ kind, name }) => !hidden.has(`${kind}/${name}`));
+  const overlays = overlaysOf(item)
+    .filter(({ kind, name }) => !hidden.has(`${kind}/${name}`))
+    .sort((a, b) => (a.kind < b.kind ? 1 : a.kind > b.kind ? -1 : 0)); // masks below boxes
   const ready = size.width > 0 && size.height > 0;
   if (failed) return html`<span class="failure">This picture cannot be shown.</span>`;
   return html`<span class="picture">
@@ -84,7 +86,7 @@ function Boxes({ overlay, url, size, hidden, labels }) {
   );
   const boxes = /** @type {any[]} */ (data?.box_data ?? []);
   const names = { ...labels, ...data?.class_labels };
-  const unit = Math.max(size.width, size.height) / 300;
+  const unit = Math.max(size.width, size.height) / 180;
   return html`<svg class="picture-boxes" viewBox=${`0 0 ${size.width} ${size.height}`} aria-hidden="true">
     ${boxes.map((box, i) => {
       const place = placeOf(box, size.width, size.height);
@@ -94,7 +96,7 @@ function Boxes({ overlay, url, size, hidden, labels }) {
       const text = [box.box_caption ?? names[box.class_id] ?? box.class_id, ...scores].join(" ");
       return html`<g key=${i}>
         <title>${text}</title>
-        <rect ...${place} fill="none" stroke=${color} stroke-width=${2 * unit} />
+        <rect ...${place} fill="none" stroke=${color} stroke-width=${1.5 * unit} />
         ${size.width > 40 && html`<text x=${place.x} y=${Math.max(place.y - 2 * unit, 9 * unit)} font-size=${9 * unit} fill=${color}>${text}</text>`}
       </g>`;
     })}

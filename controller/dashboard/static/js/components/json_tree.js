@@ -65,7 +65,7 @@ function Members({ value, open, at }) {
 /** @param {{name: string, value: any, open: number, at: string}} props */
 function Node({ name, value, open, at }) {
   const [isOpen, setOpen] = useState(open > 0);
-  if (!isBranch(value) || isEmpty(value))
+  if (!isBranch(value) || isEmpty(value) || isShort(value))
     return html`<li role="treeitem" class="json-tree-leaf">
       <span class="json-tree-name" title=${at}>${name}</span><${Leaf} value=${value} />
     </li>`;
@@ -97,6 +97,16 @@ function Leaf({ value }) {
 /** @param {any} value @returns {boolean} */
 function isBranch(value) {
   return value !== null && typeof value === "object";
+}
+
+/** A few numbers or words in a list, which are read in one line. @param {any} value @returns {boolean} */
+function isShort(value) {
+  return (
+    Array.isArray(value) &&
+    value.length <= 12 &&
+    value.every((each) => !isBranch(each)) &&
+    JSON.stringify(value).length <= 80
+  );
 }
 
 /** @param {any} value @returns {boolean} */

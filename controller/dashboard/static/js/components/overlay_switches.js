@@ -33,7 +33,7 @@ export function OverlaySwitches({ value, name, config, hidden, onChange }) {
           classes.map(
             ([number, word]) => html`<label key=${number}>
               <input type="checkbox" checked=${!hidden.has(`${id}/${number}`)} onChange=${() => turn(`${id}/${number}`)} />
-              <span class="swatch" style=${{ background: classColor(Number(number)) }}></span>${word}
+              <span class="class-swatch" style=${{ background: classColor(Number(number)) }}></span>${word}
             </label>`,
           )
         }

@@ -2,7 +2,7 @@
  * Tabs of a page: one of them in the tab order, arrow keys move (roving tabindex). Which one is shown
  * is the caller's to keep; pages keep it in the address: `useQuery("tab", "overview")`.
  */
-import { html, useRef } from "../html.js";
+import { html, useEffect, useRef } from "../html.js";
 
 /**
  * @typedef {{id: string, label: string, count?: number | string | null}} Tab
@@ -11,6 +11,11 @@ import { html, useRef } from "../html.js";
 export function Tabs({ label, tabs, value, onChange }) {
   const list = useRef(/** @type {HTMLElement | null} */ (null));
   const chosen = tabs.some((tab) => tab.id === value) ? value : tabs[0]?.id;
+  useEffect(() => {
+    list.current
+      ?.querySelector('[aria-selected="true"]')
+      ?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [chosen]);
   /** @param {KeyboardEvent} event */
   const move = (event) => {
     const at = tabs.findIndex((tab) => tab.id === chosen);

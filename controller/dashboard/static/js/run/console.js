@@ -131,7 +131,8 @@ function Lines({ pages, total, wrap, search }) {
     again(0);
   };
   useEffect(() => {
-    if (search.line !== null) goTo(search.line);
+    // A line that the address names goes before the first match.
+    if (search.line !== null && (search.turn > 0 || linked < 0)) goTo(search.line);
   }, [search.line, search.turn]);
 
   useLayoutEffect(() => {

@@ -87,7 +87,6 @@ function RunFacts({ run, trial }) {
   const why = trial ? reasonOf(trial) : exitOf(run);
   return html`<${Facts} facts=${[
     ["State", html`<${StateBadge} state=${run.state} />${why && html` <span>${why}</span>`}`],
-    ["Name", run.name !== run.id ? run.name : ""],
     [
       "Id",
       html`<code>${run.local_id || run.id}</code>${run.local_id !== run.id && html` <span class="quiet">(here ${run.id})</span>`}`,
