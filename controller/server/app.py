@@ -30,6 +30,7 @@ from controller.server import (
     keys_api,
     lineage_api,
     logged_api,
+    metrics_api,
     orders_api,
     overview_api,
     report_pages_api,
@@ -38,12 +39,14 @@ from controller.server import (
     run_table_api,
     runs_api,
     series_api,
+    server_api,
     session_api,
     sweep_api,
     tables_api,
 )
 from controller.server.auth import Gate
 from controller.server.services import Services, services
+from controller.server.traffic import Measured
 from controller.server.wire import Handler, endpoint, json_response, told
 from controller.wandb_api import routes as wandb_routes
 from controller.wandb_api.streams import file_stream
@@ -60,6 +63,7 @@ _MODULES = (
     keys_api,
     lineage_api,
     logged_api,
+    metrics_api,
     orders_api,
     overview_api,
     report_pages_api,
@@ -68,6 +72,7 @@ _MODULES = (
     run_table_api,
     runs_api,
     series_api,
+    server_api,
     session_api,
     shell,
     sweep_api,
@@ -90,6 +95,7 @@ def make_app(found: Services) -> Starlette:
             ),
         ],
         middleware=[
+            Middleware(Measured, traffic=found.traffic),
             Middleware(
                 Gate,
                 keys=found.keys,

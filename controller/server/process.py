@@ -112,6 +112,9 @@ def serve(options: ServerOptions, on_ready: Callable[[str], None]) -> None:
         stack.callback(broker.close)
         broker.launch()
         found = _assemble(options, home, broker, server_id, stack)
+        root = logging.getLogger()
+        root.addHandler(found.warnings)
+        stack.callback(root.removeHandler, found.warnings)
         url = _url(options.host, port)
 
         def ready() -> None:

@@ -25,8 +25,11 @@ from controller.parts import Parts
 from controller.server.console import Consoles
 from controller.server.console_lines import ConsoleLines
 from controller.server.events import Events
+from controller.server.figures import FigureReader
 from controller.server.keyring import KeyRing
+from controller.server.recent_log import RecentWarnings
 from controller.server.sessions import Codes, Sessions
+from controller.server.traffic import Traffic
 from controller.store.store import Store
 from controller.wandb_api.files.signing import Signer
 from controller.wandb_api.streams.standing import Standing
@@ -115,6 +118,10 @@ class Services:
         self.consoles = Consoles(self.store)
         self.lines = ConsoleLines(self.store)
         self.events = Events(Changes(self.store, self.live))
+        self.traffic = Traffic()
+        self.figures = FigureReader(self)
+        self.warnings = RecentWarnings()
+        self.started = time.time()
         self.keys = KeyRing(self.store, self.key, self.owner)
         self.sessions = Sessions(self.signing_secret, self.server_id)
         self.codes = Codes()

@@ -122,6 +122,18 @@ class Database:
 
             yield look
 
+    def facts(self, connection: Connection) -> tuple[str, int]:
+        """(kind and version, bytes) of the database."""
+
+        def ask(query: str) -> Any:
+            return connection.exec_driver_sql(query).scalar_one()
+
+        if self._writer is None:
+            size = ask("SELECT pg_database_size(current_database())")
+            return f"PostgreSQL {ask('SHOW server_version').partition(' ')[0]}", int(size)
+        size = ask("PRAGMA page_count") * ask("PRAGMA page_size")
+        return f"SQLite {sqlite3.sqlite_version}", int(size)
+
     def insert_absent(self, table: Table) -> Insert:
         """INSERT that leaves alone a row that is there already: RETURNING then gives none."""
         if self._writer is not None:

@@ -10,12 +10,13 @@ to, goes the same way. Neighbours: `commits.py` (who makes the batches), `histor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Text, bindparam, insert, select, update
 
+from controller.rates import Counter
 from controller.store.commits import GroupCommit
 from controller.store.engine import Database
 from controller.store.records import Chunk, ChunkKind, Heard, NextChunk, StreamPlace
@@ -70,11 +71,26 @@ class Moved(OpensweepError):
         self.place = place
 
 
+class Taken:
+    """What was taken in since the start: chunks, the rows of metrics in them, and their bytes."""
+
+    def __init__(self) -> None:
+        self.chunks, self.rows, self.bytes = Counter(), Counter(), Counter()
+
+    def count(self, kept: Sequence[Mapping[str, Any]]) -> None:
+        if kept:
+            self.chunks.add(len(kept))
+            printed = ChunkKind.CONSOLE.value
+            self.rows.add(sum(chunk["rows"] for chunk in kept if chunk["kind"] != printed))
+            self.bytes.add(sum(len(chunk["data"]) for chunk in kept))
+
+
 class IngestStore:
     """Chunks, taken in."""
 
     _db: Database
     _commits: GroupCommit[Chunk | Heard, bool]
+    taken: Taken
 
     def add_chunk(self, chunk: Chunk) -> bool:
         """Keeps a chunk; with objective values in it, they get the sweep's next feed number.
@@ -127,7 +143,10 @@ class IngestStore:
 
     def _keep(self, batch: Sequence[Chunk | Heard]) -> list[bool | Exception]:
         with self._db.write() as connection:
-            return _Batch(connection, self._db.read_clock(connection), batch).keep()
+            taken = _Batch(connection, self._db.read_clock(connection), batch)
+            answers = taken.keep()
+        self.taken.count(taken.kept)
+        return answers
 
 
 @dataclass(slots=True)
@@ -161,7 +180,7 @@ class _Batch:
         self._batch = batch
         self._runs: dict[str, _Run] = {}
         self._streams: dict[_Name, _Stream] = {}
-        self._kept: list[dict[str, Any]] = []
+        self.kept: list[dict[str, Any]] = []
 
     def keep(self) -> list[bool | Exception]:
         """An answer for each: kept, a repeat, or why not."""
@@ -218,7 +237,7 @@ class _Batch:
             end = chunk.last + 1
             run.steps = end if chunk.writer > run.newest else max(end, run.steps)
             run.newest = max(run.newest, chunk.writer)
-        self._kept.append(
+        self.kept.append(
             {**_values(chunk), "sweep_id": run.sweep_id, "feed": None, "created": self._now}
         )
         return True
@@ -239,7 +258,7 @@ class _Batch:
     def _number(self) -> None:
         """Feed numbers for the chunks that have objective values."""
         feeds: dict[str, list[dict[str, Any]]] = {}
-        for values in self._kept:
+        for values in self.kept:
             if values["objective"] and values["sweep_id"] is not None:
                 feeds.setdefault(values["sweep_id"], []).append(values)
         for sweep_id in sorted(feeds):
@@ -250,8 +269,8 @@ class _Batch:
 
     def _write(self) -> None:
         execute, now = self._connection.execute, self._now
-        if self._kept:
-            execute(_NEW_CHUNK, self._kept)
+        if self.kept:
+            execute(_NEW_CHUNK, self.kept)
         told = [
             {"b_id": run.id, "b_summary": run.summary}
             for run in self._runs.values()

@@ -10,11 +10,12 @@ from types import TracebackType
 
 from controller.store.alerts import AlertStore
 from controller.store.cache import Cache
+from controller.store.census import CensusStore
 from controller.store.drafts import DraftStore
 from controller.store.engine import LOCK_TIMEOUT_S, Database
 from controller.store.files import FileStore
 from controller.store.history import HistoryStore
-from controller.store.ingest import IngestStore, chunk_commits
+from controller.store.ingest import IngestStore, Taken, chunk_commits
 from controller.store.keys import KeyStore
 from controller.store.logged import LoggedStore
 from controller.store.logged_keys import LoggedKeyStore
@@ -63,6 +64,7 @@ class Store(
     ReportStore,
     MarkStore,
     StandingStore,
+    CensusStore,
 ):
     """All that is on record. Thread-safe; use one for each process, and close it.
 
@@ -75,6 +77,7 @@ class Store(
     def __init__(self, database: Database) -> None:
         self._db = database
         self._index = RunIndex(database)
+        self.taken = Taken()
         self._commits = chunk_commits(self)
         self._cache = Cache(CACHE_BYTES)
 

@@ -289,6 +289,36 @@ class Live:
         beats = (_beat(_text(agent), row) for agent, row in zip(ids, rows, strict=True))
         return [beat for beat in beats if beat and sweep_id in (None, beat.sweep_id)]
 
+    def silences(self) -> dict[str, float]:
+        """For how many seconds each agent that lives has said nothing."""
+        seconds, micros = self._time()
+        now = seconds * 1000 + micros // 1000
+        known: Any = self.connection.zrangebyscore("sweep:agents", now, "+inf", withscores=True)
+        found = {}
+        for raw, until in known:
+            agent = _text(raw)
+            lease = WANDB_AGENT_S * 1000 if is_wandb_agent(agent) else self._lease_ms
+            found[agent] = max(now + lease - float(until), 0.0) / 1000
+        return found
+
+    def leases(self) -> dict[str, int]:
+        """How many attempts are leased, by sweep."""
+        found: dict[str, int] = {}
+        trials: Any = self.connection.zrange("sweep:leases", 0, -1)
+        for raw in trials:
+            sweep_id = _text(raw).rpartition("-")[0]
+            found[sweep_id] = found.get(sweep_id, 0) + 1
+        return found
+
+    def queue_lengths(self, sweep_ids: Sequence[str]) -> dict[str, int]:
+        """How many attempts wait in the queue of each of these sweeps."""
+        with self.connection.pipeline(transaction=False) as pipe:
+            for sweep_id in sweep_ids:
+                pipe.llen(f"rq:queue:{queue_name(sweep_id)}")
+            lengths = pipe.execute(raise_on_error=False)
+        known = zip(sweep_ids, lengths, strict=True)
+        return {sweep_id: count for sweep_id, count in known if isinstance(count, int)}
+
     def set_sweep_state(self, sweep_id: str, state: str) -> None:
         """Tells agents what the sweep does, now: they end when it is over."""
         self.connection.set(f"sweep:state:{sweep_id}", state)
