@@ -1,6 +1,6 @@
 """How soon a fault is noticed, and how soon its trial runs again: FAILURES.md's table.
 
-Real server, Redis, agents and scripts; the leases of every day (13 s). Faults of a box: in each
+Real server, Redis, agents and scripts; the leases of every day (12 s). Faults of a box: in each
 round a sweep with one trial on each victim's box, all hit at once, and a box that stays well.
 Detection: until the server has recorded the attempt's end. Recovery: until the next attempt runs.
 Faults of server, Redis and database: the process is started again at once, as a service manager

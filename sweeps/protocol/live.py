@@ -25,10 +25,10 @@ import redis
 
 from sweeps.errors import Fenced
 
-LEASE_S = 13.0
+LEASE_S = 12.0
 """Seconds that an attempt or an agent is believed to live without a word from it. A tick of the
 controller more, and what died is noticed: within 15 s, even where the last word of one whose
-connection was cut one way arrives a second after the cut."""
+connection was cut one way arrives some seconds after the cut."""
 BEAT_S = 3.0
 """Seconds between two words."""
 WANDB_LEASE_S = 90.0
