@@ -6,9 +6,9 @@ rest is still told. All times are seconds since the epoch, durations seconds.
 A sweep: {"id", "name", "project", "state", "reason", "method", "metric": {"name", "goal"} | null,
 "created", "started", "ended", "changed", "total", "run_cap", "counts": {state: n},
 "best": trial | null, "agents": [{"id", "host", "slots", "free", "running", "devices",
-"quarantined"}], "eta_s", "elapsed_s", "throughput"}. total: how many trials there will be, null when there is no end.
-throughput: trials that ended per hour, over the last ones; null before the first end. eta_s: null
-when it cannot be known.
+"quarantined"}], "eta_s", "elapsed_s", "throughput"}. total: how many trials there will be, null
+when there is no end. throughput: trials that ended per hour, over the last ones; null before the
+first end. eta_s: null when it cannot be known.
 
 A trial: {"id", "sweep_id", "number", "config", "state", "objective", "attempts", "reason",
 "detail", "summary", "steps", "created", "started", "ended", "agent_id", "host", "device",
