@@ -39,8 +39,7 @@ export function ReportEditor({ report, onSaved, onLeave }) {
 
   useEffect(() => {
     const draft = { title, text, version: seen.version, kept: Date.now() / 1000 };
-    const timer = setTimeout(() => keepDraft(name, differing(draft, seen)), PREVIEW_MS);
-    return () => clearTimeout(timer);
+    keepDraft(name, differing(draft, seen));
   }, [title, text, seen]);
 
   /** @param {Report} [over] a version that is to be replaced knowingly */
