@@ -3,9 +3,9 @@ import { LineChart } from "../charts/line_chart.js";
 import { Panel } from "../charts/panel.js";
 import { useSeries } from "../charts/series_data.js";
 import { smooth } from "../charts/smoothing.js";
-import { colorOf } from "../colors.js";
 import { html, useMemo, useState } from "../html.js";
 import { navigate, path } from "../router.js";
+import { useRunColors } from "../runs/run_colors.js";
 import { rest } from "./table_views.js";
 
 /** @typedef {import("../charts/curves.js").Curve} Curve */
@@ -43,9 +43,11 @@ function MetricChart({ answer, metric, title }) {
     range,
     live: runs.filter((run) => !OVER.has(run.state)).map((run) => run.id),
   });
+  const colorOf = useRunColors();
+  const colors = JSON.stringify(runs.map((run) => [run.id, colorOf(run.id)]));
   const curves = useMemo(
-    () => curvesOf(series, runs, panel.smoothing),
-    [series, panel.smoothing, JSON.stringify(runs)],
+    () => curvesOf(series, runs, panel.smoothing, new Map(JSON.parse(colors))),
+    [series, panel.smoothing, JSON.stringify(runs), colors],
   );
   const axis = AXES[panel.x] ?? { label: panel.x, scale: "linear" };
   const scale = (/** @type {string} */ name) => (panel.log.includes(name) ? "log" : "linear");
@@ -67,16 +69,23 @@ function MetricChart({ answer, metric, title }) {
 
 /**
  * @param {import("../charts/series_cache.js").Kept[]} series @param {{id: string, name: string}[]} runs
- * @param {number} weight of the smoothing, as W&B has it @returns {Curve[]}
+ * @param {number} weight of the smoothing, as W&B has it @param {Map<string, string>} colors
+ * @returns {Curve[]}
  */
-function curvesOf(series, runs, weight) {
+function curvesOf(series, runs, weight, colors) {
   const names = new Map(runs.map((run) => [run.id, run.name]));
   const drawn = series.filter(({ x }) => x.length);
   const ends = drawn.flatMap(({ x }) => [x[0], x[x.length - 1]]).filter(Number.isFinite);
   const span = Math.max(...ends) - Math.min(...ends);
   return drawn.map(({ run, x, y }) => {
     const smoothed = smooth(x, y, { kind: "time-ema", amount: weight }, span);
-    const curve = { id: run, label: names.get(run) ?? run, color: colorOf(run), x, y: smoothed };
+    const curve = {
+      id: run,
+      label: names.get(run) ?? run,
+      color: colors.get(run) ?? "",
+      x,
+      y: smoothed,
+    };
     return smoothed === y ? curve : { ...curve, faint: y };
   });
 }

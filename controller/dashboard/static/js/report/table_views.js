@@ -2,11 +2,11 @@
  * Panels that are tables: runs, the best trials of a sweep, and how runs differ. They are short, so
  * that all of their rows are in the document, and print.
  */
-import { colorOf } from "../colors.js";
 import { StateBadge } from "../components/states.js";
 import { ago, duration, flat, value } from "../format.js";
 import { html } from "../html.js";
 import { Link, path } from "../router.js";
+import { useRunColors } from "../runs/run_colors.js";
 
 /** @typedef {{id: string, name: string, state: string}} Run */
 
@@ -133,6 +133,7 @@ function Titled({ title, note, children }) {
 
 /** @param {{run: Run}} props */
 function RunLink({ run }) {
+  const colorOf = useRunColors();
   return html`<span class="report-run">
     <span class="swatch" style=${{ background: colorOf(run.id) }}></span>
     <${Link} href=${path("runs", run.id)}>${run.name}<//>
