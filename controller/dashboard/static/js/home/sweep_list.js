@@ -89,8 +89,9 @@ function Agents({ sweep }) {
       0,
     );
   const hosts = [...new Set(agents.map((/** @type {any} */ each) => each.host ?? each.id))];
-  return html`<span title=${hosts.join("\n")}>${agents.length}
-    <span class="quiet">${total("slots") - total("free")}/${total("slots")} slots</span></span>`;
+  const busy = `${total("slots") - total("free")} of ${total("slots")} busy`;
+  return html`<span title=${hosts.join("\n")}>${busy}
+    <span class="sweep-metric">${agents.length === 1 ? hosts[0] : `${agents.length} agents`}</span></span>`;
 }
 
 /** "3m", without the seconds: it is a column. @param {number} seconds */
