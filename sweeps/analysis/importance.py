@@ -32,8 +32,10 @@ Ints = NDArray[np.int64]
 
 LEAST_TRIALS = 16
 
-_RESAMPLES, _SHUFFLES, _TREES = 10, 5, 6
-_ROWS = 2000  # a tree is shown so many trials at most
+_RESAMPLES, _SHUFFLES = 10, 4
+_TREES, _FEWER_TREES = 6, 4  # in a forest; of many trials a tree is surer
+_MANY = 500
+_ROWS = 1200  # a tree is shown so many trials at most
 _POINTS = 4096  # at which a forest's whole variance is taken
 _PAIRED = 5  # of the most important parameters, the pairs are looked at
 
@@ -143,7 +145,7 @@ def _forest(
     ordered = [column.ordered for column in columns]
     least = max(2, round(np.sqrt(rows) / 12))
     trees = []
-    for _ in range(_TREES):
+    for _ in range(_TREES if count < _MANY else _FEWER_TREES):
         chosen = rng.permutation(count)[:rows]
         trees.append(grow(bins[chosen], objectives[chosen], sizes, ordered, rng, least=least))
     return trees

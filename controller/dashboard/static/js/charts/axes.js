@@ -1,4 +1,5 @@
 /** Draws the frame of a chart with two axes: grid, ticks, names. Neighbours: scales.js, canvas.js. */
+import { theme } from "./canvas.js";
 
 /**
  * @typedef {import("./scales.js").Scale} Scale
@@ -7,14 +8,30 @@
  * @typedef {{left: number, top: number, width: number, height: number}} Box the inside of the axes
  */
 
+/** Pixels between two ticks of the upright axis. */
+const TALL = 36;
+/** Room for the upright axis's name. */
+const BESIDE = 20;
+
+/** @type {CanvasRenderingContext2D | null} */
+let measuring = null;
+
+/** @param {string} text in the theme's font */
+function widthOf(text) {
+  measuring ??= document.createElement("canvas").getContext("2d");
+  if (!measuring) return 7 * text.length;
+  measuring.font = theme().font;
+  return measuring.measureText(text).width;
+}
+
 /**
  * Where the axes leave room for the marks.
  * @param {number} width @param {number} height @param {Scale} y
  * @param {{right?: number, top?: number}} [more] @returns {Box}
  */
 export function insideOf(width, height, y, more = {}) {
-  const labels = y.ticks(Math.max(height / 45, 2)).map((tick) => tick.label.length);
-  const left = Math.min(14 + 6.6 * Math.max(2, ...labels), width * 0.35) + 16;
+  const labels = y.ticks(Math.max(height / TALL, 2)).map((tick) => widthOf(tick.label));
+  const left = Math.min(Math.max(14, ...labels) + 10, width * 0.3) + BESIDE;
   const [top, right, bottom] = [more.top ?? 8, more.right ?? 12, 38];
   return {
     left,
@@ -34,8 +51,8 @@ export function drawAxes(context, box, x, y, xLabel, yLabel, colors) {
   context.lineWidth = 1;
   context.textBaseline = "middle";
   context.textAlign = "right";
-  const space = box.left - 26;
-  for (const { at, label } of y.ticks(Math.max(box.height / 45, 2))) {
+  const space = box.left - BESIDE - 6;
+  for (const { at, label } of y.ticks(Math.max(box.height / TALL, 2))) {
     if (!(at >= -1e-9 && at <= 1 + 1e-9)) continue;
     const py = Math.round(bottom - at * box.height) + 0.5;
     rule(context, box.left, py, box.left + box.width, py, colors.line, 0.55);
@@ -44,8 +61,8 @@ export function drawAxes(context, box, x, y, xLabel, yLabel, colors) {
   }
   context.textAlign = "center";
   context.textBaseline = "top";
-  const room = x.kind === "category" ? box.width / Math.max(x.high + 1, 1) : 90;
-  for (const { at, label } of x.ticks(Math.max(Math.floor(box.width / 90), 2))) {
+  const room = x.kind === "category" ? box.width / Math.max(x.high + 1, 1) : 70;
+  for (const { at, label } of x.ticks(Math.max(Math.floor(box.width / 70), 2))) {
     if (!(at >= -1e-9 && at <= 1 + 1e-9)) continue;
     const px = Math.round(box.left + at * box.width) + 0.5;
     rule(context, px, box.top, px, bottom, colors.line, 0.35);

@@ -50,9 +50,10 @@ export function HeatMap({
   const at = useMemo(() => (points ? placed(points, x, y, box) : null), [points, x, y, box]);
   const drawSurface = useCallback(
     (/** @type {any} */ context) => {
-      if (grid) drawGrid(context, grid, color, box, flipped);
-      if (grid) drawLevels(context, grid, color, box, colors);
       drawAxes(context, box, x, y, xLabel, yLabel, colors);
+      if (grid) drawGrid(context, grid, color, box, flipped);
+      if (grid && x.kind !== "category" && y.kind !== "category")
+        drawLevels(context, grid, color, box, colors);
     },
     [grid, color, flipped, box, x, y, xLabel, yLabel, colors],
   );
@@ -60,12 +61,13 @@ export function HeatMap({
     (/** @type {any} */ context) => {
       if (!points || !at) return;
       const wanted = new Set(highlight);
+      const [rim, core] = points.ids.length > 400 ? [1.9, 1.2] : [3.6, 2.4];
       for (let i = 0; i < points.ids.length; i++) {
         if (Number.isNaN(at.x[i])) continue;
         const [big, faded] = [i === hover || wanted.has(points.ids[i]), selected && !selected[i]];
-        context.globalAlpha = faded && !big ? 0.25 : 1;
-        mark(context, "dot", at.x[i], at.y[i], big ? 6 : 3.6, colors.ground);
-        mark(context, "dot", at.x[i], at.y[i], big ? 4.6 : 2.4, colors.text);
+        context.globalAlpha = faded && !big ? 0.2 : 1;
+        mark(context, "dot", at.x[i], at.y[i], big ? 6 : rim, colors.ground);
+        mark(context, "dot", at.x[i], at.y[i], big ? 4.6 : core, colors.text);
       }
       context.globalAlpha = 1;
     },

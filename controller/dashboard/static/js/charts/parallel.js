@@ -8,7 +8,7 @@
  */
 import { html, useCallback, useEffect, useMemo, useRef, useState } from "../html.js";
 import { Layer, useSize, useTheme } from "./canvas.js";
-import { Axis, drawAxis } from "./parallel_axis.js";
+import { Axis, drawAxis, drawBrush } from "./parallel_axis.js";
 import { drawLines, heights, lineAt, places, shaded } from "./parallel_lines.js";
 import { Tip } from "./tip.js";
 
@@ -17,7 +17,8 @@ import { Tip } from "./tip.js";
  * @typedef {import("../sweep/selection.js").Brush} Brush
  */
 
-const REST_MS = 70;
+/** After so long without a move the page hears of a brush that is still being dragged. */
+const REST_MS = 300;
 const LEAST_GAP = 76;
 
 /**
@@ -73,13 +74,14 @@ export function ParallelCoordinates({
   const passes = useMemo(() => passing(current), [passing, current]);
   const most = useFramePace(rough);
 
-  // The page hears of a brush when the pointer rests: all else there is drawn anew then.
+  // The page hears of a brush when the pointer rests or lets go: all else there is drawn anew then.
+  const tell = () => {
+    setRough(false);
+    if (draft) onBrush(draft.axis, draft.brush);
+  };
   useEffect(() => {
     if (!draft) return;
-    const timer = setTimeout(() => {
-      onBrush(draft.axis, draft.brush);
-      setRough(false);
-    }, REST_MS);
+    const timer = setTimeout(tell, REST_MS);
     return () => clearTimeout(timer);
   }, [draft]);
   // What the page made of it has come back: the draft has done its work.
@@ -90,7 +92,8 @@ export function ParallelCoordinates({
     (/** @type {any} */ context) => {
       if (!isBrushed) return;
       const alpha = Math.min(Math.max(12 / Math.sqrt(ids.length), 0.1), 0.5);
-      drawLines(context, xs, ys, lines, null, { alpha, color: colors.line, none: colors.line });
+      const [color, ratio] = [colors.line, devicePixelRatio];
+      drawLines(context, xs, ys, lines, null, { alpha, ratio, color, none: color });
     },
     [isBrushed, xs, ys, lines, colors, ids.length],
   );
@@ -98,14 +101,23 @@ export function ParallelCoordinates({
     (/** @type {any} */ context) => {
       const alpha = Math.min(Math.max(22 / Math.sqrt(ids.length), 0.3), 0.85);
       const sample = rough ? most() : undefined;
-      drawLines(context, xs, ys, lines, passes, { alpha, none: colors.quiet, most: sample });
+      const [ratio, none] = [devicePixelRatio, colors.quiet];
+      drawLines(context, xs, ys, lines, passes, { alpha, ratio, none, most: sample });
     },
     [passes, xs, ys, lines, colors, rough, ids.length],
+  );
+  const drawAxes = useCallback(
+    (/** @type {any} */ context) => {
+      axes.forEach((axis, i) => {
+        drawAxis(context, axis, xs[i], plot, colors);
+      });
+    },
+    [axes, xs, plot, colors],
   );
   const drawAbove = useCallback(
     (/** @type {any} */ context) => {
       axes.forEach((axis, i) => {
-        drawAxis(context, axis, xs[i], plot, current[axis.name] ?? [], colors);
+        drawBrush(context, axis, xs[i], plot, current[axis.name] ?? [], colors);
       });
       const wanted = new Set(highlight);
       for (let i = 0; i < ids.length; i++) {
@@ -152,10 +164,11 @@ export function ParallelCoordinates({
       }}>
       <${Layer} width=${width} height=${tall} draw=${drawFaded} />
       <${Layer} width=${width} height=${tall} draw=${drawCounted} />
+      <${Layer} width=${width} height=${tall} draw=${drawAxes} />
       <${Layer} width=${width} height=${tall} draw=${drawAbove} />
       ${axes.map(
         (axis, i) => html`<${Axis} key=${axis.name} axis=${axis} index=${i} xs=${xs} plot=${plot}
-          brush=${current[axis.name] ?? NO_BRUSH} onDrag=${drag} onBrush=${onBrush} onMove=${onMove}
+          brush=${current[axis.name] ?? NO_BRUSH} onDrag=${drag} onDrop=${tell} onBrush=${onBrush} onMove=${onMove}
           onFlip=${onFlip} onHide=${onHide} />`,
       )}
       ${hover && html`<${Tip} x=${hover.x} y=${hover.y} width=${width}>${text(hover.i)}<//>`}
@@ -195,7 +208,7 @@ function useHeights(axes, count, plot) {
  * @param {boolean} active @returns {() => number}
  */
 function useFramePace(active) {
-  const pace = useRef({ most: 4000, last: 0 });
+  const pace = useRef({ most: 1500, last: 0 });
   useEffect(() => {
     if (!active) return;
     pace.current.last = 0;

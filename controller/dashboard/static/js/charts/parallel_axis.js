@@ -48,12 +48,27 @@ export function brushOf(axis, spans) {
 /** Whether the rail is brushed. @param {Brush} brush */
 const railed = (brush) => brush.some((each) => each === null || each === "");
 
+/** @param {AxisOf} axis @param {Plot} plot @param {number} place */
+const heightOf = (axis, plot, place) => plot.top + (axis.flipped ? place : 1 - place) * plot.height;
+
 /**
  * @param {any} context @param {AxisOf} axis @param {number} x @param {Plot} plot
  * @param {Brush} brush @param {import("./canvas.js").Theme} colors
  */
-export function drawAxis(context, axis, x, plot, brush, colors) {
-  const place = (/** @type {number} */ at) => plot.top + (axis.flipped ? at : 1 - at) * plot.height;
+export function drawBrush(context, axis, x, plot, brush, colors) {
+  const px = Math.round(x) + 0.5;
+  for (const span of spansOf(axis, brush)) {
+    const [a, b] = span.map((end) => heightOf(axis, plot, end)).sort((one, other) => one - other);
+    box(context, px - 6, a, 12, Math.max(b - a, 2), colors);
+  }
+  if (railed(brush)) box(context, px - 12, plot.rail - 6, 24, 12, colors);
+}
+
+/**
+ * @param {any} context @param {AxisOf} axis @param {number} x @param {Plot} plot
+ * @param {import("./canvas.js").Theme} colors
+ */
+export function drawAxis(context, axis, x, plot, colors) {
   const px = Math.round(x) + 0.5;
   context.globalAlpha = 1;
   context.strokeStyle = colors.quiet;
@@ -62,12 +77,7 @@ export function drawAxis(context, axis, x, plot, brush, colors) {
   context.moveTo(px, plot.top);
   context.lineTo(px, plot.top + plot.height);
   context.stroke();
-  for (const [low, high] of spansOf(axis, brush)) {
-    const [a, b] = [place(high), place(low)].sort((one, other) => one - other);
-    box(context, px - 6, a, 12, Math.max(b - a, 2), colors);
-  }
   if (missing(axis)) {
-    if (railed(brush)) box(context, px - 12, plot.rail - 6, 24, 12, colors);
     context.globalAlpha = 0.9;
     context.fillStyle = colors.quiet;
     context.fillRect(px - 8, plot.rail - 0.5, 16, 1);
@@ -83,7 +93,7 @@ export function drawAxis(context, axis, x, plot, brush, colors) {
   context.lineJoin = "round";
   for (const { at, label } of axis.scale.ticks(Math.max(plot.height / 40, 2))) {
     if (at < -1e-9 || at > 1 + 1e-9) continue;
-    const [py, text] = [place(at), fit(context, label, 84)];
+    const [py, text] = [heightOf(axis, plot, at), fit(context, label, 84)];
     context.fillStyle = colors.quiet;
     context.fillRect(px - 3, Math.round(py), 6, 1);
     // A rim in the colour of the ground keeps the text legible over lines.
@@ -124,11 +134,24 @@ export function missing(axis) {
 
 /**
  * @param {{axis: AxisOf, index: number, xs: readonly number[], plot: Plot, brush: Brush,
- *   onDrag: (axis: string, brush: Brush) => void, onBrush: (axis: string, brush: Brush) => void,
+ *   onDrag: (axis: string, brush: Brush) => void, onDrop: () => void,
+ *   onBrush: (axis: string, brush: Brush) => void,
  *   onMove: (axis: string, to: number) => void, onFlip: (axis: string) => void,
  *   onHide: (axis: string) => void}} props
  */
-export function Axis({ axis, index, xs, plot, brush, onDrag, onBrush, onMove, onFlip, onHide }) {
+export function Axis({
+  axis,
+  index,
+  xs,
+  plot,
+  brush,
+  onDrag,
+  onDrop,
+  onBrush,
+  onMove,
+  onFlip,
+  onHide,
+}) {
   const [open, setOpen] = useState(false);
   const [shift, setShift] = useState(0);
   const held = useRef(/** @type {any} */ (null));
@@ -169,6 +192,7 @@ export function Axis({ axis, index, xs, plot, brush, onDrag, onBrush, onMove, on
   const up = (event) => {
     const drag = held.current;
     held.current = null;
+    if (drag?.moved) onDrop();
     if (!drag || drag.moved) return;
     if (scale.kind === "category") {
       const tick = scale.ticks(Number.POSITIVE_INFINITY)[scale.value(placeOf(event))];

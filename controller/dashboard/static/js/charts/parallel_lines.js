@@ -22,7 +22,9 @@ import { viridis } from "../colors.js";
 const SHADES = 32;
 const PALETTE = Array.from({ length: SHADES }, (_, i) => viridis(i / (SHADES - 1)));
 /** Lines in one stroke: long paths with many crossings cost more than their parts. */
-const LINES_A_STROKE = 16;
+const LINES_A_STROKE = 4;
+/** Beyond this, lines are one device pixel wide: those cost a fifth of wider ones to draw. */
+const MANY = 400;
 
 /**
  * The height of each line at an axis, in pixels.
@@ -76,7 +78,8 @@ export function shaded(parts, lowLast) {
  * Draws the lines that `passes` lets through.
  * @param {any} context @param {readonly number[]} xs @param {readonly Float32Array[]} ys by axis
  * @param {{shades: Int8Array, order: Uint32Array}} lines @param {Uint8Array | null} passes
- * @param {{alpha: number, color?: string, none: string, most?: number}} how
+ * @param {{alpha: number, ratio: number, color?: string, none: string, most?: number}} how
+ * ratio: device pixels in one of CSS;
  * color: of all lines; none: of those without one of their own; most: draw a fair sample of so many
  * @returns {number} how many were drawn
  */
@@ -85,8 +88,8 @@ export function drawLines(context, xs, ys, lines, passes, how) {
   const count = passes ? sum(passes) : order.length;
   const every = Math.max(count / (how.most ?? Number.POSITIVE_INFINITY), 1);
   context.globalAlpha = how.alpha;
-  context.lineWidth = 1.1;
-  context.lineJoin = "round";
+  context.lineWidth = order.length > MANY ? 1 / how.ratio : 1.3;
+  context.lineJoin = "bevel";
   let [passed, next, drawn, open, shade] = [0, 0, 0, 0, -2];
   for (let at = 0; at < order.length; at++) {
     const i = order[at];

@@ -14,8 +14,11 @@
 export function placed(points, x, y, box, rail = false) {
   const count = points.ids.length;
   const at = { x: new Float32Array(count), y: new Float32Array(count) };
+  const [wide, tall] = [x, y].map((each) => (each.kind === "category" ? 0.5 / (each.high + 1) : 0));
   for (let i = 0; i < count; i++) {
-    const [px, py] = [x.place(points.x[i]), y.place(points.y[i])];
+    // Points of one category lie side by side, or nobody could see how many there are.
+    const px = x.place(points.x[i]) + wide * (((i * 0.618034) % 1) - 0.5);
+    const py = y.place(points.y[i]) + tall * (((i * 0.754878) % 1) - 0.5);
     const across = px >= -0.001 && px <= 1.001;
     const along = py >= -0.001 && py <= 1.001;
     const railed = rail && Number.isNaN(py);

@@ -27,6 +27,11 @@ import { Tip } from "./tip.js";
  * @typedef {{x: [number, number], y: [number, number]}} Box in values; of categories: indices
  */
 
+/** The radius of a point among so many. @param {number} count */
+function sizeFor(count) {
+  return count < 60 ? 4.4 : count < 400 ? 3.4 : 2.6;
+}
+
 /** @type {readonly number[]} */
 const NOTHING = [];
 const REACH = 18;
@@ -52,7 +57,7 @@ export function Scatter({
   highlight = NOTHING,
   bands,
   rail = false,
-  size = 3.2,
+  size: wanted,
   height = 260,
   summary,
   onPick,
@@ -66,6 +71,7 @@ export function Scatter({
   const y = useScale(yScale, points.y);
   const box = useMemo(() => insideOf(width, tall, y), [width, tall, y]);
   const at = useMemo(() => placed(points, x, y, box, rail), [points.x, points.y, x, y, box, rail]);
+  const size = wanted ?? sizeFor(points.ids.length);
   const drag = useBoxDrag(box, x, y, onBrush);
 
   const drawFrame = useCallback(

@@ -7,7 +7,8 @@ import { mark } from "./points.js";
  * @typedef {import("./canvas.js").Theme} Theme
  * @typedef {import("./points.js").Places} Places
  * @typedef {{x: ArrayLike<any>, y: ArrayLike<number>, low?: ArrayLike<number>,
- *   high?: ArrayLike<number>, steps?: boolean, color?: string}} Curve low, high: a band around it
+ *   high?: ArrayLike<number>, steps?: "level first" | "upright first", color?: string}} Curve
+ * low, high: a band around it
  */
 
 /** More points than this are drawn as plain squares, which cost a fraction. */
@@ -91,16 +92,17 @@ export function drawCurve(context, line, x, y, box, colors) {
     context.globalAlpha = 1;
   }
   context.beginPath();
-  let before = Number.NaN;
+  let before = [Number.NaN, Number.NaN];
   for (let i = 0; i < px.length; i++) {
     const py = height(line.y[i]);
     if (Number.isNaN(px[i]) || Number.isNaN(py)) continue;
-    if (Number.isNaN(before)) context.moveTo(px[i], py);
+    if (Number.isNaN(before[0])) context.moveTo(px[i], py);
     else {
-      if (line.steps) context.lineTo(px[i], before);
+      if (line.steps === "level first") context.lineTo(px[i], before[1]);
+      if (line.steps === "upright first") context.lineTo(before[0], py);
       context.lineTo(px[i], py);
     }
-    before = py;
+    before = [px[i], py];
   }
   context.stroke();
 }

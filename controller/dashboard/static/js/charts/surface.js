@@ -7,18 +7,19 @@
 
 /** @typedef {import("./heat_map.js").Grid} Grid */
 
+export const LEAST_POINTS = 8;
 const MOST_POINTS = 1500;
 
 /**
  * @param {ArrayLike<number>} x places, 0..1; NaN: nowhere @param {ArrayLike<number>} y likewise
  * @param {ArrayLike<number>} z @param {number} columns @param {number} rows
- * @returns {Grid | null} null: fewer than 4 points have all three
+ * @returns {Grid | null} null: too few points have all three
  */
 export function surface(x, y, z, columns, rows) {
   let known = [];
   for (let i = 0; i < x.length; i++)
     if (Number.isFinite(x[i]) && Number.isFinite(y[i]) && Number.isFinite(z[i])) known.push(i);
-  if (known.length < 4) return null;
+  if (known.length < LEAST_POINTS) return null;
   const every = Math.max(known.length / MOST_POINTS, 1);
   if (every > 1)
     known = known.filter((_, at) => Math.floor(at / every) !== Math.floor((at - 1) / every));

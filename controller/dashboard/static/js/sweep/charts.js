@@ -5,6 +5,7 @@
  * pages/sweep.js (shows it), view.js (what charts are given), charts/*.js (the charts).
  */
 import { get } from "../api.js";
+import { useTheme } from "../charts/canvas.js";
 import { Failure, Loading } from "../components/states.js";
 import { useFetch } from "../hooks.js";
 import { html, useCallback, useMemo, useRef } from "../html.js";
@@ -66,7 +67,8 @@ function Shown({ sweep, space, trials, chosen: told, onChoose, onMetrics }) {
   }, []);
   const passes = useMemo(() => selected(trials, chosen), [trials, chosen]);
   const axes = useMemo(() => axesOf(space, trials), [space, trials]);
-  const looks = useMemo(() => looksOf(trials), [trials.states]);
+  const { dark } = useTheme();
+  const looks = useMemo(() => looksOf(trials, dark), [trials.states, dark]);
   const maximize = space.metric?.goal === "maximize";
   const metric = space.metric?.name ?? "objective";
   /** @param {string} chart @returns {View} */
@@ -88,7 +90,7 @@ function Shown({ sweep, space, trials, chosen: told, onChoose, onMetrics }) {
     const [first, second] = [name, important.find((other) => other !== name)];
     view("contour").set({ x: first, y: second });
   };
-  return html`<div class="sweep-charts">
+  return html`<div class="sweep-charts-room"><div class="sweep-charts">
     <${BrushBar} view=${importance} onChoose=${onChoose} />
     <div class="sweep-chart wide"><${ObjectiveChart} view=${view("objective")} /></div>
     <div class="sweep-chart"><${ImportanceChart} view=${importance} analysis=${analysis} onSlice=${toSlice} /></div>
@@ -98,5 +100,5 @@ function Shown({ sweep, space, trials, chosen: told, onChoose, onMetrics }) {
     <div class="sweep-chart full"><${SliceCharts} view=${view("slices")} analysis=${analysis.data} /></div>
     <div class="sweep-chart half"><${ContourChart} view=${view("contour")} important=${important} /></div>
     <div class="sweep-chart half"><${ParetoChart} view=${view("pareto")} onMetrics=${onMetrics} /></div>
-  </div>`;
+  </div></div>`;
 }

@@ -46,6 +46,18 @@ export function bestOf(values, maximize) {
 }
 
 /**
+ * The values that colours are spent on: from the best to all but the worst tenth, so that a few huge
+ * losses don't take them all. @param {ArrayLike<number>} values @param {boolean} maximize
+ * @returns {[number, number] | null} null: there are none
+ */
+export function telling(values, maximize) {
+  const known = Float64Array.from(values).filter(Number.isFinite).sort();
+  if (!known.length) return null;
+  const at = (/** @type {number} */ part) => known[Math.round(part * (known.length - 1))];
+  return maximize ? [at(0.1), at(1)] : [at(0), at(0.9)];
+}
+
+/**
  * The points that no other beats in both: indices by rising x.
  * @param {ArrayLike<number>} x @param {ArrayLike<number>} y
  * @param {boolean} maximizeX @param {boolean} maximizeY @returns {number[]}

@@ -4,9 +4,12 @@
  * States differ in shape and in colour (Okabe and Ito's, told apart with any colour vision).
  * Neighbours: charts.js (makes the view), charts/*.js (each draws one of it).
  */
+import { useTheme } from "../charts/canvas.js";
+import { fitted } from "../charts/scales.js";
 import { viridis } from "../colors.js";
 import { number, value } from "../format.js";
 import { html } from "../html.js";
+import { telling } from "./results.js";
 
 /**
  * @typedef {import("./trial_columns.js").Trials} Trials
@@ -37,11 +40,20 @@ export const STATES = {
   running: { shape: "triangle", color: "#009e73" },
   canceled: { shape: "square", color: "#8a8f94" },
 };
+/** Brighter kin on dark ground. */
+const ON_DARK = { finished: "#56b4e9", running: "#2fc79a", failed: "#ff7f50", stopped: "#f0b840" };
 const OTHER = { shape: "square", color: "#8a8f94" };
 
-/** @param {Trials} trials @returns {Looks} */
-export function looksOf(trials) {
-  const looks = trials.states.map((state) => STATES[state] ?? OTHER);
+/** @param {string} state @param {boolean} dark @returns {{shape: string, color: string}} */
+export function lookOf(state, dark) {
+  const look = STATES[state] ?? OTHER;
+  const bright = /** @type {Record<string, string>} */ (ON_DARK)[state];
+  return dark && bright ? { ...look, color: bright } : look;
+}
+
+/** @param {Trials} trials @param {boolean} [dark] @returns {Looks} */
+export function looksOf(trials, dark = false) {
+  const looks = trials.states.map((state) => lookOf(state, dark));
   return { colors: looks.map((look) => look.color), shapes: looks.map((look) => look.shape) };
 }
 
@@ -50,6 +62,13 @@ export function newestValues(trials) {
   return trials.objectives.map((objective, i) =>
     Number.isNaN(objective) ? trials.values[i] : objective,
   );
+}
+
+/** The scale along which objectives are coloured. @param {ArrayLike<number>} objectives
+ * @param {boolean} maximize @param {boolean} [byLog] */
+export function colorScale(objectives, maximize, byLog = false) {
+  const range = telling(objectives, maximize);
+  return fitted(byLog ? "log" : "linear", range ?? [], 0);
 }
 
 /**
@@ -61,7 +80,7 @@ export function newestValues(trials) {
 export function shadeOf(scale, maximize, dark) {
   const flipped = maximize !== dark;
   const part = (/** @type {number} */ objective) => {
-    const place = scale.place(objective);
+    const place = Math.min(Math.max(scale.place(objective), 0), 1);
     return flipped ? 1 - place : place;
   };
   return {
@@ -110,7 +129,7 @@ export function StateLegend({ trials }) {
 
 /** The mark of a state. @param {{state: string}} props */
 export function Mark({ state }) {
-  const { shape, color } = STATES[state] ?? OTHER;
+  const { shape, color } = lookOf(state, useTheme().dark);
   const line = { fill: "none", stroke: color, "stroke-width": 1.8 };
   return html`<svg class="state-mark" width="12" height="12" viewBox="0 0 12 12" aria-hidden="true">
     ${

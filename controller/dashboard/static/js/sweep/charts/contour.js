@@ -2,12 +2,11 @@
 import { useTheme } from "../../charts/canvas.js";
 import { ColorBar, HeatMap } from "../../charts/heat_map.js";
 import { Panel } from "../../charts/panel.js";
-import { fitted, linear } from "../../charts/scales.js";
-import { surface } from "../../charts/surface.js";
+import { LEAST_POINTS, surface } from "../../charts/surface.js";
 import { Empty } from "../../components/states.js";
 import { html, useMemo } from "../../html.js";
 import { bestOf } from "../results.js";
-import { factsOf, summaryOf } from "../view.js";
+import { colorScale, factsOf, summaryOf } from "../view.js";
 
 /**
  * @typedef {import("../view.js").View} View
@@ -21,15 +20,18 @@ export function ContourChart({ view, important }) {
   const { axes, trials, metric, maximize, settings, passes, chosen } = view;
   const dark = useTheme().dark;
   const names = axes.map((axis) => axis.name);
-  const usual = [...important.filter((name) => names.includes(name)), ...names];
+  const ranked = [...important.filter((name) => names.includes(name)), ...names];
+  const isNumber = (/** @type {string} */ name) =>
+    axes.find((axis) => axis.name === name)?.scale.kind !== "category";
+  // Two parameters that are numbers make a surface; categories only stripes of one.
+  const usual = [...ranked.filter(isNumber), ...ranked];
   const first = names.includes(settings.x) ? settings.x : usual[0];
   const second = names.includes(settings.y) ? settings.y : usual.find((name) => name !== first);
   const [x, y] = [first, second].map((name) => axes.find((axis) => axis.name === name));
-  // The colours tell the middle of the objectives apart; a few huge losses must not take them all.
-  const color = useMemo(() => {
-    const [low, high] = middle(trials.objectives, maximize);
-    return low < high ? linear(low, high) : fitted("linear", trials.objectives, 0);
-  }, [trials.objectives, maximize]);
+  const color = useMemo(
+    () => colorScale(trials.objectives, maximize),
+    [trials.objectives, maximize],
+  );
   const grid = useMemo(
     () => (x && y ? gridOf(x, y, trials.objectives, color) : null),
     [x, y, trials.objectives, color],
@@ -70,7 +72,7 @@ export function ContourChart({ view, important }) {
       !x || !y
         ? html`<${Empty} title="Fewer than two parameters vary"><p>A surface needs two.</p><//>`
         : !grid
-          ? html`<${Empty} title="Too few trials"><p>Four ended trials with both parameters make a first surface.</p><//>`
+          ? html`<${Empty} title="Too few trials"><p>${LEAST_POINTS} ended trials with both parameters make a first surface.</p><//>`
           : html`<${HeatMap} label=${`${metric} over ${x.label} and ${y.label}`} summary=${summaryOf(view, best)}
               grid=${grid} x=${x.scale} y=${y.scale} xLabel=${x.label} yLabel=${y.label} points=${points} color=${color}
               flipped=${maximize !== dark} selected=${passes} highlight=${chosen.picked} height=${300} onPick=${view.pick} />
@@ -88,13 +90,4 @@ function gridOf(x, y, objectives, color) {
   const across = Array.from(x.values, x.scale.place);
   const along = Array.from(y.values, y.scale.place);
   return surface(across, along, clipped, columns, rows);
-}
-
-/** From the best objective to the worst but for a tenth. @param {Float64Array} objectives
- * @param {boolean} maximize @returns {[number, number]} */
-function middle(objectives, maximize) {
-  const known = objectives.filter(Number.isFinite).sort();
-  if (!known.length) return [0, 0];
-  const at = (/** @type {number} */ part) => known[Math.round(part * (known.length - 1))];
-  return maximize ? [at(0.1), at(1)] : [at(0), at(0.9)];
 }

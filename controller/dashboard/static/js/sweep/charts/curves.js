@@ -2,13 +2,12 @@
 import { useTheme } from "../../charts/canvas.js";
 import { LineChart } from "../../charts/line_chart.js";
 import { Panel } from "../../charts/panel.js";
-import { fitted } from "../../charts/scales.js";
 import { useSeries } from "../../charts/series_data.js";
 import { Empty, Failure, Loading } from "../../components/states.js";
 import { html, useMemo, useRef } from "../../html.js";
 import { byIteration, byRun, keysOf, rungsWithin } from "../curves_data.js";
 import { worthACurve } from "../results.js";
-import { Mark, newestValues, shadeOf } from "../view.js";
+import { colorScale, Mark, newestValues, shadeOf } from "../view.js";
 
 /** @typedef {import("../view.js").View} View */
 
@@ -82,7 +81,7 @@ export function CurvesChart({ view }) {
                 yScale=${log ? "log" : "linear"} outliers=${!log} marks=${marks} height=${300} highlight=${highlight} legend=${false}
                 onPick=${(/** @type {string} */ id) => view.pick(numberOf(id))} />`
     }
-    ${rule && html`<p class="chart-foot quiet">${ruleText(rule, over, thinned)} Dashed: stopped early.</p>`}
+    ${rule && series.length > 0 && html`<p class="chart-foot quiet">${ruleText(rule, over, thinned)} Dashed: stopped early.</p>`}
     <${Stopped} view=${view} at=${shown.at} />
   <//>`;
 }
@@ -132,7 +131,7 @@ function useCurves(view, found, at, over, dark) {
   const kept = useRef(/** @type {Map<string, any>} */ (new Map()));
   return useMemo(() => {
     const values = newestValues(trials);
-    const shade = shadeOf(fitted("linear", values, 0), maximize, dark);
+    const shade = shadeOf(colorScale(values, maximize), maximize, dark);
     const those = byRun(found);
     const fresh = new Map();
     let longest = 0;

@@ -30,7 +30,10 @@ export function ObjectiveChart({ view }) {
     };
   }, [trials, over, begin, looks]);
   const line = useMemo(
-    () => ({ ...bestSoFar(points.x, trials.objectives, maximize), steps: true }),
+    () => ({
+      ...bestSoFar(points.x, trials.objectives, maximize),
+      steps: /** @type {const} */ ("level first"),
+    }),
     [points, maximize],
   );
   const best = useMemo(() => bestOf(trials.objectives, maximize), [trials, maximize]);

@@ -11,7 +11,7 @@ import { html, useCallback, useMemo } from "../../html.js";
 import { arranged } from "../parameters.js";
 import { bestOf } from "../results.js";
 import { selected } from "../selection.js";
-import { factsOf, shadeOf, summaryOf } from "../view.js";
+import { colorScale, factsOf, shadeOf, summaryOf } from "../view.js";
 
 /** @typedef {import("../view.js").View} View */
 
@@ -27,6 +27,10 @@ export function ParallelChart({ view }) {
     () => fitted(settings.log ? "log" : "linear", trials.objectives, 0),
     [trials, settings.log],
   );
+  const color = useMemo(
+    () => colorScale(trials.objectives, maximize, settings.log),
+    [trials.objectives, maximize, settings.log],
+  );
   const all = useMemo(
     () => [...view.axes, { name: "objective", label: metric, scale, values: trials.objectives }],
     [view.axes, metric, scale, trials.objectives],
@@ -37,9 +41,9 @@ export function ParallelChart({ view }) {
     flipped,
   );
   const { parts, lowLast } = useMemo(() => {
-    const shade = shadeOf(scale, maximize, dark);
+    const shade = shadeOf(color, maximize, dark);
     return { parts: trials.objectives.map(shade.part), lowLast: !dark };
-  }, [trials.objectives, scale, maximize, dark]);
+  }, [trials.objectives, color, maximize, dark]);
   const passing = useCallback(
     (/** @type {any} */ brushes) => selected(trials, { ...chosen, brushes }),
     [trials, chosen],
@@ -80,7 +84,7 @@ export function ParallelChart({ view }) {
             highlight=${chosen.picked} text=${text} onBrush=${(/** @type {string} */ axis, /** @type {any} */ brush) => view.brush({ [axis]: brush })} onPick=${view.pick} onMove=${move}
             onFlip=${(/** @type {string} */ name) => view.set({ flipped: toggled(flipped, name) })}
             onHide=${(/** @type {string} */ name) => view.set({ hidden: toggled(hidden, name) })} />
-          <p class="chart-foot"><${ColorBar} color=${scale} label=${metric} flipped=${maximize !== dark} />
+          <p class="chart-foot"><${ColorBar} color=${color} label=${metric} flipped=${maximize !== dark} />
             <span class="quiet">Drag along axes to brush; drag a name to move its axis, press it for ranges.</span></p>`
     }
   <//>`;

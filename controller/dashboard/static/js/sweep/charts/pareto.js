@@ -9,9 +9,11 @@ import { factsOf } from "../view.js";
 
 /** @typedef {import("../view.js").View} View */
 
+const FRONT = "#d55e00";
+
 /** @param {{view: View, onMetrics: (names: string[]) => void}} props */
 export function ParetoChart({ view, onMetrics }) {
-  const { trials, metric, maximize, settings, passes, chosen } = view;
+  const { trials, metric, maximize, looks, settings, passes, chosen } = view;
   const names = trials.metricNames.filter((name) => name !== metric && !name.startsWith("_"));
   const other = names.includes(settings.metric) ? settings.metric : names[0];
   const raise = settings.raise === true;
@@ -29,18 +31,18 @@ export function ParetoChart({ view, onMetrics }) {
       ids: trials.numbers,
       x,
       y: ready ? column : new Float64Array(trials.count).fill(Number.NaN),
-      colors: trials.numbers.map((_, i) => (on.has(i) ? "#d55e00" : "#0072b2")),
+      colors: trials.numbers.map((_, i) => (on.has(i) ? FRONT : looks.colors[i])),
       shapes: trials.numbers.map((_, i) => (on.has(i) ? "triangle" : "dot")),
       members,
       text: (/** @type {number} */ i) => html`${other}: ${column[i]}<br />${factsOf(view, i)}`,
     };
-  }, [trials, column, ready, maximize, raise, other]);
+  }, [trials, column, ready, maximize, raise, other, looks]);
   const line = useMemo(
     () => ({
       x: points.members.map((i) => points.x[i]),
       y: points.members.map((i) => points.y[i]),
-      steps: true,
-      color: "#d55e00",
+      steps: maximize ? "upright first" : "level first",
+      color: FRONT,
     }),
     [points],
   );

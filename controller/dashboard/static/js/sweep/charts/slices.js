@@ -92,7 +92,7 @@ function Slice({ view, axis, y, colors, analysis }) {
   };
   return html`<${Scatter} label=${`${metric} by ${axis.name}`} points=${points} xLabel=${axis.label} yLabel=${metric}
     xScale=${axis.scale} yScale=${y} line=${line} selected=${passes} highlight=${chosen.picked} bands=${bands}
-    size=${2.4} height=${190} onPick=${view.pick} onBrush=${brush} />`;
+    height=${190} onPick=${view.pick} onBrush=${brush} />`;
 }
 
 /** The curve of a parameter alone. @param {Axis} axis @param {Analysis | undefined} analysis */
