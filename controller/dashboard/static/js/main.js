@@ -4,6 +4,7 @@ import { Boundary } from "./components/boundary.js";
 import { Frame } from "./components/frame.js";
 import { Empty, Failure, Loading } from "./components/states.js";
 import { html, render, useEffect, useRef, useState } from "./html.js";
+import { usePage } from "./page.js";
 import { find, Link, navigate, useLocation } from "./router.js";
 import { afterLogin, redeem } from "./session.js";
 
@@ -40,6 +41,7 @@ function App() {
 }
 
 function Nowhere() {
+  usePage("There is no such page");
   return html`<h1>There is no such page</h1>
     <${Empty} title="Nothing is kept at this address">
       <p>Begin at <${Link} href="/">the home page<//>.</p>

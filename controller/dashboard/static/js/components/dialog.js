@@ -2,15 +2,26 @@
 import { html, render, useEffect, useRef, useState } from "../html.js";
 
 /**
- * A modal dialog; Escape and a click beside it close it.
+ * A modal dialog; Escape and a press beside it close it. The focus goes back to where it was.
  * @param {{title: string, onClose: () => void, children?: any}} props
  */
 export function Dialog({ title, onClose, children }) {
   const element = useRef(/** @type {HTMLDialogElement | null} */ (null));
-  useEffect(() => element.current?.showModal(), []);
-  /** @param {MouseEvent} event */
-  const beside = (event) => event.target === element.current && onClose();
-  return html`<dialog ref=${element} aria-label=${title} onClose=${onClose} onClick=${beside}>
+  useEffect(() => {
+    const before = document.activeElement;
+    element.current?.showModal();
+    return () => {
+      if (before instanceof HTMLElement) before.focus();
+    };
+  }, []);
+  /** @param {PointerEvent} event */
+  const press = (event) => {
+    const box = element.current?.getBoundingClientRect();
+    if (event.target !== element.current || !box) return;
+    const { clientX: x, clientY: y } = event;
+    if (x < box.left || x > box.right || y < box.top || y > box.bottom) onClose();
+  };
+  return html`<dialog ref=${element} aria-label=${title} onClose=${onClose} onPointerDown=${press}>
     <h2>${title}</h2>
     ${children}
   </dialog>`;
@@ -52,17 +63,16 @@ export function Confirm({
   <//>`;
 }
 
+// There from the start: what comes with its own region is not read out by all screen readers.
+const notices = document.createElement("div");
+notices.id = "notices";
+notices.setAttribute("role", "status");
+document.body.append(notices);
+
 /** A sentence at the bottom of the window for a few seconds. @param {string} text */
 export function notify(text) {
-  let place = document.getElementById("notices");
-  if (!place) {
-    place = document.createElement("div");
-    place.id = "notices";
-    place.setAttribute("role", "status");
-    document.body.append(place);
-  }
   const one = document.createElement("div");
-  place.append(one);
+  notices.append(one);
   render(html`<p>${text}</p>`, one);
   setTimeout(() => one.remove(), 5000);
 }
