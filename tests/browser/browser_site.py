@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +13,7 @@ import urllib3
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response
 
 from controller.store import Chunk, ChunkKind, NewRun, Store, open_store
+from logging_core.artifacts.manifest import Entry, Manifest
 from sweeps.protocol.chunks import encode
 
 KEY = "b" * 40
@@ -100,6 +103,26 @@ class Site:
             )
         if ended is not None:
             self.store.end_run(run_id, 1, ended)
+
+    def blob(self, content: bytes) -> str:
+        """Sends bytes; their digest."""
+        digest = hashlib.sha256(content).hexdigest()
+        url = f"{self.url}/api/blobs/{digest}?offset=0&size={len(content)}"
+        answer = self._http.request("PUT", url, body=content)
+        assert answer.status == 200, answer.data[:500]
+        return digest
+
+    def save(self, run_id: str, files: Mapping[str, bytes]) -> None:
+        """Files of a run, by path."""
+        listed = [{"path": path, "digest": self.blob(data)} for path, data in files.items()]
+        self.ask("POST", f"/api/runs/{run_id}/files", {"writer": 1, "files": listed})
+
+    def artifact(self, project: str, name: str, files: Mapping[str, bytes], **given: Any) -> str:
+        """A version of an artifact; its id."""
+        entries = [Entry(path, self.blob(data), len(data)) for path, data in files.items()]
+        manifest = self.blob(json.dumps(Manifest(entries).to_json()).encode())
+        told = {"project": project, "type": "data", "name": name, "manifest": manifest, **given}
+        return str(self.ask("POST", "/api/artifacts", told)["artifact"]["id"])
 
 
 def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:

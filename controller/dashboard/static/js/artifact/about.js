@@ -9,7 +9,7 @@ import { useFetch } from "../hooks.js";
 import { html } from "../html.js";
 import { Link, path } from "../router.js";
 
-const LATEST = "latest"; // the server's own alias
+const LATEST = "latest"; // it goes with the newest version, and is not taken away by hand
 
 /**
  * @param {{artifact: Record<string, any>, may: boolean,
@@ -22,8 +22,7 @@ export function About({ artifact, may, change }) {
     [artifact.id],
   );
   const users = /** @type {string[]} */ (data?.runs ?? []);
-  const keep = (/** @type {string[]} */ aliases) =>
-    change({ aliases: aliases.filter((each) => each !== LATEST), project, name });
+  const keep = (/** @type {string[]} */ aliases) => change({ aliases, project, name });
   return html`<div class="overview">
     <div class="overview-facts">
       <section class="card" aria-label="Version">

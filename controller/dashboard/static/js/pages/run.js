@@ -71,7 +71,7 @@ export default function RunPage({ match }) {
         ${run.sweep_id && html`<span aria-hidden="true">/</span><${Link} href=${path("sweeps", run.sweep_id)}>${run.sweep_id}<//>`}
       </nav>
       <div class="run-title">
-        <h1><${EditableText} label="Name" value=${run.name} may=${may} save=${rename} /></h1>
+        <${EditableText} label="Name" value=${run.name} may=${may} save=${rename}><h1>${run.name}</h1><//>
         ${trial && html`<span class="quiet">trial ${trial.number}</span>`}
         <${StateBadge} state=${run.state} />
         <${Actions} run=${run} may=${may} reload=${reload} />

@@ -77,13 +77,14 @@ export function Actions({ run, may, reload }) {
 /** @param {{run: Record<string, any>, onClose: () => void}} props */
 function CompareWith({ run, onClose }) {
   const [find, setFind] = useState("");
-  const [found, setFound] = useState(/** @type {any[]} */ ([]));
+  const [found, setFound] = useState(/** @type {any[] | null} */ (null));
+  const [error, setError] = useState("");
   useEffect(() => {
     const control = new AbortController();
-    const query = { project: run.project, search: find, order: "-created", limit: 20 };
+    const query = { project: run.project, search: find, order: "-created_at", limit: 20 };
     get("/api/runs", query, { signal: control.signal }).then(
       ({ runs }) => setFound(runs.filter((/** @type {any} */ each) => each.id !== run.id)),
-      () => {},
+      (failed) => control.signal.aborted || setError(failed.message),
     );
     return () => control.abort();
   }, [find]);
@@ -91,14 +92,15 @@ function CompareWith({ run, onClose }) {
     <input type="search" aria-label="Search runs" placeholder="Search runs" value=${find}
       onInput=${(/** @type {any} */ event) => setFind(event.target.value)} />
     <ul class="compare-with">
-      ${found.map(
+      ${found?.map(
         (each) => html`<li key=${each.id}>
           <${Link} href=${address(projectPath(run.project, "compare"), { runs: `${run.id},${each.id}` })}>${each.name}<//>
           <span class="quiet"> ${each.state}</span>
         </li>`,
       )}
-      ${!found.length && html`<li class="quiet">There is no other run${find && " that fits"}.</li>`}
+      ${found?.length === 0 && html`<li class="quiet">There is no other run${find && " that fits"}.</li>`}
     </ul>
+    ${error && html`<p class="failure" role="alert">${error}</p>`}
     <div class="actions"><button type="button" onClick=${onClose}>Cancel</button></div>
   <//>`;
 }
