@@ -3,7 +3,7 @@
  * pages that we have for them. Which id a run has here, the server is asked; an address that means
  * nothing here says so. Neighbour: router.js, whose last route leads here.
  */
-import { get } from "../api.js";
+import { ApiError, get } from "../api.js";
 import { Empty, Failure, Loading } from "../components/states.js";
 import { useFetch } from "../hooks.js";
 import { html, useEffect } from "../html.js";
@@ -36,30 +36,33 @@ export default function ElsewherePage({ match }) {
   <//>`;
 }
 
+const RUN_TABS = ["overview", "system", "files", "artifacts"];
+/** @type {Record<string, string>} */
+const RUN_TABS_OF_OURS = { logs: "console", workspace: "charts" };
+const NO_PROJECT = "uncategorized";
+
 /**
  * Our address for one of W&B's; "" where we have none.
  * @param {string} entity @param {string} name of the project @param {string} rest of the path
  * @returns {Promise<string>}
  */
 async function leadsTo(entity, name, rest) {
-  const [what, ...more] = rest.split("/").filter(Boolean);
+  const [what, id, ...more] = rest.split("/").filter(Boolean);
   if (name === "projects" && !what) return "/";
-  const project = wholeName(entity, name, (await session()).entity);
+  if (what === "runs" && id) return runAddress(`${entity}/${name}`, id, more[0]);
+  if (what === "sweeps" && id) return path("sweeps", (await get(`/api${path("sweeps", id)}`)).id);
+  const project = await projectHere(entity, name);
   switch (what) {
     case undefined:
     case "table":
+    case "runs":
+    case "sweeps":
       return projectPath(project);
     case "workspace":
       return projectPath(project, "charts");
-    case "runs":
-      return more[0]
-        ? path("runs", await runId(`${entity}/${name}`, more[0]))
-        : projectPath(project);
-    case "sweeps":
-      return more[0] ? path("sweeps", (await get(`/api${path("sweeps", more[0])}`)).id) : "/";
     case "artifacts":
-      return more[1]
-        ? path("artifacts", await artifactId(project, more[1], more[2]))
+      return more[0]
+        ? path("artifacts", await artifactId(project, more[0], more[1]))
         : projectPath(project, "artifacts");
     case "reports":
     case "reportlist":
@@ -69,19 +72,35 @@ async function leadsTo(entity, name, rest) {
   }
 }
 
-/** As the server writes it: its own entity is not named. A project of no name is "uncategorized".
- * @param {string} entity @param {string} name @param {string} own */
-function wholeName(entity, name, own) {
-  return entity === own ? name : `${entity}/${name}`;
+/**
+ * The whole name of the project that is meant: as the server writes it, without its own entity; and
+ * without any where a script named an entity of W&B's and what it recorded has none.
+ * @param {string} entity @param {string} name
+ */
+async function projectHere(entity, name) {
+  const whole = `${entity}/${name}`;
+  const query = { project: whole, columns: "project", limit: 1 };
+  const found = (await get("/api/runs", query)).columns.project[0];
+  const own = (await session()).entity;
+  const meant = found ?? (entity === own ? name : whole);
+  if (found === undefined) {
+    const { projects } = await get("/api/projects");
+    if (!projects.some((/** @type {{name: string}} */ each) => each.name === meant))
+      throw new ApiError(404, "NotFoundError", `There is no project ${whole} on this server.`);
+  }
+  return meant === NO_PROJECT ? "" : meant;
 }
 
-/** @param {string} project @param {string} id within the project, or here */
-async function runId(project, id) {
-  return (await get(`/api${path("runs", id)}`, { project })).id;
+/** @param {string} project @param {string} id within the project, or here @param {string} [tab] */
+async function runAddress(project, id, tab = "") {
+  const run = await get(`/api${path("runs", id)}`, { project });
+  const ours = RUN_TABS.includes(tab) ? tab : RUN_TABS_OF_OURS[tab];
+  return path("runs", run.id) + (ours && ours !== "overview" ? `?tab=${ours}` : "");
 }
 
 /** @param {string} project @param {string} collection @param {string} [version] or alias */
 async function artifactId(project, collection, version = "latest") {
   const name = `${collection}:${version}`;
-  return (await get("/api/artifact", { project, name })).artifact.id;
+  const query = { project: project || NO_PROJECT, name };
+  return (await get("/api/artifact", query)).artifact.id;
 }

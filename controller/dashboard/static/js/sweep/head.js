@@ -8,17 +8,21 @@ import { countsLine, done, progress, TrialBar } from "../components/trial_bar.js
 import { ago, duration, flat, number, value } from "../format.js";
 import { useNow } from "../hooks.js";
 import { html } from "../html.js";
+import { newReportAddress } from "../report/block_text.js";
 import { Link, projectPath } from "../router.js";
+import { useSession } from "../session.js";
 import { isOver, plural, RunCap, SweepOrders } from "./orders.js";
 
 /** @param {{sweep: any, onDone: () => void, onPick: (trial: number) => void}} props */
 export function SweepHead({ sweep, onDone, onPick }) {
+  const { may } = useSession();
   return html`<header class="sweep-head">
     <div class="sweep-title">
       <h1>${sweep.name}</h1>
       <${StateBadge} state=${sweep.state} />
       <code class="quiet">${sweep.id}</code>
       <span class="quiet">in <${Link} href=${projectPath(sweep.project)}>${sweep.project || "no project"}<//></span>
+      ${may("write") && html`<${Link} href=${newReportAddress({ sweep: sweep.id })}>Report<//>`}
       <${SweepOrders} sweep=${sweep} onDone=${onDone} />
     </div>
     <${Progress} sweep=${sweep} />
