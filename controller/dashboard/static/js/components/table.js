@@ -278,7 +278,7 @@ function Head({ place: each, index, tab, sort, onSort, onResize, onFocus }) {
     handle.addEventListener("pointerup", end, { once: true });
     handle.addEventListener("pointercancel", end, { once: true });
   };
-  return html`<div data-cell role="columnheader" aria-colindex=${index + 1} aria-sort=${order} tabindex=${tab}
+  return html`<div data-cell role="columnheader" aria-colindex=${index + 1} aria-sort=${order} tabindex=${tab} aria-label=${typeof column.label === "string" ? column.label : undefined}
     class=${`vtable-cell ${column.align ?? "left"} ${column.sortable ? "sortable" : ""}`} title=${column.title}
     style=${{ width: `${each.width}px`, ...(each.pinned ? {} : { position: "absolute", top: "0", left: `${each.left}px` }) }}
     onClick=${click} onFocus=${onFocus}>
