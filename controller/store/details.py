@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import BindParameter, Connection, and_, bindparam, select
 
 from controller.store.cache import Cache
@@ -88,6 +89,7 @@ _CHUNKS = select(chunks.c.seq, chunks.c.data).where(
 )
 _CHUNKS = _CHUNKS.execution_options(yield_per=16)
 _FIRST = select(chunks.c.data).where(_OF_STREAM[chunks]).order_by(chunks.c.seq).limit(1)
+_LAST = select(chunks.c.data).where(_OF_STREAM[chunks]).order_by(chunks.c.seq.desc()).limit(1)
 
 
 def read_parts(
@@ -130,6 +132,7 @@ class Details:
         self._keys = tuple(dict.fromkeys(keys))
         self._cache = cache
         self._waiting: dict[StreamName, list[tuple[int, Mapping[str, Level]]]] = {}
+        self._ready: dict[Hashable, Level] = {}
 
     def level(self, mine: Parts, wanted: Sequence[Part], key: str, name: str) -> list[Level]:
         """One stored level ("coarse" or "fine") of a metric in some stretches, which have it."""
@@ -153,22 +156,35 @@ class Details:
         if stored is not None and stored.fine and is_sparse(stored.values, part.rows):
             return self.level(mine, [part], key, "fine")[0]
         name = _id(mine, part, key, "data")
-        level: Level | None = self._cache.get(name)
+        level: Level | None = self._ready.get(name)
         if level is None:
-            level = self._read(mine, part, key)
-            self._cache.put(name, level, level.nbytes)
+            level = self._cache.get(name)
+        if level is None:
+            self._read(mine, part, key)
+            level = self._ready[name]
         return level
 
-    def _read(self, mine: Parts, part: Part, key: str) -> Level:
+    def _read(self, mine: Parts, part: Part, key: str) -> None:
+        """Makes a metric of a stretch ready; of a short one all that will be asked for, at once."""
+        keys = [key]
+        if part.rows < LONG:
+            keys += [each for each in self._keys if each != key and (part.part, each) in mine.alone]
         axis: Columns | None = self._cache.get(_id(mine, part, AXIS, "data"))
-        keys = [*places([key]), *([] if axis else [AXIS])]
-        values = {**mine.stream.name._asdict(), "part": part.part, "keys": keys}
+        wanted = [*places(keys), *([] if axis else [AXIS])]
+        values = {**mine.stream.name._asdict(), "part": part.part, "keys": wanted}
         found = [(name, data) for name, data in self._connection.execute(_DATA, values)]
-        columns = unpack(found, [key], axis=axis)
+        columns = unpack(found, keys, axis=axis)
         if axis is None and part.rows >= LONG:  # a short one has other columns aboard
             axis = Columns(columns.steps, columns.times, {})
             self._cache.put(_id(mine, part, AXIS, "data"), axis, 16 * part.rows)
-        return _level(columns, key, part.start)
+        every = np.arange(part.start, part.start + len(columns))
+        for each in keys:
+            level = self._ready[_id(mine, part, each, "data")] = _level(columns, each, every)
+            # Arrays that several have in common count once.
+            shared = (
+                0 if level.rows is every and each != key else level.nbytes - level.values.nbytes
+            )
+            self._cache.put(_id(mine, part, each, "data"), level, level.values.nbytes + shared)
 
     def waiting(self, stream: Stream) -> list[tuple[int, Mapping[str, Level]]]:
         """Of each chunk that is not packed yet: the number of its first row in the stream, and
@@ -209,7 +225,8 @@ class Details:
         self, stream: Stream, number: int, data: bytes
     ) -> tuple[int, dict[str, Level]]:
         columns = decode(data, self._keys)
-        levels = {key: _level(columns, key, 0) for key in self._keys}
+        every = np.arange(len(columns))
+        levels = {key: _level(columns, key, every) for key in self._keys}
         for key, level in levels.items():
             name = (stream.name, stream.born, number, key)
             self._cache.put(name, (len(columns), level), level.nbytes)
@@ -223,17 +240,28 @@ class Details:
         times = decode(data, ()).times if data else np.empty(0)
         return float(times[0]) if len(times) and np.isfinite(times[0]) else 0.0
 
+    def end(self, mine: Parts) -> float:
+        """The time of a stream's last row; 0.0 when it has none that is known."""
+        if mine.stream.seq == mine.stream.packed:
+            ends = [part.until for part in mine.parts if np.isfinite(part.until)]
+            return max(ends, default=0.0)
+        data = self._connection.scalar(_LAST, mine.stream.name._asdict())
+        times = decode(data, ()).times if data else np.empty(0)
+        finite = times[np.isfinite(times)]
+        return float(finite.max()) if len(finite) else 0.0
+
 
 def _id(mine: Parts, part: Part, key: str, name: str) -> Hashable:
     stream = mine.stream
     return (stream.name, stream.born, part.part, part.start, part.rows, key, name)
 
 
-def _level(columns: Columns, key: str, start: int) -> Level:
+def _level(columns: Columns, key: str, every: NDArray[np.int64]) -> Level:
+    """Of a metric in these columns, whose rows have the numbers `every`."""
     rows, values = columns.points(key)
     if len(rows) == len(columns):  # shared with other metrics, as the cache keeps them
-        return Level(rows + start, columns.steps, columns.times, values)
-    return Level(rows + start, columns.steps[rows], columns.times[rows], values)
+        return Level(every, columns.steps, columns.times, values)
+    return Level(every[rows], columns.steps[rows], columns.times[rows], values)
 
 
 _EMPTY: Any = np.empty(0)

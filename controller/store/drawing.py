@@ -30,6 +30,9 @@ STEP = "_step"
 TIMESTAMP = "_timestamp"
 RUNTIME = "_runtime"
 """Seconds since the first row of the run."""
+PROCESS = "_process"
+"""The same, without the time between the end of an attempt and the begin of the next."""
+_NO_METRICS = (STEP, TIMESTAMP, RUNTIME, PROCESS)
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class SeriesQuery:
 
     Attributes:
         keys: the metrics.
-        x: STEP, TIMESTAMP, RUNTIME, or another metric: then only rows that have both count.
+        x: STEP, TIMESTAMP, RUNTIME, PROCESS, or another metric: then only rows that have both
+            count.
         low, high: only points whose x lies between them, both included.
         points: how many points a series may have, at least 2.
         kind: history or system.
@@ -75,7 +79,7 @@ class Drawn:
 
 def over_metric(query: SeriesQuery) -> bool:
     """Whether x is a metric."""
-    return query.x not in (STEP, TIMESTAMP, RUNTIME)
+    return query.x not in _NO_METRICS
 
 
 def wanted_keys(query: SeriesQuery) -> list[str]:
@@ -99,18 +103,33 @@ class Artist:
         cache: Cache,
     ) -> None:
         self._connection = connection
-        self._record = record
+        self.record = record
         self._query = query
         self._over_metric = over_metric(query)
         self._parts = parts
         self.details = Details(connection, wanted_keys(query), cache)
-        self._origin = 0.0
-        if query.x == RUNTIME and record.pieces:
-            first = record.pieces[0].streams[0]
-            self._origin = self.details.begin(parts[first.name])
+        self._origins = self._find_origins()
+
+    def _find_origins(self) -> dict[StreamName, float]:
+        """The time that is zero, by stream; without those of which it is that of the epoch."""
+        found: dict[StreamName, float] = {}
+        if self._query.x not in (RUNTIME, PROCESS):
+            return found
+        origin, last = None, math.nan
+        for piece in self.record.pieces:
+            mine = [self._parts[stream.name] for stream in piece.streams]
+            begin = self.details.begin(mine[0])
+            if origin is None:
+                origin = begin
+            elif self._query.x == PROCESS and last < begin:
+                origin += begin - last
+            if self._query.x == PROCESS:
+                last = max(self.details.end(each) for each in mine)
+            found |= {stream.name: origin for stream in piece.streams}
+        return found
 
     def draw(self, key: str) -> Drawn:
-        query, pieces = self._query, self._record.pieces
+        query, pieces = self._query, self.record.pieces
         drafts = [self._draft(piece, key) for piece in pieces]
         # The same bins, however much of it is packed: they depend on the count of points alone.
         size = bin_size(sum(draft.count for draft in drafts), query.points)
@@ -140,7 +159,7 @@ class Artist:
         mine = self._parts[stream.name]
         draft = _Draft(self, key, mine)
         for part in mine.parts:
-            inside = self._inside(part, end)
+            inside = self._inside(part, end, mine)
             stored = mine.alone.get((part.part, key))
             if inside is _Inside.WHOLLY and stored is not None and stored.fine:
                 draft.leave(part, stored)
@@ -148,10 +167,12 @@ class Artist:
                 x_level = (
                     self.details.exact(mine, part, self._query.x) if self._over_metric else None
                 )
-                draft.add(self.place(self.details.exact(mine, part, key), x_level, end))
+                draft.add(
+                    self.place(self.details.exact(mine, part, key), x_level, end, stream.name)
+                )
         for start, levels in self.details.waiting(stream):
             x_level = levels[self._query.x] if self._over_metric else None
-            found = self.place(levels[key], x_level, end)
+            found = self.place(levels[key], x_level, end, stream.name)
             draft.add(Points(found.rows + start, found.x, found.y))
         return draft
 
@@ -165,10 +186,11 @@ class Artist:
             rows, values = columns.points(name)
             levels.append(Level(rows, columns.steps[rows], columns.times[rows], values))
         draft = _Draft(self, key)
-        draft.add(self.place(levels[0], levels[1] if self._over_metric else None, piece.end))
+        x_level = levels[1] if self._over_metric else None
+        draft.add(self.place(levels[0], x_level, piece.end, piece.streams[0].name))
         return draft
 
-    def _inside(self, part: Part, end: float) -> _Inside:
+    def _inside(self, part: Part, end: float, mine: Parts) -> _Inside:
         """How much of a stretch lies in the window, and counts."""
         if part.first >= end:
             return _Inside.NOT
@@ -177,13 +199,14 @@ class Artist:
         if self._query.x == STEP:
             begin, until = float(part.first), float(part.last)
         else:
-            begin, until = part.since - self._origin, part.until - self._origin
+            origin = self._origins.get(mine.stream.name, 0.0)
+            begin, until = part.since - origin, part.until - origin
         if until < self._query.low or begin > self._query.high:
             return _Inside.NOT
         wholly = part.last < end and self._query.low <= begin and until <= self._query.high
         return _Inside.WHOLLY if wholly else _Inside.PARTLY
 
-    def place(self, level: Level, x_level: Level | None, end: float) -> Points:
+    def place(self, level: Level, x_level: Level | None, end: float, name: StreamName) -> Points:
         """The points of a level: those that count, in the window, with an x (that of the same
         row in `x_level`, for a metric over another)."""
         x: NDArray[np.float64]
@@ -194,7 +217,7 @@ class Artist:
         elif self._query.x == STEP:
             x = level.steps.astype(np.float64)
         else:
-            x = level.times - self._origin
+            x = level.times - self._origins.get(name, 0.0)
         which = (x >= self._query.low) & (x <= self._query.high)
         if end != math.inf:
             which &= level.steps < end
@@ -224,6 +247,7 @@ class _Draft:
         self._artist = artist
         self._key = key
         self._mine = mine
+        self._name = mine.stream.name if mine else StreamName("", "", 0, "")
         self._done: list[Points | None] = []
         self._left: dict[int, tuple[Part, Stored]] = {}  # by place in `_done`
         self.count = 0
@@ -244,7 +268,7 @@ class _Draft:
             groups.setdefault(_level_for(size, part, stored), {})[place] = part
         for name, parts in groups.items():
             for place, level in zip(parts, self._read(name, list(parts.values())), strict=True):
-                self._done[place] = self._artist.place(level, None, math.inf)
+                self._done[place] = self._artist.place(level, None, math.inf, self._name)
         return join([points for points in self._done if points is not None])
 
     def _read(self, name: str, parts: Sequence[Part]) -> list[Level]:

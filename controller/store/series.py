@@ -87,12 +87,11 @@ class SeriesStore:
             for stream in piece.streams
         ]
         parts = read_parts(connection, streams, wanted_keys(query))
-        artists = {
-            run_id: Artist(connection, record, query, parts, self._cache)
-            for run_id, record in lacking.items()
-        }
-        for record, key in missing:
-            drawn = found[record.run_id, key] = artists[record.run_id].draw(key)
+        artist: Artist | None = None
+        for record, key in missing:  # run by run: what one has unpacked goes with it
+            if artist is None or artist.record is not record:
+                artist = Artist(connection, record, query, parts, self._cache)
+            drawn = found[record.run_id, key] = artist.draw(key)
             name = (record.run_id, record.version, key, look)
             self._cache.put(name, drawn, drawn.nbytes)
         return found

@@ -16,7 +16,7 @@ from controller.packing import Packer
 from controller.store import Chunk, ChunkKind, NewRun, NewTrial, open_store, packing
 from controller.store import packer as packer_module
 from controller.store import stretches as stretches_module
-from controller.store.drawing import RUNTIME, TIMESTAMP, SeriesQuery
+from controller.store.drawing import PROCESS, RUNTIME, TIMESTAMP, SeriesQuery
 from controller.store.levels import Points, bin_size, thin
 from controller.store.packer import Due
 from controller.store.schema import chunks, segments
@@ -605,6 +605,52 @@ def test_the_space_of_packed_chunks_is_used_again(tmp_path):
                 pack_all(store)
     # Doubles that are noise cannot be made smaller; chunks and segments together are twice that.
     assert 60 * 2000 * 7 < os.path.getsize(path) < 60 * 2000 * 8 * 1.6
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_time_within_processes_leaves_out_what_lies_between_attempts(store, packed):
+    """An attempt of 10 s from 1,000 s on, and one of a day later that goes on at step 5."""
+    store.start_attempt(RUN, 1, agent_id="a", host="h", device="")
+    first = [(n, 1000.0 + n, {"loss": n}) for n in range(11)]
+    send(store, first, seq=0)
+    store.end_attempt(RUN, 1, LOST, retry=lambda _: True)
+    store.start_attempt(RUN, 2, agent_id="a", host="h", device="")
+    second = [(n, 90_000.0 + n, {"loss": n}) for n in range(5, 20)]
+    send(store, second[:10], writer=2)
+    send(store, second[10:], writer=2, seq=1)
+    if packed:
+        pack_all(store, over=True)
+    (wall,) = store.series([RUN], SeriesQuery(keys=("loss",), x=RUNTIME))
+    (process,) = store.series([RUN], SeriesQuery(keys=("loss",), x=PROCESS))
+    assert wall.x.tolist() == [0, 1, 2, 3, 4, *(89_000.0 + n for n in range(5, 20))]
+    # The first one ended at 10 s, with rows that do not count any more.
+    assert process.x.tolist() == [0, 1, 2, 3, 4, *(10.0 + n for n in range(15))]
+    window = SeriesQuery(keys=("loss",), x=PROCESS, low=12, high=14)
+    assert store.series([RUN], window)[0].y.tolist() == [7, 8, 9]
+
+
+def test_what_many_runs_logged_is_known_by_name_kind_and_type(store):
+    histogram = {"_type": "histogram", "values": [1], "bins": [0, 1]}
+    for number in (1, 2):
+        run = f"{SWEEP}-{number}"
+        rows = [(0, 0.0, {"loss": 1, "flag": True, f"own{number}": "text", "w": histogram})]
+        send(store, rows, run=run)
+        send_columns(store, dense(np.arange(1, 9000)), run=run, seq=1)
+        store.register_run(NewRun(f"empty{number}", f"uid{number}"))
+    runs = [f"{SWEEP}-1", f"{SWEEP}-2", "empty1"]
+    waiting = store.keys_of_runs(runs)
+    pack_all(store, runs[0], over=True)
+    packed = store.keys_of_runs(runs)
+    assert packed == waiting
+    own = {"own1": ("string", "")}
+    shared = {"flag": ("bool", ""), "w": ("map", "histogram")}
+    numbers = dict.fromkeys(("loss", "rare", "epoch"), ("number", ""))
+    assert packed[runs[0]] == own | shared | numbers
+    assert packed["empty1"] == {}
+    send(store, [(9000, 0.0, {"late": [{"_type": "image-file"}]})], run=runs[0], seq=2)
+    assert store.keys_of_runs(runs)[runs[0]]["late"] == ("list", "image-file")
+    with pytest.raises(NotFoundError):
+        store.keys_of_runs(["nobody"])
 
 
 @pytest.mark.parametrize("packed", ["waiting", "half", "packed"])
