@@ -41,7 +41,7 @@ class TrialState(StrEnum):
     """Where a trial stands.
 
     queued: waits for a slot. running: an attempt has claimed it. finished: ended well, with an
-    objective. stopped: ended early on a stopping rule's word, values kept. failed: ended badly
+    objective. stopped: ended early on a rule's or a user's word, values kept. failed: ended badly
     and is not retried. canceled: killed on a user's word. preempted: its machine was taken away;
     it is queued again as soon as the controller sees it.
     """
