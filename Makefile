@@ -35,7 +35,7 @@ fuzz: setup ## the fuzz tests for longer than the suite does (OPENSWEEP_TEST_DEP
 	$(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8 --timeout 3600 tests/property/test_fuzz_*.py $(ARGS)
 
 # Each version in an environment of its own, made once under .venv-wandb/.
-test-wandb: setup ## every version of the real wandb client against our server (`make test`: two)
+test-wandb: setup ## every version of the real wandb client against our server (`make test`: the newest, and a little of an old one)
 	OPENSWEEP_TEST_WANDB=all $(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8 tests/wandb_client $(ARGS)
 
 # In an environment of their own: the frameworks are large, and none is needed for anything else.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from wandb_clients import TRIED, Script, WandbServer
+from wandb_clients import TRIED_OLD_TOO, Script, WandbServer
 
 DAY = """
 import json, os, sys
@@ -57,7 +57,7 @@ print("TOLD", json.dumps({
 """
 
 
-@pytest.mark.parametrize("version", TRIED)
+@pytest.mark.parametrize("version", TRIED_OLD_TOO)
 def test_a_day(wandb_script: Script, wandb_server: WandbServer, project: str, version: str) -> None:
     ended = wandb_script(DAY, version)
     assert ended.code == 0, ended.output

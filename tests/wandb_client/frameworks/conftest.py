@@ -1,8 +1,7 @@
 """Frameworks whose callbacks report to W&B, with the real client, against our server.
 
 Each trains something tiny in a process of an environment that has the framework: `make
-test-frameworks` makes one with most of them. Boosted trees and scikit-learn are light: they run in
-the everyday suite, too, in an environment of the newest client.
+test-frameworks` makes it, and runs these; the everyday suite skips them.
 """
 
 from __future__ import annotations
@@ -32,11 +31,11 @@ from logging_core.api.http import Server
 @cache
 def python_with(library: str) -> Path:
     """An interpreter that has `library` and the client; skips the test where there is none."""
-    if library in ("lightgbm", "sklearn", "xgboost"):
-        return client_python(NEWEST, "boosting")
     named = os.environ.get("OPENSWEEP_TEST_FRAMEWORKS")
     python = Path(named) if named else ROOT / ".venv-frameworks" / "bin" / "python"
     if python.exists():
+        if library in ("lightgbm", "sklearn", "xgboost"):
+            return client_python(NEWEST, "boosting")
         if library == "tensorflow":
             return client_python(NEWEST, library)
         looks = f"import importlib.util as u, sys; sys.exit(u.find_spec({library!r}) is None)"
