@@ -34,6 +34,7 @@ MOST_TRIALS = 10_000
 FRESH_S = 10.0
 """So long an answer holds while trials go on ending; a long analysis, ten times what it took."""
 _KEPT = 64
+_COMMAND = (sys.executable, "-P", "-m", "sweeps.analysis")
 _IMPORTS = str(Path(sweeps.__file__).resolve().parents[1])
 
 _NOTHING: dict[str, Any] = {
@@ -112,7 +113,7 @@ class Analyses:
         }
         try:
             done = subprocess.run(
-                [sys.executable, "-P", "-m", "sweeps.analysis"],
+                _COMMAND,
                 input=json.dumps(asked).encode(),
                 capture_output=True,
                 timeout=self._limit_s,

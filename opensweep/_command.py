@@ -50,6 +50,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "status": ("status", "Show where a sweep stands."),
         "trials": ("trials", "List the trials of a sweep."),
         "best": ("trials", "Show the best trial and its configuration."),
+        "importance": (
+            "importance",
+            "Show which parameters matter, by functional ANOVA and rank correlation.",
+        ),
         "logs": ("trials", "Show what a trial printed."),
         "runs": ("runs", "List runs, of a sweep or of their own."),
         "alerts": ("runs", "List what runs called out with alert()."),

@@ -8,7 +8,10 @@ from typing import Any, cast
 import urllib3
 
 from sweeps import errors
-from sweeps.protocol.wire import Wire, part
+from sweeps.protocol.wire import CONNECT_S, Wire, part
+
+ANALYSIS_S = 150.0
+"""An analysis may take so long, with those before it."""
 
 
 class PeopleCalls(Wire):
@@ -30,6 +33,10 @@ class PeopleCalls(Wire):
         idle_s: None when the server stays until it is stopped.
         """
         return self._object("GET", "/api/handshake")
+
+    def server(self) -> dict[str, Any]:
+        """What the server is, holds and does; see controller/server/server_api.py."""
+        return self._object("GET", "/api/server")
 
     def unknown_operations(self) -> list[dict[str, Any]]:
         """[{operation, field, count}]: what `wandb` clients asked for and the server does not have,
@@ -115,9 +122,11 @@ class PeopleCalls(Wire):
         after: int = 0,
         limit: int | None = None,
         state: str | None = None,
+        order: str | None = None,
     ) -> list[dict[str, Any]]:
-        """Trials with a number above `after`, by number, at most `limit`, of one state or all."""
-        query = {"after": after, "limit": limit, "state": state}
+        """Trials with a number above `after`, at most `limit`, of one state or all: by number, or,
+        with order "ended", those that are over, the latest first."""
+        query = {"after": after, "limit": limit, "state": state, "order": order}
         answer = self._object("GET", f"/api/sweeps/{part(sweep_id)}/trials", query=query)
         return cast("list[dict[str, Any]]", answer["trials"])
 
@@ -125,6 +134,16 @@ class PeopleCalls(Wire):
         """The best trial so far by the sweep's metric; None when no trial has an objective."""
         answer = self._object("GET", f"/api/sweeps/{part(sweep_id)}/best")
         return cast("dict[str, Any] | None", answer["trial"])
+
+    def importance(self, sweep_id: str, of: str = "value") -> dict[str, Any]:
+        """What trials say of the parameters (controller/server/analysis_api.py); may take a minute.
+
+        of: "value", or "rank" of the objective.
+        """
+        path = f"/api/sweeps/{part(sweep_id)}/importance"
+        timeout = urllib3.Timeout(connect=CONNECT_S, read=ANALYSIS_S)
+        answer = self._call("GET", path, query={"of": of}, timeout=timeout)
+        return cast("dict[str, Any]", answer)
 
     def spec(self, sweep_id: str) -> dict[str, Any]:
         """{yaml, spec, seed, origin}: the sweep file as it was given, and where it came from."""
