@@ -98,3 +98,13 @@ test("the newest runs are drawn, but those that were hidden, and others that wer
   assert.deepEqual(turned(ids, choice, "r20", false), { hidden: ["r3"], shown: [] });
   assert.deepEqual(turned(ids, choice, "r25", true), { hidden: ["r3"], shown: ["r20", "r25"] });
 });
+
+test("what a machine did stands by what was measured", () => {
+  const names = ["gpu.0.memory", "disk./.usagePercent", "proc.cpu.threads", "cpu.machine", "odd"];
+  const keys = names.map((name) => ({ name: `system.${name}`, kind: "number", type: "", runs: 1 }));
+  const sections = sectionsOf({ keys, total: 5, charts: {}, metrics: {} }, {});
+  assert.deepEqual(
+    sections.map(({ name }) => name),
+    ["CPU", "Disk", "GPU", "Process", "System"],
+  );
+});

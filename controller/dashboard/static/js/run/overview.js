@@ -119,7 +119,8 @@ function RunFacts({ run, trial }) {
 
 /** @param {Record<string, any>} trial */
 function reasonOf(trial) {
-  return [trial.reason?.replaceAll("_", " "), trial.detail].filter(Boolean).join(": ");
+  const reason = trial.reason === "ok" ? "" : trial.reason?.replaceAll("_", " ");
+  return [reason, trial.detail].filter(Boolean).join(": ");
 }
 
 /** @param {Run} run */

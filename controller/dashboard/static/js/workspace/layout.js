@@ -3,6 +3,7 @@
  * changed of that. Pure. What was changed is the *view*, small enough for an address; an empty view
  * is the usual workspace. Neighbours: sections.js (draws it), settings.js (what panels can be set).
  */
+import { systemSection } from "./system_sections.js";
 
 /**
  * @typedef {"line" | "bar" | "scatter" | "parallel" | "histogram" | "media" | "chart"} PanelType
@@ -123,7 +124,7 @@ function typeOf(kind, type) {
 
 /** @param {string} key @param {PanelType} type @returns {Panel} */
 function bare(key, type) {
-  const section = prefixOf(key) ?? ALONE;
+  const section = systemSection(key) ?? prefixOf(key) ?? ALONE;
   return { id: key, type, keys: [key], title: key, section, own: {}, wide: 1, tall: 0 };
 }
 
