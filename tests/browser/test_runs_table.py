@@ -215,11 +215,8 @@ def test_hidden_pinned_and_coloured(site: Site, page: Page, project: str) -> Non
     page.reload()
     expect(colour).to_have_value("#123456")
     expect(eye).to_have_attribute("aria-pressed", "false")
-    href = (
-        page.get_by_role("toolbar", name="Runs")
-        .get_by_role("link", name="Charts")
-        .get_attribute("href")
-    )
+    charts = page.get_by_role("toolbar", name="Runs").get_by_role("link", name="Charts")
+    href = charts.get_attribute("href") or ""
     assert query(href, "hidden") == json.dumps([f"{project}-run-2"])
 
 
