@@ -181,7 +181,7 @@ export function VirtualTable(props) {
   const head = html`<div class="vtable-row vtable-head" role="row" aria-rowindex="1" style=${{ width: `${total}px`, height: `${rowHeight}px` }}>
     <${Cells}
       ...${shape}
-      check=${html`<span class="vtable-check" role="columnheader" aria-label="Selected"></span>`}
+      check=${selected && html`<span class="vtable-check" role="columnheader" aria-label="Selected"></span>`}
       cell=${(/** @type {any} */ each) => {
         const index = placed.indexOf(each);
         const here = active.row < 0 && active.column === index;

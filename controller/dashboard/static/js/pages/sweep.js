@@ -6,6 +6,7 @@
 import { get } from "../api.js";
 import { Empty, Failure, Loading } from "../components/states.js";
 import { TabPanel, Tabs } from "../components/tabs.js";
+import { number } from "../format.js";
 import { useLive } from "../hooks.js";
 import { html, useMemo, useState } from "../html.js";
 import { usePage } from "../page.js";
@@ -54,12 +55,12 @@ function Shown({ sweep, reload }) {
     reload();
     reloadTrials();
   };
-  /** @param {number} number */
-  const pick = (number) => setChosen({ ...chosen, picked: [number] });
+  /** @param {number} trial */
+  const pick = (trial) => setChosen({ ...chosen, picked: [trial] });
   const picked = chosen.picked?.at(-1);
   const tabs = [
     { id: "charts", label: "Charts" },
-    { id: "trials", label: "Trials", count: trials?.count },
+    { id: "trials", label: "Trials", count: trials && number(trials.count) },
     { id: "agents", label: "Agents", count: sweep.agents.length },
     { id: "configuration", label: "Configuration" },
   ];

@@ -107,41 +107,42 @@ function Facts({ sweep, onDone }) {
 
 /** What the state means, and what comes next. @param {{sweep: any, onPick: (trial: number) => void}} props */
 function Next({ sweep, onPick }) {
-  const { state, reason, best, counts } = sweep;
-  const why = reason ? `: ${reason}` : "";
-  if (isOver(sweep)) {
-    const failed = counts.failed ?? 0;
-    const nothing = !best && failed > 0;
-    return html`<div class="sweep-next" role="status">
-      <p><strong>The sweep is ${state}${why}.</strong>
-        ${
-          best &&
-          html` The best of ${plural(done(counts), "trial")} is
-          ${" "}<button type="button" class="quiet-button" onClick=${() => onPick(best.number)}>trial ${best.number}</button>
-          ${" "}with ${number(best.objective)}. <code>sweep best ${sweep.id}</code> prints its configuration.`
-        }
-        ${nothing && html` All of its trials failed: the table says why; fix the script, then retry them.`}
-        ${
-          !nothing &&
-          state !== "canceled" &&
-          html` It goes on if you raise run_cap, widen its space, or try a configuration of yours.`
-        }
-        ${state === "canceled" && html` It cannot go on; what trials logged is kept.`}
-      </p>
-    </div>`;
-  }
+  const { state, best, counts } = sweep;
+  const [is, running] = [inWords(sweep), counts.running ?? 0];
+  const failed = !best && counts.failed > 0;
+  if (isOver(sweep))
+    return html`<div class="sweep-next" role="status"><p><strong>${is}.</strong>
+      ${
+        best &&
+        html` The best of ${plural(done(counts), "trial")} is
+        ${" "}<button type="button" class="quiet-button" onClick=${() => onPick(best.number)}>trial ${best.number}</button>
+        ${" "}with ${number(best.objective)}. <code>sweep best ${sweep.id}</code> prints its configuration.`
+      }
+      ${
+        state === "canceled"
+          ? html` It cannot go on; what trials logged is kept.`
+          : failed
+            ? html` All of its trials failed: the table says why. Mend what is wrong, then retry them.`
+            : html` It goes on if you raise run_cap, widen its space, or try a configuration of yours.`
+      }</p></div>`;
   if (state === "paused")
-    return html`<div class="sweep-next" role="status"><p><strong>Paused${why}.</strong>${" "}
-      No new trial starts until it is resumed; ${plural(counts.running ?? 0, "trial")} still ${counts.running === 1 ? "runs" : "run"}.</p></div>`;
+    return html`<div class="sweep-next" role="status"><p><strong>${is}.</strong>${" "}
+      No new trial starts until it is resumed. ${running ? `${plural(running, "trial")} still ${running === 1 ? "runs" : "run"}.` : "Nothing runs."}</p></div>`;
   if (state === "stopping")
-    return html`<div class="sweep-next" role="status"><p><strong>Stopping${why}.</strong>${" "}
-      It is finished when ${plural(counts.running ?? 0, "running trial")} ${counts.running === 1 ? "has" : "have"} ended.</p></div>`;
+    return html`<div class="sweep-next" role="status"><p><strong>${is}.</strong>${" "}
+      It is finished when ${plural(running, "running trial")} ${running === 1 ? "has" : "have"} ended.</p></div>`;
   if (sweep.agents.length) return null;
   return html`<div class="sweep-next" role="status">
     <p><strong>${state === "pending" ? "No trial has started: no agent works on it yet." : "No agent works on it now."}</strong>${" "}
       Run this on each machine:</p>
     <${AgentCommand} sweep=${sweep} />
   </div>`;
+}
+
+/** "Finished: run_cap 9 is reached"; "Paused by a user". @param {any} sweep */
+function inWords({ state, reason }) {
+  const said = reason && !reason.startsWith(state) ? `${state}: ${reason}` : reason || state;
+  return said[0].toUpperCase() + said.slice(1);
 }
 
 /** How a machine is made to work for the sweep. @param {{sweep: any}} props */
