@@ -54,7 +54,13 @@ test("categories lie in the middle of equal bands", () => {
 test("durations and times have ticks that people count in", () => {
   assert.deepEqual(labels(duration(0, 3600), 6), ["0", "10m", "20m", "30m", "40m", "50m", "1h"]);
   const noon = new Date(2026, 0, 5, 12).getTime() / 1000;
-  assert.deepEqual(labels(time(noon, noon + 7200), 4), ["12:00", "12:30", "13:00", "13:30", "14:00"]);
+  assert.deepEqual(labels(time(noon, noon + 7200), 4), [
+    "12:00",
+    "12:30",
+    "13:00",
+    "13:30",
+    "14:00",
+  ]);
   assert.ok(labels(time(noon, noon + 86400), 4).includes("01-06"));
 });
 

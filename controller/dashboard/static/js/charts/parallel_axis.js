@@ -96,10 +96,11 @@ export function drawAxis(context, axis, x, plot, colors) {
     const [py, text] = [heightOf(axis, plot, at), fit(context, label, 84)];
     context.fillStyle = colors.quiet;
     context.fillRect(px - 3, Math.round(py), 6, 1);
-    // A rim in the colour of the ground keeps the text legible over lines.
-    context.strokeStyle = colors.ground;
-    context.lineWidth = 3;
-    context.strokeText(text, px + 7, py);
+    // A pale ground of its own keeps the text legible over lines.
+    context.fillStyle = colors.ground;
+    context.globalAlpha = 0.78;
+    context.fillRect(px + 5, py - 7, context.measureText(text).width + 4, 14);
+    context.globalAlpha = 1;
     context.fillStyle = colors.text;
     context.fillText(text, px + 7, py);
   }
