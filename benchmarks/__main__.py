@@ -8,7 +8,7 @@ import sys
 
 import benchmarks
 
-HELPERS = {"__main__", "demo_data", "fake_slots", "one_tracker", "trackers"}
+HELPERS = {"__main__", "demo_data", "fake_slots", "one_tracker", "page_watch", "trackers"}
 
 
 def main() -> int:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from controller import record
 from controller.store import Chunk, ChunkKind, NewRun, NewTrial, Store
 from sweeps.protocol.chunks import encode_columns, pack_points
 from sweeps.protocol.columns import Column, Columns
@@ -60,15 +61,24 @@ def chunk(run: str, columns: dict[str, NDArray[np.float64]], points: bytes = b""
 
 
 def add_runs(
-    store: Store, project: str, count: int, points: int, metrics: Sequence[str], seed: int = 0
+    store: Store,
+    project: str,
+    count: int,
+    points: int,
+    metrics: Sequence[str],
+    *,
+    name: str = "run",
+    seed: int = 0,
 ) -> list[str]:
-    """Runs `<project>-0`, …: ended, each with these metrics. Returns their ids."""
+    """Runs `<name>-0`, …: ended, each with these metrics. Returns their ids."""
     rng = np.random.default_rng(seed)
-    ids = [f"{project}-{number}" for number in range(count)]
+    ids = [f"{name}-{number}" for number in range(count)]
     for number, run in enumerate(ids):
         config = {"lr": float(10 ** rng.uniform(-5, -1)), "layers": int(rng.integers(1, 9))}
         store.register_run(
-            NewRun(run, run, project=project, name=f"run {number}", config=config, started=STARTED)
+            NewRun(
+                run, run, project=project, name=f"{name} {number}", config=config, started=STARTED
+            )
         )
         columns = {name: curve(rng, points, float(rng.uniform(0.1, 1))) for name in metrics}
         store.add_chunk(chunk(run, columns))
@@ -86,20 +96,33 @@ def loss_of(config: dict[str, Any], rng: np.random.Generator) -> float:
     return float(0.18 + off + 0.04 * rng.exponential())
 
 
-def add_trials(store: Store, sweep: str, count: int, points: int = 0, seed: int = 0) -> None:
-    """Fills a sweep of `SWEEP`'s space with trials that ended, and ends it.
+def add_sweep(
+    store: Store,
+    name: str,
+    project: str,
+    count: int,
+    *,
+    points: int = 0,
+    more: str = "",
+    seed: int = 0,
+) -> str:
+    """A sweep of `SWEEP`'s space whose trials have all ended. Returns its id.
+
+    Best where no server works on the database yet: one that lives takes new sweeps for its own.
 
     Args:
         points: rows of each trial's history; 0: none, only its objective.
+        more: lines of the sweep's file.
     """
     rng = np.random.default_rng(seed)
+    yaml = SWEEP.format(name=name, project=project, trials=count) + more
+    sweep = record.create_sweep(store, yaml, origin={})[0].id
+    generation = store.take_sweep(sweep, "demo", _LEASE_S)
+    assert generation is not None, f"a server took sweep {sweep} at once"
     store.set_sweep_state(sweep, SweepState.RUNNING)
     configs = [_config(rng, i / max(count - 1, 1)) for i in range(count)]
     trials = [NewTrial(number, config) for number, config in enumerate(configs, 1)]
-    # A server that lives works on it, too: ours go in between, under the lease that there is.
-    generation = store.take_sweep(sweep, "demo", _LEASE_S)
-    held = store.get_sweep(sweep).generation
-    store.add_trials(sweep, held if generation is None else generation, trials, {})
+    store.add_trials(sweep, generation, trials, {})
     for number, config in enumerate(configs, 1):
         trial, loss = f"{sweep}-{number}", loss_of(config, rng)
         store.start_attempt(trial, 1, agent_id="a1", host=f"box{number % 3}", device="GPU 0")
@@ -119,6 +142,7 @@ def add_trials(store: Store, sweep: str, count: int, points: int = 0, seed: int 
             retry=lambda _: False,
         )
     store.set_sweep_state(sweep, SweepState.FINISHED)
+    return sweep
 
 
 def _config(rng: np.random.Generator, done: float) -> dict[str, Any]:

@@ -131,9 +131,8 @@ def test_who_may_only_read_reads(site: Site, browser: Browser, project: str) -> 
 def test_a_sweep_in_one_file_without_a_network(
     site: Site, browser: Browser, project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    yaml = demo_data.SWEEP.format(name="digits", project=project, trials=TRIALS)
-    sweep = site.sweep(f"{yaml}description: {json.dumps(HOSTILE)}\n")
-    demo_data.add_trials(site.store, sweep, TRIALS, points=20)
+    more = f"description: {json.dumps(HOSTILE)}\n"
+    sweep = demo_data.add_sweep(site.store, "digits", project, TRIALS, points=20, more=more)
     monkeypatch.setenv("OPENSWEEP_URL", site.url)
     monkeypatch.setenv("OPENSWEEP_API_KEY", KEY)
     target = tmp_path / "out.html"
