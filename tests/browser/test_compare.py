@@ -127,7 +127,8 @@ def test_code_is_compared_line_by_line(page: Page, project: str, three: list[str
     page.get_by_role("button", name="17 lines that are the same").first.click()
     expect(differs).to_contain_text("line 16")
     page.get_by_label("Run to compare with the baseline").select_option("try 2")
-    expect(page.get_by_role("region").filter(has_text="lr = 0.01")).to_be_visible()
+    differs = page.get_by_role("region", name="Differences of try 0 and try 2").first
+    expect(differs).to_contain_text("lr = 0.01")
     page.goto(f"/projects/{project}/compare?runs={three[1]},{three[2]}&tab=code")
     expect(page.get_by_text("Both ran at commit cccccccccc")).to_be_visible()
 

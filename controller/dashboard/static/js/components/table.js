@@ -95,14 +95,18 @@ export function VirtualTable(props) {
   if (active.row >= 0 && (active.row < rows.from || active.row >= rows.to))
     indexes.push(active.row);
 
-  useAnchor(box, props, rowHeight);
+  useAnchor(box, props, rowHeight, (by) => {
+    if (at.row < 0) return;
+    follow.current = box.current?.contains(document.activeElement) ?? false;
+    setAt({ ...at, row: at.row + by });
+  });
 
   const page = Math.max(Math.floor(view.height / rowHeight) - 2, 1);
   useEffect(() => {
     onNeed?.(Math.max(rows.from - page, 0), Math.min(rows.to + page, rowCount));
   }, [rows.from, rows.to, rowCount, onNeed]);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!follow.current) return;
     follow.current = false;
     const cell = box.current?.querySelector('[tabindex="0"][data-cell]');
@@ -207,7 +211,8 @@ export function VirtualTable(props) {
         }
       </span>`;
     const name = `vtable-row ${index % 2 ? "odd" : "even"} ${chosen ? "chosen" : ""} ${row === undefined ? "waiting" : (props.rowClass?.(row) ?? "")}`;
-    return html`<div key=${key} class=${name} role="row" aria-rowindex=${index + 2}
+    // By its place: a row that gets its data, or another run, keeps the focus that it has.
+    return html`<div key=${index} class=${name} role="row" aria-rowindex=${index + 2}
       aria-selected=${selected ? Boolean(chosen) : undefined}
       style=${{ top: `${index * rowHeight}px`, width: `${total}px`, height: `${rowHeight}px` }}>
       <${Cells} ...${shape} check=${check} cell=${(/** @type {any} */ each) => {
@@ -320,9 +325,9 @@ function useDrawn(deps) {
 /**
  * The row on top stays there when rows come or go above it.
  * @template T @param {{current: HTMLElement | null}} box @param {TableProps<T>} props
- * @param {number} rowHeight
+ * @param {number} rowHeight @param {(by: number) => void} onShift all rows are so much further down
  */
-function useAnchor(box, { getRow, rowKey, resetKey }, rowHeight) {
+function useAnchor(box, { getRow, rowKey, resetKey }, rowHeight, onShift) {
   const held = useRef({ key: "", index: -1, list: resetKey });
   useLayoutEffect(() => {
     const element = /** @type {HTMLElement} */ (box.current);
@@ -337,7 +342,10 @@ function useAnchor(box, { getRow, rowKey, resetKey }, rowHeight) {
       for (let by = 0; by <= SHIFT; by++) {
         const found = [index + by, index - by].find((each) => key(each) === before.key);
         if (found === undefined) continue;
-        element.scrollTop += (found - index) * rowHeight;
+        if (found !== index) {
+          element.scrollTop += (found - index) * rowHeight;
+          onShift(found - index);
+        }
         index = found;
         break;
       }
