@@ -16,7 +16,7 @@ from sqlalchemy import Connection, exists, null, select, update
 
 from controller.store.attempts import AttemptStore, lock_trial
 from controller.store.records import NewTrial, SweepRecord, TrialRecord
-from controller.store.schema import attempts, sweeps, trials
+from controller.store.schema import attempts, runs, sweeps, trials
 from controller.store.sweeps import read_sweep
 from controller.store.trials import insert_trials, read_trial
 from sweeps.errors import Fenced, IllegalTransition
@@ -53,13 +53,15 @@ class OrderStore(AttemptStore):
             if state.over:
                 raise IllegalTransition(f"trial {trial_id} is {state}: there is nothing to stop")
             mine = (attempts.c.trial_id == trial_id, attempts.c.token == trial.token)
+            now = self._db.read_clock(connection)
             if state is TrialState.RUNNING:
                 order = update(attempts).where(*mine, attempts.c.ordered.is_(None))
                 connection.execute(order.values(ordered=why))
+                # So that whoever follows the run sees it.
+                connection.execute(update(runs).where(runs.c.id == trial_id).values(updated=now))
                 return read_trial(connection, trial_id)
             check_trial(state, TrialState.CANCELED)
             check_attempt(AttemptState.QUEUED, AttemptState.CANCELED)
-            now = self._db.read_clock(connection)
             outcome = Outcome(AttemptState.CANCELED, Reason.USER, why)
             connection.execute(
                 update(attempts).where(*mine).values(ended=now, ordered=why, **outcome.to_json())

@@ -230,7 +230,7 @@ def test_the_trials_are_sorted_filtered_and_searched(site: Site, page: Page, pro
     page.get_by_role("button", name="Show all").click()
     expect(page.get_by_text("60 trials", exact=True)).to_be_visible()
     page.get_by_role("button", name="Columns").click()
-    page.get_by_label("optimizer").uncheck()
+    page.get_by_role("checkbox", name="optimizer").uncheck()
     expect(page.get_by_role("columnheader", name="optimizer")).to_have_count(0)
 
 

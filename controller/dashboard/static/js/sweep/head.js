@@ -132,6 +132,10 @@ function Next({ sweep, onPick }) {
     return html`<div class="sweep-next" role="status"><p><strong>${is}.</strong>${" "}
       It is finished when ${plural(running, "running trial")} ${running === 1 ? "has" : "have"} ended.</p></div>`;
   if (sweep.agents.length) return null;
+  if (sweep.imported_from && !done(counts))
+    return html`<div class="sweep-next" role="status"><p><strong>Imported from <code>${sweep.imported_from}</code>.</strong>${" "}
+      What it had there are runs of before (Configuration lists them); its search begins with their results.
+      Give it a program (Configuration), and an agent goes on with it: <code>sweep agent ${sweep.id}</code></p></div>`;
   return html`<div class="sweep-next" role="status">
     <p><strong>${state === "pending" ? "No trial has started: no agent works on it yet." : "No agent works on it now."}</strong>${" "}
       Run this on each machine:</p>

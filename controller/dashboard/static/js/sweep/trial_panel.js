@@ -30,7 +30,13 @@ export function TrialPanel({ sweep, number: trialNumber, onClose, onDone }) {
     reload();
     onDone();
   };
-  return html`<aside class="trial-panel" aria-label=${`Trial ${trialNumber}`}>
+  /** @param {KeyboardEvent} event */
+  const press = (event) => {
+    if (event.key !== "Escape" || /** @type {HTMLElement} */ (event.target).closest("dialog"))
+      return;
+    onClose();
+  };
+  return html`<aside class="trial-panel" aria-label=${`Trial ${trialNumber}`} onKeyDown=${press}>
     <div class="trial-panel-head">
       <h2>Trial ${trialNumber}</h2>
       ${trial && html`<${StateBadge} state=${trial.state} />`}
