@@ -33,8 +33,8 @@ export function axesOf({ xScale, yScale, xLabel, yLabel, colors }) {
   const y = { ...shared, space: TALL, values: numbers, size: widest };
   if (xScale !== "time") x.values = numbers;
   if (xScale === "duration") Object.assign(x, { incrs: SECONDS, values: durations });
-  if (xScale === "log") Object.assign(x, { splits: powers, values: alone });
-  if (yScale === "log") Object.assign(y, { splits: powers, values: alone });
+  if (xScale === "log") Object.assign(x, { splits: powers, values: alone, filter: all });
+  if (yScale === "log") Object.assign(y, { splits: powers, values: alone, filter: all });
   if (xLabel) Object.assign(x, LABEL, { label: xLabel });
   if (yLabel) Object.assign(y, LABEL, { label: yLabel });
   return [x, y];
@@ -44,6 +44,11 @@ export function axesOf({ xScale, yScale, xLabel, yLabel, colors }) {
  * @param {number} step */
 function numbers(_plot, splits, _axis, _space, step) {
   return splits.map((each) => tickText(each, step));
+}
+
+/** uPlot would leave some out. @param {Plot} _plot @param {number[]} splits */
+function all(_plot, splits) {
+  return splits;
 }
 
 /** @param {Plot} _plot @param {number[]} splits */

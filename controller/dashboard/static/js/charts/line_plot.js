@@ -36,6 +36,7 @@ import { offerVector } from "./vectors.js";
  * @property {(id: string) => void} onPick
  */
 
+const DOUBLE_MS = 280; // a click may be the first of two
 const CLICK = 4; // CSS pixels: a drag that is shorter is a click
 
 export class LinePlot {
@@ -58,6 +59,7 @@ export class LinePlot {
     this.drag = null;
     this.overlay = document.createElement("canvas");
     this.overlay.className = "line-overlay";
+    this.picking = 0;
     this.dirty = false;
     const { top, bottom } = element.getBoundingClientRect();
     this.near = bottom > -300 && top < innerHeight + 300;
@@ -89,6 +91,7 @@ export class LinePlot {
 
   destroy() {
     for (const end of this.ends) end();
+    clearTimeout(this.picking);
     this.plot?.destroy();
     this.plot = null;
   }
@@ -295,7 +298,9 @@ export class LinePlot {
     this.cursor = { x: reading?.x ?? null, id: reading?.nearest ?? null, py };
     this.paintOverlay();
     point(plotted.group, { x: this.cursor.x, id: this.cursor.id }, this.follow);
-    this.told.onRead(reading && { ...reading, px: pixel(view.x, reading.x), py });
+    this.told.onRead(
+      reading && !this.drag ? { ...reading, px: pixel(view.x, reading.x), py } : null,
+    );
   }
 
   /** Moves the cursor by keys. @param {number} by parts of the width */
@@ -343,6 +348,7 @@ export class LinePlot {
       this.paintOverlay();
     });
     over.addEventListener("dblclick", () => {
+      clearTimeout(this.picking);
       this.zoomY = null;
       this.told.onZoom(null);
       this.draw();
@@ -358,7 +364,9 @@ export class LinePlot {
     const view = this.view(0, 0, width, height, 1);
     const [from, to, whole] = drag.tall ? [drag.y, toY, height] : [drag.x, toX, width];
     if (Math.abs(to - from) < CLICK) {
-      if (this.cursor.id !== null) this.told.onPick(this.cursor.id);
+      const { id } = this.cursor;
+      clearTimeout(this.picking);
+      if (id !== null) this.picking = setTimeout(() => this.told.onPick(id), DOUBLE_MS);
       return this.paintOverlay();
     }
     const ends = [Math.max(Math.min(from, to), 0), Math.min(Math.max(from, to), whole)];

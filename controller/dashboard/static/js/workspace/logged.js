@@ -3,7 +3,7 @@ import { post } from "../api.js";
 import { useChanges, useFetch } from "../hooks.js";
 import { useRef } from "../html.js";
 
-const PAUSE_MS = 4000; // new names are rare, and cost all panels a look
+const PAUSE_MS = 2000; // new names are rare, and cost all panels a look
 const MOST = 1000;
 
 /**
