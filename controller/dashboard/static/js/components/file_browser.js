@@ -1,10 +1,11 @@
 /**
  * The files of a run or an artifact: folders that open, their sizes, and a preview of the chosen one,
- * which the address names (`?file=`). A folder is fetched when it opens. Neighbour: file_preview.js.
+ * which the address names (`?file=`). A folder is fetched when it opens, and again when a topic of
+ * live.js changes. Neighbour: file_preview.js.
  */
 import { get } from "../api.js";
 import { bytes } from "../format.js";
-import { useFetch } from "../hooks.js";
+import { useLive } from "../hooks.js";
 import { html, useState } from "../html.js";
 import { useQuery } from "../router.js";
 import { foldersOf } from "./file_kinds.js";
@@ -13,10 +14,12 @@ import { Empty, Failure, Loading } from "./states.js";
 
 /** @typedef {import("./file_preview.js").File} File */
 
-/** @param {{api: string, version: unknown, empty: any}} props `version`: look again when it changes */
-export function FileBrowser({ api, version, empty }) {
+const PAUSE_MS = 5000; // a script that runs may save files all the time
+
+/** @param {{api: string, topics?: string[], empty: any}} props */
+export function FileBrowser({ api, topics = [], empty }) {
   const [chosen, choose] = useQuery("file");
-  const folder = useFolder(api, "", version);
+  const folder = useFolder(api, "", topics);
   if (folder.error) return html`<${Failure} error=${folder.error} retry=${folder.reload} />`;
   if (!folder.data) return html`<${Loading} />`;
   if (!folder.data.files.length && !folder.data.folders.length)
@@ -24,22 +27,24 @@ export function FileBrowser({ api, version, empty }) {
   const way = foldersOf(chosen);
   return html`<div class="file-browser">
     <nav class="file-tree" aria-label="Files">
-      <${Folder} api=${api} prefix="" data=${folder.data} version=${version} way=${way} chosen=${chosen} choose=${choose} />
+      <${Folder} api=${api} prefix="" data=${folder.data} topics=${topics} way=${way} chosen=${chosen} choose=${choose} />
     </nav>
     <div class="file-shown">
-      ${chosen ? html`<${Chosen} api=${api} path=${chosen} version=${version} />` : html`<p class="quiet">Choose a file to look into it.</p>`}
+      ${chosen ? html`<${Chosen} api=${api} path=${chosen} topics=${topics} />` : html`<p class="quiet">Choose a file to look into it.</p>`}
     </div>
   </div>`;
 }
 
-/** @param {{api: string, path: string, version: unknown}} props */
-function Chosen({ api, path, version }) {
-  const { data, error, reload } = useFetch(
+/** @param {{api: string, path: string, topics: string[]}} props */
+function Chosen({ api, path, topics }) {
+  const { data, error, reload } = useLive(
+    topics,
     async (signal) => {
       const { files } = await get(`${api}/folder`, { file: path }, { signal });
       return /** @type {File | null} */ (files[0] ?? null);
     },
-    [api, path, version],
+    [api, path],
+    PAUSE_MS,
   );
   if (error) return html`<${Failure} error=${error} retry=${reload} />`;
   if (data === undefined) return html`<${Loading} />`;
@@ -47,16 +52,21 @@ function Chosen({ api, path, version }) {
   return html`<${FilePreview} api=${api} file=${data} />`;
 }
 
-/** @param {string} api @param {string} prefix @param {unknown} version */
-function useFolder(api, prefix, version) {
-  return useFetch((signal) => get(`${api}/folder`, { prefix }, { signal }), [api, prefix, version]);
+/** @param {string} api @param {string} prefix @param {string[]} topics */
+function useFolder(api, prefix, topics) {
+  return useLive(
+    topics,
+    (signal) => get(`${api}/folder`, { prefix }, { signal }),
+    [api, prefix],
+    PAUSE_MS,
+  );
 }
 
 /**
- * @param {{api: string, prefix: string, data: any, version: unknown, way: string[], chosen: string,
+ * @param {{api: string, prefix: string, data: any, topics: string[], way: string[], chosen: string,
  *   choose: (path: string) => void}} props
  */
-function Folder({ api, prefix, data, version, way, chosen, choose }) {
+function Folder({ api, prefix, data, topics, way, chosen, choose }) {
   const [more, setMore] = useState({ files: /** @type {File[]} */ ([]), more: data.more });
   const files = /** @type {File[]} */ ([...data.files, ...more.files]);
   const fetchMore = async () => {
@@ -67,7 +77,7 @@ function Folder({ api, prefix, data, version, way, chosen, choose }) {
   return html`<ul>
     ${data.folders.map(
       (/** @type {any} */ each) =>
-        html`<${Closed} key=${each.name} api=${api} folder=${each} prefix=${`${prefix}${each.name}/`} version=${version} way=${way} chosen=${chosen} choose=${choose} />`,
+        html`<${Closed} key=${each.name} api=${api} folder=${each} prefix=${`${prefix}${each.name}/`} topics=${topics} way=${way} chosen=${chosen} choose=${choose} />`,
     )}
     ${files.map(
       (one) => html`<li key=${one.path}>
@@ -83,23 +93,23 @@ function Folder({ api, prefix, data, version, way, chosen, choose }) {
 
 /**
  * @param {{api: string, folder: {name: string, files: number, size: number}, prefix: string,
- *   version: unknown, way: string[], chosen: string, choose: (path: string) => void}} props
+ *   topics: string[], way: string[], chosen: string, choose: (path: string) => void}} props
  */
-function Closed({ api, folder, prefix, version, way, chosen, choose }) {
+function Closed({ api, folder, prefix, topics, way, chosen, choose }) {
   const [open, setOpen] = useState(way.includes(prefix));
   return html`<li>
     <button type="button" class="file-entry" aria-expanded=${open} onClick=${() => setOpen(!open)}>
       <span class="file-name" title=${prefix}><span aria-hidden="true">${open ? "▾" : "▸"}</span> ${folder.name}</span>
       <span class="quiet">${folder.files.toLocaleString("en-US")} ${folder.files === 1 ? "file" : "files"}, ${bytes(folder.size)}</span>
     </button>
-    ${open && html`<${Open} api=${api} prefix=${prefix} version=${version} way=${way} chosen=${chosen} choose=${choose} />`}
+    ${open && html`<${Open} api=${api} prefix=${prefix} topics=${topics} way=${way} chosen=${chosen} choose=${choose} />`}
   </li>`;
 }
 
-/** @param {{api: string, prefix: string, version: unknown, way: string[], chosen: string, choose: (path: string) => void}} props */
-function Open({ api, prefix, version, way, chosen, choose }) {
-  const { data, error, reload } = useFolder(api, prefix, version);
+/** @param {{api: string, prefix: string, topics: string[], way: string[], chosen: string, choose: (path: string) => void}} props */
+function Open({ api, prefix, topics, way, chosen, choose }) {
+  const { data, error, reload } = useFolder(api, prefix, topics);
   if (error) return html`<${Failure} error=${error} retry=${reload} />`;
   if (!data) return html`<${Loading} />`;
-  return html`<${Folder} api=${api} prefix=${prefix} data=${data} version=${version} way=${way} chosen=${chosen} choose=${choose} />`;
+  return html`<${Folder} api=${api} prefix=${prefix} data=${data} topics=${topics} way=${way} chosen=${chosen} choose=${choose} />`;
 }

@@ -9,7 +9,7 @@ import { Lineage } from "../artifact/lineage.js";
 import { Usage } from "../artifact/usage.js";
 import { Versions } from "../artifact/versions.js";
 import { FileBrowser } from "../components/file_browser.js";
-import { Failure, Loading } from "../components/states.js";
+import { Empty, Failure, Loading } from "../components/states.js";
 import { TabPanel, Tabs } from "../components/tabs.js";
 import { useFetch } from "../hooks.js";
 import { html, useState } from "../html.js";
@@ -30,6 +30,8 @@ export default function ArtifactPage({ match }) {
   const project = artifact && artifact.project !== NONE ? artifact.project : "";
   const name = artifact ? `${artifact.name}:v${artifact.version}` : match.artifact;
   usePage(name, artifact ? project : null);
+  if (/** @type {any} */ (error)?.status === 404 && !artifact)
+    return html`<${Empty} title="There is no such artifact"><p>${error?.message}</p><//>`;
   if (error && !artifact) return html`<${Failure} error=${error} retry=${reload} />`;
   if (!artifact) return html`<${Loading} />`;
   const tabs = [
@@ -63,7 +65,7 @@ export default function ArtifactPage({ match }) {
     <${Tabs} label="Parts of this artifact" tabs=${tabs} value=${shown} onChange=${open} />
     <${TabPanel} id=${shown} key=${shown}>
       ${shown === "overview" && html`<${About} artifact=${artifact} may=${may} change=${change} />`}
-      ${shown === "files" && html`<${FileBrowser} api=${api} version=${artifact.id} empty=${html`<p>This version is empty.</p>`} />`}
+      ${shown === "files" && html`<${FileBrowser} api=${api} empty=${html`<p>This version is empty.</p>`} />`}
       ${shown === "versions" && html`<${Versions} artifact=${artifact} />`}
       ${shown === "lineage" && html`<${Lineage} of=${`${api}/lineage`} />`}
       ${shown === "usage" && html`<${Usage} artifact=${artifact} />`}

@@ -5,7 +5,7 @@
 import { get, post } from "../api.js";
 import { EditableText } from "../components/editable.js";
 import { FileBrowser } from "../components/file_browser.js";
-import { Failure, Loading, StateBadge } from "../components/states.js";
+import { Empty, Failure, Loading, StateBadge } from "../components/states.js";
 import { TabPanel, Tabs } from "../components/tabs.js";
 import { useLive } from "../hooks.js";
 import { html } from "../html.js";
@@ -40,6 +40,8 @@ export default function RunPage({ match }) {
   const may = useSession().may("write");
   const run = data?.run;
   usePage(run?.name ?? match.run, run?.project ?? null);
+  if (/** @type {any} */ (error)?.status === 404 && !data)
+    return html`<${Empty} title="There is no such run"><p>${error?.message}</p><//>`;
   if (error && !data) return html`<${Failure} error=${error} retry=${reload} />`;
   if (!run) return html`<${Loading} />`;
   const trial = data.trial;
@@ -83,7 +85,7 @@ export default function RunPage({ match }) {
       ${shown === "charts" && html`<${RunCharts} run=${run} />`}
       ${shown === "system" && html`<${RunCharts} run=${run} kind="system" />`}
       ${shown === "console" && html`<${Console} run=${run} />`}
-      ${shown === "files" && html`<${FileBrowser} api=${api} version=${run.updated} empty=${html`<p>What a script leaves in <code>run.dir</code>, or names with <code>run.save(…)</code>, shows here.</p>`} />`}
+      ${shown === "files" && html`<${FileBrowser} api=${api} topics=${[`run/${run.id}`]} empty=${html`<p>What a script leaves in <code>run.dir</code>, or names with <code>run.save(…)</code>, shows here.</p>`} />`}
       ${shown === "artifacts" && html`<${ArtifactsTab} run=${run} />`}
       ${shown === "media" && html`<${MediaTab} run=${run} />`}
       ${shown === "tables" && html`<${TablesTab} run=${run} />`}

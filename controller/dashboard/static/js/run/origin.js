@@ -12,8 +12,11 @@ import { Link, path } from "../router.js";
 const DOCUMENTS = ["opensweep-metadata.json", "wandb-metadata.json"];
 const PACKAGES = ["requirements.txt", "conda-packages.txt", "conda-environment.yaml"];
 
-/** @param {{run: Record<string, any>, files: string[]}} props */
-export function Origin({ run, files }) {
+/**
+ * @param {{run: Record<string, any>, files: string[], saved: boolean}} props `files`: those that lie
+ * at the top; `saved`: the script lies among them, too
+ */
+export function Origin({ run, files, saved }) {
   const api = `/api${path("runs", run.id)}`;
   const document = DOCUMENTS.find((name) => files.includes(name));
   const { data } = useFetch(
@@ -52,6 +55,10 @@ export function Origin({ run, files }) {
             (name) =>
               html`<${Link} key=${name} href=${address(path("runs", run.id), { tab: "files", file: name })}>${name}<//> `,
           ),
+        ],
+        saved && [
+          "Script",
+          html`<${Link} href=${address(path("runs", run.id), { tab: "files" })}>saved, in code/<//>`,
         ],
         ["Python", said.python],
         ["Interpreter", said.executable && html`<code>${said.executable}</code>`],

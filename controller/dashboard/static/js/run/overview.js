@@ -26,6 +26,7 @@ export function Overview({ run, trial, may, reload }) {
   const files = /** @type {string[]} */ (
     (root?.files ?? []).map((/** @type {any} */ one) => one.path)
   );
+  const saved = root?.folders.some((/** @type {any} */ each) => each.name === "code") ?? false;
   /** @param {Record<string, any>} metadata */
   const edit = async (metadata) => {
     await post(`/api${path("runs", run.id, "edit")}`, { metadata });
@@ -43,7 +44,7 @@ export function Overview({ run, trial, may, reload }) {
         </div>
       </section>
       ${trial && html`<${Attempts} trial=${trial} />`}
-      <${Origin} run=${run} files=${files} />
+      <${Origin} run=${run} files=${files} saved=${saved} />
     </div>
     <div class="overview-values">
       <section class="card" aria-label="Notes">
