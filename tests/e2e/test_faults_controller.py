@@ -69,6 +69,8 @@ POINTS = [
     ("before", "live", "set_sweep_state"),
     ("after", "live", "set_sweep_state"),
 ]
+# there is nothing left to do
+END = [("before", "store", "finish_sweep"), ("after", "store", "finish_sweep")]
 
 
 class World:
@@ -165,6 +167,8 @@ def test_a_controller_that_dies_at_every_point_of_its_tick(
             for point in POINTS:
                 assert world.dies_at(point), point
             assert not store.get_sweep(sweep.id).state.over, "the points are spread over its life"
+            for point in END:
+                assert world.dies_at(point), point
             world.loop()
             wait_for(lambda: store.get_sweep(sweep.id).state.over, "the end")
         trials = store.trials(sweep.id)
