@@ -134,6 +134,14 @@ def sparkline(values: Iterable[float | None], width: int = 20) -> str:
     return "".join(BARS[round((value - low) / span * top)] for value in kept)
 
 
+def outline(values: Sequence[float], width: int = 20) -> str:
+    """All of a curve as bars: of more values than `width`, every so many, and the last."""
+    if len(values) > width:
+        step = (len(values) - 1) / (width - 1)
+        values = [values[round(number * step)] for number in range(width)]
+    return sparkline(values, width)
+
+
 def state(name: str, width: int = 0) -> str:
     """A state in its colour, padded first so that colours do not upset a column."""
     return click.style(name.ljust(width), fg=COLOURS.get(name.strip()))

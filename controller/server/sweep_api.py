@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,6 +27,7 @@ from controller.server.status import (
 from controller.server.wire import Fields, json_response, numbers_response, read_json
 from controller.store.records import SweepRecord
 from controller.store.store import Store
+from controller.store.trials import TrialOrder
 from sweeps.errors import UsageError
 from sweeps.spec import SweepSpec
 from sweeps.trial import TrialState
@@ -141,29 +142,31 @@ async def run_cap(request: Request) -> Response:
 
 
 async def trials(request: Request) -> Response:
-    """GET /api/sweeps/{id}/trials?after=&limit=&state=: by number."""
+    """GET /api/sweeps/{id}/trials?after=&limit=&state=&order=: by number; order=ended: those that
+    are over, the latest first; order=newest: from the last number back."""
     found = services(request)
     query = Fields(request.query_params)
     state = query.optional_text("state", longest=20)
     if state is not None and state not in list(TrialState):
         raise UsageError(f"state: expected one of {', '.join(TrialState)}; not {state!r}")
+    order = query.text("order", "number", longest=20)
+    if order not in get_args(TrialOrder):
+        raise UsageError(f"order: expected one of {', '.join(get_args(TrialOrder))}; not {order!r}")
     answer = await found.call(
         _trials,
         found,
         request.path_params["sweep_id"],
-        after=query.whole("after", 0),
+        after_number=query.whole("after", 0),
         limit=query.optional_whole("limit"),
         state=TrialState(state) if state else None,
+        order=order,
     )
     return json_response({"trials": answer})
 
 
-def _trials(
-    found: Services, sweep_id: str, *, after: int, limit: int | None, state: TrialState | None
-) -> list[dict[str, Any]]:
+def _trials(found: Services, sweep_id: str, **how: Any) -> list[dict[str, Any]]:
     found.store.get_sweep(sweep_id)
-    listed = found.store.trials(sweep_id, after_number=after, limit=limit, state=state)
-    return [trial_json(trial) for trial in listed]
+    return [trial_json(trial) for trial in found.store.trials(sweep_id, **how)]
 
 
 async def columns(request: Request) -> Response:

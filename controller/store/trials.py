@@ -16,6 +16,8 @@ from controller.store.schema import attempts, runs, sweeps, trials
 from sweeps.errors import Fenced, IllegalTransition, NotFoundError
 from sweeps.trial import AttemptState, Reason, SweepState, TrialState
 
+TrialOrder = Literal["number", "newest", "ended"]
+
 TRIALS = select(trials, runs.c.summary, runs.c.steps).join(runs, runs.c.id == trials.c.id)
 _ATTEMPTS = select(attempts)
 
@@ -91,7 +93,7 @@ class TrialStore:
         after_number: int = 0,
         limit: int | None = None,
         state: TrialState | None = None,
-        order: Literal["number", "newest"] = "number",
+        order: TrialOrder = "number",
     ) -> list[TrialRecord]:
         """A sweep's trials, a page at a time; [] for a sweep that is not there.
 
@@ -99,16 +101,22 @@ class TrialStore:
             after_number: only trials with a higher number.
             limit: at most so many; None: all.
             state: only those in this state.
-            order: "number": from the first on; "newest": from the last number back.
+            order: "number": from the first on; "newest": from the last number back; "ended": those
+                that are over, the latest first.
         """
         query = TRIALS.where(trials.c.sweep_id == sweep_id)
         if after_number:
             query = query.where(trials.c.number > after_number)
         if state is not None:
             query = query.where(trials.c.state == state)
-        rising = order == "number"
-        query = query.order_by(trials.c.number if rising else trials.c.number.desc())
-        return self._trials(query.limit(limit))
+        if order == "ended":
+            query = query.where(trials.c.ended_seq.is_not(None))
+        by = {
+            "number": trials.c.number,
+            "newest": trials.c.number.desc(),
+            "ended": trials.c.ended_seq.desc(),
+        }
+        return self._trials(query.order_by(by[order]).limit(limit))
 
     def ended_since(self, sweep_id: str, seq: int, limit: int | None = None) -> list[TrialRecord]:
         """The trials whose `ended_seq` is above `seq`, in the order in which they ended."""

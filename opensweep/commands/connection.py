@@ -15,11 +15,19 @@ from urllib.parse import urlsplit
 
 import click
 
-from sweeps.errors import NotFoundError, OpensweepError
+from sweeps.errors import (
+    BrokerError,
+    NotFoundError,
+    OpensweepError,
+    ServerError,
+    StoreUnavailable,
+)
 
 if TYPE_CHECKING:
     from sweeps.protocol.client import Client
 
+AWAY = (ServerError, StoreUnavailable, BrokerError)
+"""What a command that stays meets while the server, or what it works with, does not answer."""
 COMPLETION_S = 0.5
 """Seconds that shell completion waits for a server before it offers nothing."""
 

@@ -128,9 +128,13 @@ def _watch(client: Client, first: dict[str, Any], as_json: bool) -> None:
         return
     from opensweep.commands.live import LiveDisplay
 
-    with LiveDisplay(client, first["id"]) as display:
-        while not report.over(display.look()):
-            time.sleep(WATCH_S)
+    try:
+        with LiveDisplay(client, first["id"]) as display:
+            while not report.over(display.look()):
+                time.sleep(WATCH_S)
+    except KeyboardInterrupt:
+        connection.say(f"the sweep goes on: `sweep status {first['id']} --watch` shows it again")
+        raise
     for line in report.ending(client, display.status):
         click.echo(line)
 
@@ -154,5 +158,21 @@ def _watch_lines(client: Client, first: dict[str, Any], as_json: bool) -> None:
             sys.stdout.flush()
         if report.over(now):
             return
+        now = _next_status(client, first["id"])
+
+
+def _next_status(client: Client, sweep_id: str) -> dict[str, Any]:
+    """That of a moment later; a server that does not answer is waited for."""
+    away = False
+    while True:
         time.sleep(WATCH_S)
-        now = client.sweep(first["id"])
+        try:
+            status = client.sweep(sweep_id)
+        except connection.AWAY as error:
+            if not away:
+                connection.say(f"{error} Waiting for it.")
+            away = True
+            continue
+        if away:
+            connection.say("the server is back")
+        return status

@@ -49,6 +49,7 @@ class World:
     """What the server knows."""
 
     def __init__(self) -> None:
+        self.away = False  # it answers nothing but that
         self.sweeps: dict[str, dict[str, Any]] = {}
         self.trials: dict[str, list[dict[str, Any]]] = {}
         self.specs: dict[str, dict[str, Any]] = {}
@@ -74,7 +75,7 @@ class World:
                 "optimizer": {"parameters": {"name": {"values": ["adam", "sgd"]}}},
             },
         }
-        made = {
+        made: dict[str, Any] = {
             "id": sweep_id,
             "name": "digits",
             "project": None,
@@ -137,6 +138,8 @@ class World:
                 return 200, self._console(id_, int(query.get("after", 0)))
             case ["GET", "api", "runs", id_, "history"]:
                 return 200, {"rows": self._history(id_, query.get("keys"))}
+            case ["GET", "api", "runs", id_, "samples"]:
+                return 200, {"rows": self._history(id_, query["key"])}
             case ["GET", "api", "alerts"]:
                 return 200, {"alerts": [], "delivery": self.delivery}
         sweep_id = parts[2]
@@ -159,6 +162,9 @@ class World:
                     for t in self.trials[sweep_id]
                     if t["number"] > after and state in (None, t["state"])
                 ]
+                if query.get("order") == "ended":
+                    over = [row for row in rows if row["ended"] is not None]
+                    rows = sorted(over, key=lambda row: row["ended"], reverse=True)
                 return 200, {"trials": rows[: int(query.get("limit", 1 << 30))]}
             case ["POST", action]:
                 return self._change(sweep_id, action)
@@ -227,6 +233,9 @@ def serving() -> Iterator[World]:
             world.requests.append(f"{self.command} {self.path}")
             if url.path != "/healthz" and self.headers.get("Authorization") != f"Bearer {KEY}":
                 status, value = 401, {"error": {"kind": "ConfigurationError", "message": "key"}}
+            elif world.away:
+                message = {"kind": "StoreUnavailable", "message": "the database is away"}
+                status, value = 503, {"error": message}
             else:
                 status, value = world.answer(self.command, url.path, query, body)
             data = json.dumps(value).encode()

@@ -29,6 +29,12 @@ class SeriesCalls(Wire):
         answer = self._object("GET", f"/api/runs/{part(run)}/history", query=query)
         return cast("list[dict[str, Any]]", answer["rows"])
 
+    def samples(self, run: str, key: str, count: int) -> list[dict[str, Any]]:
+        """About `count` of the rows in which a run logged `key`, evenly spaced, as `history`."""
+        query = {"key": key, "samples": count}
+        answer = self._object("GET", f"/api/runs/{part(run)}/samples", query=query)
+        return cast("list[dict[str, Any]]", answer["rows"])
+
     def rows(
         self,
         run: str,
