@@ -35,11 +35,11 @@ export function About({ artifact, may, change }) {
           ["Type", artifact.type],
           [
             "Aliases",
-            html`<${EditableWords} label="Aliases" one="alias" words=${artifact.aliases} fixed=${[LATEST]} may=${may} save=${keep} />`,
+            html`<${EditableWords} label="Aliases" word="alias" words=${artifact.aliases} fixed=${[LATEST]} may=${may} save=${keep} />`,
           ],
           [
             "Tags",
-            html`<${EditableWords} label="Tags" one="tag" words=${artifact.tags} may=${may} save=${(/** @type {string[]} */ tags) => change({ tags })} />`,
+            html`<${EditableWords} label="Tags" word="tag" words=${artifact.tags} may=${may} save=${(/** @type {string[]} */ tags) => change({ tags })} />`,
           ],
           [
             "Made by",

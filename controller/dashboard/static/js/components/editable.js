@@ -50,10 +50,10 @@ export function EditableText({ label, value, may, save, markdown = false, empty 
 
 /**
  * Tags or aliases. Those in `fixed` cannot be taken away.
- * @param {{label: string, one: string, words: string[], may: boolean, fixed?: string[],
+ * @param {{label: string, word: string, words: string[], may: boolean, fixed?: string[],
  *   save: (words: string[]) => Promise<unknown>}} props
  */
-export function EditableWords({ label, one, words, may, fixed = [], save }) {
+export function EditableWords({ label, word, words, may, fixed = [], save }) {
   const [draft, setDraft] = useState(/** @type {string | null} */ (null));
   const { busy, error, keep } = useSaving(save, () => setDraft(null));
   const field = useRef(/** @type {HTMLElement | null} */ (null));
@@ -74,13 +74,13 @@ export function EditableWords({ label, one, words, may, fixed = [], save }) {
   return html`<div class="words">
     <ul aria-label=${label}>
       ${words.map(
-        (word) => html`<li key=${word} class="word">
-          ${word}
+        (each) => html`<li key=${each} class="word">
+          ${each}
           ${
             may &&
-            !fixed.includes(word) &&
-            html`<button type="button" disabled=${busy} aria-label=${`Take ${one} ${word} away`}
-              onClick=${() => keep(words.filter((each) => each !== word))}>×</button>`
+            !fixed.includes(each) &&
+            html`<button type="button" disabled=${busy} aria-label=${`Take ${word} ${each} away`}
+              onClick=${() => keep(words.filter((other) => other !== each))}>×</button>`
           }
         </li>`,
       )}
@@ -88,9 +88,9 @@ export function EditableWords({ label, one, words, may, fixed = [], save }) {
     ${
       may &&
       (draft === null
-        ? html`<button type="button" class="word-add" onClick=${() => setDraft("")}>+ ${one}</button>`
+        ? html`<button type="button" class="word-add" onClick=${() => setDraft("")}>+ ${word}</button>`
         : html`<form onSubmit=${submit} onKeyDown=${press}>
-            <input ref=${field} aria-label=${`New ${one}`} value=${draft} disabled=${busy}
+            <input ref=${field} aria-label=${`New ${word}`} value=${draft} disabled=${busy}
               onInput=${(/** @type {any} */ event) => setDraft(event.target.value)} />
             <button type="submit" disabled=${busy}>Add</button>
           </form>`)

@@ -39,7 +39,7 @@ export function Overview({ run, trial, may, reload }) {
         <h2>Run</h2>
         <${RunFacts} run=${run} trial=${trial} />
         <div class="overview-tags">
-          <${EditableWords} label="Tags" one="tag" words=${said.tags ?? []} may=${may}
+          <${EditableWords} label="Tags" word="tag" words=${said.tags ?? []} may=${may}
             save=${(/** @type {string[]} */ tags) => edit({ tags })} />
         </div>
       </section>
