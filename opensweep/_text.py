@@ -75,6 +75,15 @@ def ago(then: float | None, now: float) -> str:
     return "just now" if seconds < 5 else f"{int(seconds)}s ago"
 
 
+def size(count: float) -> str:
+    """`512 B`, `1.5 MiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
 def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 

@@ -6,9 +6,10 @@ The server's own API key is never printed: only the file that holds it is named.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -150,6 +151,8 @@ def status(as_json: bool = False) -> int:
         ):
             if value not in (None, _text.NOTHING):
                 click.echo(f"  {label:<8} {value}")
+        for label, value in _figures(known["figures"]):
+            click.echo(f"  {label:<8} {value}")
         unknown = known["unknown"]
         if unknown:
             click.echo("asked for by wandb clients, and not here:")
@@ -162,6 +165,29 @@ def status(as_json: bool = False) -> int:
 
 
 _FEW = 5
+
+
+def _figures(known: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What the server says of itself, in lines with a label."""
+    if not known:
+        return
+    agents = known["agents"]
+    slots = sum(int(agent.get("slots") or 0) for agent in agents)
+    busy = slots - sum(int(agent.get("free") or 0) for agent in agents)
+    resting = sum(bool(agent.get("quarantined")) for agent in agents)
+    told = _text.plural(len(agents), "agent")
+    told += f", {busy} of {slots} slots busy" if agents else ""
+    yield "agents", told + (f", {resting} resting" if resting else "")
+    yield "trials", _text.counts_line(known["trials"])
+    yield "runs", f"{known['runs']:,}, {known['rows']:,} rows"
+    rates = known["rates"]
+    yield "takes in", f"{rates['rows']:,.0f} rows/s, {rates['requests']:,.0f} requests/s"
+    database, broker = known["database"], known["broker"]
+    yield "database", f"{_text.size(database['bytes'])}, {database['kind']}"
+    yield "files", f"{_text.size(known['files']['bytes'])} in {known['files']['count']:,}"
+    product = broker["product"] or "Redis"
+    yield "broker", product if broker["reachable"] else f"{product} is out of reach"
+    yield "memory", f"{_text.size(known['process']['memory'])}; {known['pages']} pages open"
 
 
 @server.command(epilog="\b\nExample:\n  sweep server acl")
@@ -190,8 +216,10 @@ def known_server() -> dict[str, Any]:
         return {"running": False, "url": settings.url or note.get("url")}
     with client:
         health = client.healthy() or {}
-        try:
+        unknown: list[dict[str, Any]] = []
+        figures: dict[str, Any] = {}
+        with contextlib.suppress(errors.OpensweepError):  # no key of this server is known here
             unknown = client.unknown_operations()
-        except errors.OpensweepError:  # no key of this server is known here
-            unknown = []
-    return {"running": True, "url": client.url, **health, **note, "unknown": unknown}
+            figures = client.server()
+    told = {**health, **note, "unknown": unknown, "figures": figures}
+    return {"running": True, "url": client.url, **told}

@@ -49,6 +49,7 @@ class World:
     """What the server knows."""
 
     def __init__(self) -> None:
+        self.figures: dict[str, Any] | None = None
         self.away = False  # it answers nothing but that
         self.sweeps: dict[str, dict[str, Any]] = {}
         self.trials: dict[str, list[dict[str, Any]]] = {}
@@ -140,6 +141,8 @@ class World:
                 return 200, {"rows": self._history(id_, query.get("keys"))}
             case ["GET", "api", "runs", id_, "samples"]:
                 return 200, {"rows": self._history(id_, query["key"])}
+            case ["GET", "api", "server"]:
+                return (200, self.figures) if self.figures else self._missing("no figures")
             case ["GET", "api", "alerts"]:
                 return 200, {"alerts": [], "delivery": self.delivery}
         sweep_id = parts[2]

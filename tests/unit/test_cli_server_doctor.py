@@ -50,6 +50,35 @@ def test_a_named_server(world: World) -> None:
     assert f"answers at {world.url}" in sweep("server").stdout
 
 
+def test_the_figures_of_a_server_are_told(world: World) -> None:
+    agent = {"slots": 4, "free": 1, "quarantined": ["bad"]}
+    world.figures = {
+        "agents": [agent, {"slots": 2, "free": 2}],
+        "trials": {"running": 3, "finished": 12, "failed": 0},
+        "runs": 1234,
+        "rows": 5_000_000,
+        "rates": {"rows": 1234.5, "requests": 20.1},
+        "database": {"kind": "SQLite 3.45", "bytes": 9 << 20},
+        "files": {"count": 3, "bytes": 100},
+        "broker": {"reachable": False, "product": ""},
+        "process": {"memory": 1 << 30},
+        "pages": 2,
+    }
+    told = sweep("server", "status").stdout
+    for line in (
+        "agents   2 agents, 3 of 6 slots busy, 1 resting",
+        "trials   12 finished, 3 running",
+        "runs     1,234, 5,000,000 rows",
+        "takes in 1,234 rows/s, 20 requests/s",
+        "database 9.0 MiB, SQLite 3.45",
+        "files    100 B in 3",
+        "broker   Redis is out of reach",
+        "memory   1.0 GiB; 2 pages open",
+    ):
+        assert f"  {line}\n" in told
+    assert json.loads(sweep("server", "status", "--json").stdout)["figures"] == world.figures
+
+
 def test_what_wandb_clients_asked_for_in_vain_is_told(world: World) -> None:
     assert "not here" not in sweep("server", "status").stdout
     world.unknown = [
@@ -151,7 +180,7 @@ def completed(*words: str) -> list[str]:
 
 
 def test_completion_of_commands_and_options() -> None:
-    assert completed("st") == ["status", "stop"]
+    assert completed("st") == ["status", "stop", "stop-trial"]
     assert "--watch" in completed("status", "--w")
 
 
