@@ -233,6 +233,8 @@ def bodies(place: Place) -> dict[str, dict[str, Any]]:
         "/api/series": {"runs": ["run1"], "keys": ["loss"], "points": 10},
         "/api/keys": {"user": "ada", "role": "read", "description": ""},
         f"/api/sweeps/{sweep}/stop": {},
+        f"/api/sweeps/{sweep}/enqueue": {"configs": [{"x": 0.5}, {}], "key": "k"},
+        f"/api/sweeps/{sweep}/retry": {"trials": [trial]},
         "/files/opensweep/p/run1/file_stream": {
             "files": {
                 "wandb-history.jsonl": {"offset": 0, "content": ['{"_step": 0, "loss": 1.0}']},
