@@ -4,6 +4,7 @@
  * Ctrl; each node is a link. Neighbour: lineage_layout.js.
  */
 import { get } from "../api.js";
+import { useSize } from "../charts/canvas.js";
 import { Failure, Loading } from "../components/states.js";
 import { useFetch } from "../hooks.js";
 import { html, useMemo, useRef, useState } from "../html.js";
@@ -24,6 +25,7 @@ export function Lineage({ of }) {
 }
 
 const AIR = 24;
+const SMALLEST = 0.62; // of its own size: smaller, nobody reads the names
 
 /** @param {{nodes: Node[], edges: [string, string][], start: string}} props */
 function Graph({ nodes, edges, start }) {
@@ -46,11 +48,8 @@ function Graph({ nodes, edges, start }) {
   );
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const held = useRef(/** @type {{x: number, y: number, moved: boolean} | null} */ (null));
-  const shape = {
-    width: box.current?.clientWidth ?? 1000,
-    height: box.current?.clientHeight ?? 420,
-  };
-  const now = view ?? fitted(whole, shape);
+  const shape = useSize(box);
+  const now = view ?? readable(fitted(whole, shape), shape, laid.places.get(start));
   /** @param {number} by */
   const zoom = (by) => {
     const [width, height] = [now.width / by, now.height / by];
@@ -80,7 +79,7 @@ function Graph({ nodes, edges, start }) {
   const press = (event) => {
     if (event.key === "+" || event.key === "=") zoom(1.25);
     else if (event.key === "-") zoom(0.8);
-    else if (event.key === "0") setView(null);
+    else if (event.key === "0") setView(fitted(whole, shape));
   };
   /** @param {MouseEvent} event @param {string} href */
   const open = (event, href) => {
@@ -93,7 +92,7 @@ function Graph({ nodes, edges, start }) {
     <div class="lineage-bar" role="group" aria-label="Size of the graph">
       <button type="button" aria-label="Larger" onClick=${() => zoom(1.25)}>+</button>
       <button type="button" aria-label="Smaller" onClick=${() => zoom(0.8)}>−</button>
-      <button type="button" onClick=${() => setView(null)}>Fit</button>
+      <button type="button" onClick=${() => setView(fitted(whole, shape))}>Fit</button>
       <span class="quiet">${nodes.length} ${nodes.length === 1 ? "node" : "nodes"}</span>
     </div>
     <div class="lineage-box" ref=${box} onWheel=${wheel} onKeyDown=${press}
@@ -148,6 +147,18 @@ function cut(text, most) {
 /** @param {{height: number}} whole */
 function boxHeight(whole) {
   return Math.min(Math.max(whole.height, 140), 640);
+}
+
+/** @typedef {{x: number, y: number, width: number, height: number}} View */
+
+/** All of it, or, where that is too small to be read, what is around the start.
+ * @param {View} all @param {{width: number}} shape @param {{x: number, y: number} | undefined} start */
+function readable(all, shape, start) {
+  const width = shape.width / SMALLEST;
+  if (!start || !shape.width || all.width <= width) return all;
+  const height = all.height * (width / all.width);
+  const [x, y] = [start.x + WIDTH / 2 - width / 2, start.y + HEIGHT / 2 - height / 2];
+  return { x, y, width, height };
 }
 
 /** All of it, at most at its own size. @param {{x: number, y: number, width: number, height: number}} whole @param {{width: number, height: number}} shape */
