@@ -11,8 +11,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
-import posixpath
-import re
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -33,10 +31,6 @@ BARE = {
 """What modules import by name, and where it lies."""
 
 _FIRST_STYLES = ("vendor/uplot.css", "css/base.css")
-_IMPORT = re.compile(
-    r"""^\s*(?:import\s*(?:[\w\s{},*$]*?\bfrom\s*)?|export\b[\w\s{},*$]*?\bfrom\s*)["']([^"']+)["']""",
-    re.MULTILINE,
-)
 _TYPES = {
     ".js": "text/javascript",
     ".mjs": "text/javascript",
@@ -100,27 +94,6 @@ class Assets:
             self._kept[path] = _asset(path, self.files[path])
         return self._kept[path]
 
-    def with_imports(self, *paths: str) -> list[str]:
-        """Modules and all that they import, at once or through one another; each once."""
-        found: dict[str, None] = {}
-        waiting = [path for path in reversed(paths) if path in self.files]
-        while waiting:
-            at = waiting.pop()
-            if at in found:
-                continue
-            found[at] = None
-            names = _IMPORT.findall(self.files[at].decode("utf-8", "replace"))
-            targets = (_resolved(at, name) for name in names)
-            waiting += [path for path in targets if path in self.files]
-        return list(found)
-
-
-def _resolved(importer: str, name: str) -> str:
-    """The path below the folder of what a module imports; of a name that we do not have: itself."""
-    if name.startswith("."):
-        return posixpath.normpath(posixpath.join(posixpath.dirname(importer), name))
-    return BARE.get(name, name)
-
 
 def _asset(path: str, data: bytes) -> Asset:
     suffix = Path(path).suffix
@@ -132,5 +105,5 @@ def packed(data: bytes) -> bytes | None:
     """The gzip form; None where it saves little."""
     if len(data) < _COMPRESS_BYTES:
         return None
-    small = gzip.compress(data, 9, mtime=0)
+    small = gzip.compress(data, 6, mtime=0)
     return small if len(small) < 0.9 * len(data) else None

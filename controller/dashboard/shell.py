@@ -2,41 +2,61 @@
 
 The document holds nothing of anybody's data, so that it is given without a key: what it shows, its
 modules fetch from the JSON API, with the session of whoever logged in. Nothing but our own files
-runs in it: the Content-Security-Policy allows no inline script but the import map, by its digest,
-no inline style, and no text that becomes markup or code (trusted types). By the path it names the
-modules of the page beforehand, so that a browser asks for all of them at once. Neighbours:
-assets.py; static/js/router.js (which page a path means); controller/server/sessions.py.
+runs in it: the Content-Security-Policy allows no inline script, no inline style, and no text that
+becomes markup or code (trusted types). By the path it names the script of the page beforehand, so
+that a browser asks for all that it needs at once. Neighbours: assets.py; packs.py;
+static/js/router.js (which page a path means); controller/server/sessions.py.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
 import logging
 import re
 from functools import cached_property
 from html import escape
 
+from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from controller.dashboard.assets import BARE, PREFIX, STYLES, Assets, packed
+from controller.dashboard.assets import PREFIX, STYLES, Asset, Assets
+from controller.dashboard.packs import FOLDER as PACKS
+from controller.dashboard.packs import Packs
 from sweeps.errors import NotFoundError
 
 log = logging.getLogger(__name__)
 
-_MAIN = "js/main.js"
+_MAIN = f"{PACKS}main.js"
+_THEME = "js/theme_first.js"
 _ROUTER = "js/router.js"
 _ROUTE = re.compile(r'pattern:\s*/(.+?)/,\s*load:\s*\(\)\s*=>\s*import\("\./(pages/[^"]+)"\)')
 _FOREVER = "public, max-age=31536000, immutable"
 _DOCUMENT_HEADERS = {
     "Cache-Control": "no-cache",
-    "Vary": "Accept-Encoding",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+
+
+_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' blob: data:",
+        "media-src 'self' blob:",
+        "connect-src 'self'",
+        "font-src 'self'",
+        "frame-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    )
+)
 
 
 class Shell:
@@ -47,56 +67,35 @@ class Shell:
         self._documents: dict[str | None, _Document] = {}
 
     @cached_property
-    def import_map(self) -> str:
-        return json.dumps({"imports": {name: self._assets.url(at) for name, at in BARE.items()}})
-
-    @cached_property
-    def policy(self) -> str:
-        """The Content-Security-Policy."""
-        digest = hashlib.sha256(self.import_map.encode()).digest()
-        scripts = f"'self' 'sha256-{base64.b64encode(digest).decode()}'"
-        return "; ".join(
-            (
-                "default-src 'none'",
-                f"script-src {scripts}",
-                "style-src 'self'",
-                "img-src 'self' blob: data:",
-                "media-src 'self' blob:",
-                "connect-src 'self'",
-                "font-src 'self'",
-                "frame-src 'self'",
-                "base-uri 'none'",
-                "form-action 'none'",
-                "frame-ancestors 'none'",
-                "require-trusted-types-for 'script'",
-                "trusted-types 'none'",
-            )
-        )
+    def packs(self) -> Packs:
+        return Packs(self._assets)
 
     @cached_property
     def routes(self) -> list[tuple[re.Pattern[str], str]]:
-        """Which module draws a path, as router.js says it."""
+        """Which pack draws a path, as router.js says it."""
         text = self._assets.files.get(_ROUTER, b"").decode()
         return [
-            (re.compile(re.sub(r"\(\?<(?=[a-z])", "(?P<", pattern)), f"js/{module}")
+            (re.compile(re.sub(r"\(\?<(?=[a-z])", "(?P<", pattern)), PACKS + module)
             for pattern, module in _ROUTE.findall(text)
         ]
 
     def page_of(self, path: str) -> str | None:
-        """The module that draws a path (with its escapes); None: there is no such page."""
+        """The pack that draws a path (with its escapes); None: there is no such page."""
         bare = path.rstrip("/") or "/"
-        return next((module for pattern, module in self.routes if pattern.match(bare)), None)
+        return next((pack for pattern, pack in self.routes if pattern.match(bare)), None)
 
     def document(self, path: str) -> _Document:
         """What a browser gets that opens a path."""
-        module = self.page_of(path)
-        if module not in self._documents:
-            self._documents[module] = _Document(self._text(module).encode())
-        return self._documents[module]
+        page = self.page_of(path)
+        if page not in self._documents:
+            self._documents[page] = _Document(self._text(page).encode())
+        return self._documents[page]
 
     def _text(self, page: str | None) -> str:
         url = self._assets.url
-        modules = self._assets.with_imports(_MAIN, *([page] if page else []))
+        scripts = [_MAIN, *([page] if page else [])]
+        for script in scripts:
+            self.packs.get(script)  # what cannot be packed is told here, not in a browser's console
         lines = [
             "<!doctype html>",
             '<html lang="en">',
@@ -106,10 +105,9 @@ class Shell:
             '<meta name="robots" content="noindex">',
             "<title>opensweep</title>",
             f'<link rel="icon" href="{url("icon.svg")}" type="image/svg+xml">',
-            f'<script src="{url("js/theme_first.js")}"></script>',
+            f'<script src="{url(_THEME)}"></script>',
             f'<link rel="stylesheet" href="{url(STYLES)}">',
-            f'<script type="importmap">{self.import_map}</script>',
-            *(f'<link rel="modulepreload" href="{url(module)}">' for module in modules),
+            *(f'<link rel="modulepreload" href="{url(script)}">' for script in scripts),
             f'<script type="module" src="{url(_MAIN)}"></script>',
             '<body><div id="app"></div>',
             "<noscript>The pages of opensweep are drawn by JavaScript. In the terminal, "
@@ -118,26 +116,22 @@ class Shell:
         return "\n".join(lines) + "\n"
 
     def answer(self, request: Request) -> Response:
+        """May take a while when it is the first for its page: for a thread."""
         found = self.document(request.scope["raw_path"].decode("latin-1"))
         headers = {
             **_DOCUMENT_HEADERS,
-            "Content-Security-Policy": self.policy,
+            "Content-Security-Policy": _POLICY,
             "ETag": found.etag,
         }
         if found.etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
-        body = found.plain
-        if found.packed is not None and _takes_gzip(request):
-            headers["Content-Encoding"] = "gzip"
-            body = found.packed
-        return Response(body, media_type="text/html", headers=headers)
+        return Response(found.text, media_type="text/html", headers=headers)
 
 
 class _Document:
-    def __init__(self, plain: bytes) -> None:
-        self.plain = plain
-        self.packed = packed(plain)
-        self.etag = f'W/"{hashlib.sha256(plain).hexdigest()[:20]}"'
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+        self.etag = f'"{hashlib.sha256(text).hexdigest()[:20]}"'
 
 
 class _Pages:
@@ -164,10 +158,13 @@ _PAGES = _Pages()
 async def page(request: Request) -> Response:
     """GET of any address that is no API's, by a browser: the document, which finds its page."""
     try:
-        assets, shell = _PAGES.now
+        assets, shell = await to_thread.run_sync(lambda: _PAGES.now)
         if assets.missing:
             return _broken(f"This server has no {', '.join(assets.missing)}.", *_BUILD)
-        return shell.answer(request)
+        return await to_thread.run_sync(shell.answer, request)
+    except ValueError as error:
+        log.error("the pages cannot be made: %s", error)
+        return _broken(f"The scripts of this server cannot be put together: {error}.")
     except Exception:
         log.exception("the pages cannot be made")
         return _broken("This server failed to make its pages.", "Its log says why.")
@@ -194,10 +191,8 @@ def _broken(what: str, *more: str) -> Response:
 
 async def asset(request: Request) -> Response:
     """GET /static/{version}/{path}: a file of the pages; of this version alone."""
-    assets = _PAGES.now[0]
-    if request.path_params["version"] != assets.version:
-        raise NotFoundError("the server has another version of the pages: load them again")
-    found = assets.get(request.path_params["path"])
+    path = request.path_params["path"]
+    found = await to_thread.run_sync(_find, request.path_params["version"], path)
     headers = {
         "Cache-Control": _FOREVER,
         "Vary": "Accept-Encoding",
@@ -210,13 +205,20 @@ async def asset(request: Request) -> Response:
     return Response(found.plain, media_type=found.media_type, headers=headers)
 
 
+def _find(version: str, path: str) -> Asset:
+    assets, shell = _PAGES.now
+    if version != assets.version:
+        raise NotFoundError("the server has another version of the pages: load them again")
+    return (shell.packs if path.startswith(PACKS) else assets).get(path)
+
+
 def _takes_gzip(request: Request) -> bool:
     return "gzip" in request.headers.get("accept-encoding", "")
 
 
 async def icon(request: Request) -> Response:  # noqa: ARG001
     """GET /favicon.ico: asked for where no document of ours names the icon (a file, JSON)."""
-    found = _PAGES.now[0].get("icon.svg")
+    found = (await to_thread.run_sync(lambda: _PAGES.now))[0].get("icon.svg")
     headers = {"Cache-Control": "max-age=86400", "X-Content-Type-Options": "nosniff"}
     return Response(found.plain, media_type=found.media_type, headers=headers)
 

@@ -14,7 +14,7 @@ import pytest
 from browser_site import Site
 from playwright.sync_api import Page, expect
 
-from benchmarks.demo_data import SWEEP, add_trials
+from benchmarks.demo_data import add_sweep
 
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 900}
@@ -74,8 +74,7 @@ def addresses(site: Site) -> dict[str, str]:
             config={"lr": 0.1 / (i + 1), "model": {"depth": i, "name": "resnet"}},
             ended=None if i == 2 else i,
         )
-    sweep_id = site.sweep(SWEEP.format(name="seen", project="accessible", trials=20))
-    add_trials(site.store, sweep_id, 12, points=8)
+    sweep_id = add_sweep(site.store, "seen", "accessible", 12, points=8)
     text = "# Seen\n\nWords, [a link](https://example.org).\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
     report = site.ask(
         "POST", "/api/reports", {"project": "accessible", "title": "What we saw", "text": text}

@@ -53,13 +53,15 @@ function Nowhere() {
  * loaded again, once for each version. @returns {Promise<boolean>} whether it is
  */
 async function loadAnew() {
-  if (sessionStorage.getItem(FRESH) === import.meta.url) return false;
+  const version = /** @type {HTMLScriptElement} */ (document.querySelector("script[type=module]"))
+    .src;
+  if (sessionStorage.getItem(FRESH) === version) return false;
   try {
     await get("/api/session");
   } catch {
     return false;
   }
-  sessionStorage.setItem(FRESH, import.meta.url);
+  sessionStorage.setItem(FRESH, version);
   location.reload();
   return true;
 }
@@ -86,5 +88,6 @@ addEventListener("hashchange", async () => {
   if (location.pathname === "/login") location.replace(afterLogin());
   else location.reload();
 });
-await redeem();
-render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById("app")));
+redeem().then(() => {
+  render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById("app")));
+});
