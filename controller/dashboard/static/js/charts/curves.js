@@ -27,12 +27,15 @@
  *   `left` and `right` are pixels beyond which nothing is seen; `ratio`: device pixels in one of CSS
  * @typedef {Pick<CanvasRenderingContext2D, "beginPath" | "moveTo" | "lineTo" | "closePath" | "arc" |
  *   "stroke" | "fill" | "setLineDash" | "lineWidth" | "strokeStyle" | "fillStyle" | "globalAlpha" |
- *   "lineJoin">} Pen
+ *   "lineJoin"> & {whole?: boolean}} Pen `whole`: it takes a line of any length at once
  */
 
 const FAINT = 0.22;
 const BAND = 0.16;
 const WIDTH = 1.4; // of a line, in CSS pixels
+const MANY = 20; // curves, from which on they are thin:
+const THIN = 1; // a canvas draws these five times as fast
+const STROKE = 64; // points in one stroke: of a long line that crosses itself each costs more
 const DOT = 2.2;
 const FAR = 1e5; // pixels: what lies further off is drawn there, for canvases lose their way beyond
 
@@ -50,7 +53,7 @@ export function axis(log, low, high, from, to) {
 export function pixel(scale, value) {
   const at = scale.log ? (value > 0 ? Math.log10(value) : Number.NaN) : value;
   const px = scale.a * at + scale.b;
-  return px > FAR ? FAR : px < -FAR ? -FAR : px;
+  return Math.min(Math.max(px, -FAR), FAR);
 }
 
 /** @param {Axis} scale @param {number} px @returns {number} */
@@ -61,33 +64,35 @@ export function valueAt(scale, px) {
 
 /** @param {Pen} pen @param {readonly Curve[]} curves @param {View} view */
 export function drawCurves(pen, curves, view) {
+  const width = curves.length > MANY ? THIN : WIDTH;
   pen.lineJoin = "bevel";
   for (const curve of curves) if (curve.low && curve.high) fillBand(pen, curve, view);
   for (const curve of curves) {
     if (!curve.faint) continue;
     pen.globalAlpha = FAINT;
-    drawLine(pen, curve.x, curve.faint, curve.color, WIDTH, view);
+    drawLine(pen, curve.x, curve.faint, curve.color, width, view);
   }
   pen.globalAlpha = 1;
-  for (const curve of curves) drawCurve(pen, curve, view);
+  for (const curve of curves) drawCurve(pen, curve, view, width);
 }
 
 /** @param {Pen} pen @param {Curve} curve @param {View} view @param {number} [width] */
 export function drawCurve(pen, curve, view, width = WIDTH) {
   pen.setLineDash((curve.dash ?? []).map((each) => each * view.ratio));
-  drawLine(pen, curve.x, curve.y, curve.color, width, view, curve.points);
+  drawLine(pen, curve.x, curve.y, curve.color, width, view, curve.points, curve.dash?.length);
   pen.setLineDash([]);
 }
 
 /**
  * @param {Pen} pen @param {Float64Array} x @param {Float64Array} y @param {string} color
  * @param {number} width @param {View} view @param {boolean} [everyPoint]
+ * @param {number} [dashes] in one stroke alone they are even
  */
-function drawLine(pen, x, y, color, width, view, everyPoint = false) {
+function drawLine(pen, x, y, color, width, view, everyPoint = false, dashes = 0) {
   pen.strokeStyle = color;
   pen.lineWidth = width * view.ratio;
   pen.beginPath();
-  const alone = trace(pen, x, y, view);
+  const alone = trace(pen, x, y, view, dashes || pen.whole ? Number.POSITIVE_INFINITY : STROKE);
   pen.stroke();
   if (!alone.length && !everyPoint) return;
   pen.fillStyle = color;
@@ -106,9 +111,10 @@ export function dot(pen, px, py, size) {
 
 /**
  * Lays the line into the pen's path. @param {Pen} pen @param {Float64Array} x
- * @param {Float64Array} y @param {View} view @returns {number[]} the points that stand alone
+ * @param {Float64Array} y @param {View} view @param {number} most in one stroke
+ * @returns {number[]} the points that stand alone
  */
-function trace(pen, x, y, view) {
+function trace(pen, x, y, view, most) {
   const [first, end] = inView(x, view);
   /** @type {number[]} */
   const alone = [];
@@ -118,6 +124,8 @@ function trace(pen, x, y, view) {
   let last = 0;
   let began = -1; // where the piece without a gap began; -1: in a gap
   let count = 0; // points of that piece
+  let here = 0; // points of its last column of pixels
+  let laid = 0; // points of the stroke
   for (let i = first; i < end; i++) {
     const px = pixel(view.x, x[i]);
     const py = pixel(view.y, y[i]);
@@ -134,11 +142,18 @@ function trace(pen, x, y, view) {
       if (py > high) high = py;
       last = py;
       count++;
+      here++;
       continue;
     }
     if (count) {
       finish();
       pen.lineTo(px, py);
+      if (++laid >= most) {
+        pen.stroke();
+        pen.beginPath();
+        pen.moveTo(px, py);
+        laid = 0;
+      }
     } else {
       began = i;
       pen.moveTo(px, py);
@@ -146,6 +161,7 @@ function trace(pen, x, y, view) {
     column = at;
     low = high = last = py;
     count++;
+    here = 1;
   }
   if (count === 1) alone.push(began);
   else if (count) finish();
@@ -153,8 +169,9 @@ function trace(pen, x, y, view) {
 
   function finish() {
     if (low === high) return;
-    pen.lineTo(column, low);
-    pen.lineTo(column, high);
+    laid++;
+    if (here > 2) pen.lineTo(column, last === low ? high : low);
+    if (here > 2 && last !== low && last !== high) pen.lineTo(column, high);
     pen.lineTo(column, last);
   }
 }

@@ -60,6 +60,7 @@ export class LinePlot {
     this.overlay = document.createElement("canvas");
     this.overlay.className = "line-overlay";
     this.picking = 0;
+    this.bare = true; // nothing is drawn above the curves
     this.dirty = false;
     const { top, bottom } = element.getBoundingClientRect();
     this.near = bottom > -300 && top < innerHeight + 300;
@@ -241,9 +242,12 @@ export class LinePlot {
   paintOverlay() {
     const { plot, plotted, overlay, cursor } = this;
     if (!plot || !plotted) return;
+    const id = cursor.id ?? plotted.highlight;
+    const bare = id === null && cursor.x === null && !this.drag;
+    if (bare && this.bare) return; // most of the time
+    this.bare = bare;
     const { clientWidth: width, clientHeight: height } = plot.over;
     const ratio = devicePixelRatio;
-    const id = cursor.id ?? plotted.highlight;
     const pen = /** @type {CanvasRenderingContext2D} */ (overlay.getContext("2d"));
     if (
       overlay.width !== Math.round(width * ratio) ||

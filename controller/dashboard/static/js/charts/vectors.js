@@ -26,6 +26,7 @@ export function vectorOf(element) {
  */
 export class SvgPen {
   constructor() {
+    this.whole = true; // see curves.js
     this.lineWidth = 1;
     this.strokeStyle = "#000";
     this.fillStyle = "#000";

@@ -5,6 +5,7 @@ import { useRef } from "../html.js";
 
 const PAUSE_MS = 2000; // new names are rare, and cost all panels a look
 const MOST = 1000;
+const NOTHING = { keys: [], total: 0, metrics: {}, charts: {} };
 
 /**
  * @param {import("./curves_of.js").Run[]} runs @param {"history" | "system"} kind
@@ -15,13 +16,13 @@ export function useLogged(runs, kind) {
   const ids = runs.map(({ id }) => id).slice(0, MOST);
   const who = ids.join("\n");
   const { data, error, reload } = useFetch(
-    (signal) => post("/api/logged", { runs: ids, kind }, { signal }),
+    async (signal) => (ids.length ? post("/api/logged", { runs: ids, kind }, { signal }) : NOTHING),
     [who, kind],
   );
   const live = runs.filter((run) => run.live).map(({ id }) => `run/${id}`);
   useChanges(live, reload, PAUSE_MS);
   const last = useRef(/** @type {{text: string, data: any}} */ ({ text: "", data: undefined }));
-  if (data && data !== last.current.data) {
+  if (data && (ids.length || !last.current.data) && data !== last.current.data) {
     const text = JSON.stringify(data);
     if (text !== last.current.text) last.current = { text, data };
   }

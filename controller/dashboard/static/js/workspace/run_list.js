@@ -12,6 +12,9 @@ import { Link, path } from "../router.js";
 import { setRunColor } from "../runs/run_colors.js";
 import { MOST } from "./run_choice.js";
 
+const FIRST = 40; // runs that the window has room for; the others come
+const LATER_MS = 600; // when the charts are there
+
 /**
  * @typedef {{id: string, name: string, state: string, created: number, color: string,
  *   group?: string}} ListedRun
@@ -35,6 +38,11 @@ import { MOST } from "./run_choice.js";
 export function RunList({ runs, total, loading, error, drawn, query, ...rest }) {
   const { onQuery, onTurn, onCount, onMore, cursor } = rest;
   const most = Math.min(total, MOST);
+  const [whole, setWhole] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setWhole(true), LATER_MS);
+    return () => clearTimeout(timer);
+  }, []);
   /** @param {string} id */
   const pin = (id) =>
     onQuery({
@@ -63,7 +71,7 @@ export function RunList({ runs, total, loading, error, drawn, query, ...rest }) 
     ${loading && !runs.length && html`<${Loading} what="Loading runs" />`}
     ${!loading && !error && !runs.length && html`<p class="quiet">No run fits.</p>`}
     <ul onPointerLeave=${() => point(cursor, { x: null, id: null })}>
-      ${runs.map(
+      ${(whole ? runs : runs.slice(0, FIRST)).map(
         (run) => html`<li key=${run.id} class=${drawn.has(run.id) ? "" : "off"}
           onPointerEnter=${() => point(cursor, { x: null, id: drawn.has(run.id) ? run.id : null })}>
           <button type="button" class="eye" aria-pressed=${drawn.has(run.id)} aria-label=${`Draw ${run.name}`}
