@@ -144,3 +144,9 @@ test("files are shown by their kind", () => {
   assert.equal(isText(new TextEncoder().encode("plain\n")), true);
   assert.equal(isText(Uint8Array.of(80, 75, 0, 4)), false);
 });
+
+test("names of JavaScript's own are names like any other", () => {
+  const odd = { _type: "constructor", path: "p" };
+  assert.deepEqual(itemsOf(odd), [odd]);
+  assert.equal(ownSummary({ constructor: odd }).constructor, "constructor");
+});

@@ -128,11 +128,9 @@ export function fitting(value, wanted) {
       .includes(wanted)
       ? value
       : undefined;
-  /** @type {Record<string, any>} */
-  const found = {};
-  for (const [name, each] of Object.entries(value)) {
+  const found = Object.entries(value).flatMap(([name, each]) => {
     const inner = name.toLowerCase().includes(wanted) ? each : fitting(each, wanted);
-    if (inner !== undefined) found[name] = inner;
-  }
-  return Object.keys(found).length ? found : undefined;
+    return inner === undefined ? [] : [[name, inner]];
+  });
+  return found.length ? Object.fromEntries(found) : undefined;
 }

@@ -72,7 +72,7 @@ const SENTENCES = /** @type {Record<string, string>} */ ({
 function Kept({ item, address }) {
   const name = String(item.path).split("/").at(-1);
   return html`<div class="media-kept">
-    <p>${SENTENCES[item._type] ?? `A file of type ${item._type}.`}</p>
+    <p>${Object.hasOwn(SENTENCES, item._type) ? SENTENCES[item._type] : `A file of type ${item._type}.`}</p>
     <a class="button" href=${`${address}&download=1`} download>Download ${name}</a>
   </div>`;
 }

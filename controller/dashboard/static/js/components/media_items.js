@@ -8,19 +8,21 @@
  * @typedef {MediaValue & {path?: string, caption?: string}} MediaItem
  */
 
-const OF_LISTS = /** @type {Record<string, [string, string]>} */ ({
-  "images/separated": ["image-file", "media/images/"],
-  audio: ["audio-file", "media/audio/"],
-  videos: ["video-file", "media/videos/"],
-  html: ["html-file", "media/html/"],
-  object3D: ["object3D-file", "media/object3D/"],
-  molecule: ["molecule-file", "media/molecule/"],
-});
+const OF_LISTS = new Map(
+  /** @type {[string, [string, string]][]} */ ([
+    ["images/separated", ["image-file", "media/images/"]],
+    ["audio", ["audio-file", "media/audio/"]],
+    ["videos", ["video-file", "media/videos/"]],
+    ["html", ["html-file", "media/html/"]],
+    ["object3D", ["object3D-file", "media/object3D/"]],
+    ["molecule", ["molecule-file", "media/molecule/"]],
+  ]),
+);
 const MEMBERS = ["audio", "videos", "html", "objects"];
 
 /** What a value consists of: itself, or the members of its list. @param {MediaValue} value @returns {MediaItem[]} */
 export function itemsOf(value) {
-  const known = OF_LISTS[value._type];
+  const known = OF_LISTS.get(value._type);
   if (!known) return [value];
   const [_type, folder] = known;
   const told = MEMBERS.map((name) => value[name]).find(Array.isArray);

@@ -47,7 +47,7 @@ export default function ArtifactsPage({ match }) {
       (each) =>
         (!type || each.type === type) && each.name.toLowerCase().includes(find.toLowerCase()),
     )
-    .sort(ORDERS[sort] ?? ORDERS.name);
+    .sort(Object.hasOwn(ORDERS, sort) ? ORDERS[sort] : ORDERS.name);
   return html`<article class="artifacts-page">
     <h1>Artifacts</h1>
     ${

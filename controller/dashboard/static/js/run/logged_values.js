@@ -57,7 +57,7 @@ const WORDS = {
 
 /** @param {Record<string, any>} value */
 export function mediaInWords(value) {
-  const word = WORDS[value._type] ?? value._type;
+  const word = Object.hasOwn(WORDS, value._type) ? WORDS[value._type] : value._type;
   if (value._type === "histogram" && Array.isArray(value.values))
     return `${word} of ${value.values.length} bins`;
   if (typeof value.nrows === "number") return `${word}, ${value.nrows} × ${value.ncols}`;

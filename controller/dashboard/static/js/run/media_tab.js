@@ -69,7 +69,7 @@ export function MediaTab({ run }) {
     event.preventDefault();
     move(at + way);
   };
-  return html`<section class="media-tab" aria-label="Media" tabindex="-1" onKeyDown=${press} style=${{ "--media-size": SIZES[size] ?? SIZES.medium }}>
+  return html`<section class="media-tab" aria-label="Media" tabindex="-1" onKeyDown=${press} style=${{ "--media-size": Object.hasOwn(SIZES, size) ? SIZES[size] : SIZES.medium }}>
     <div class="media-bar">
       <label class="media-step">Step
         <input type="range" min="0" max=${Math.max(all.length - 1, 0)} value=${at} aria-valuetext=${`step ${all[at]}`}
