@@ -67,7 +67,8 @@ def _of_spec(run: RunRecord, info: Info, text: Any) -> list[dict[str, Any]]:
         raise UsageError(f"specs: {text!r} is no JSON object") from None
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise UsageError(f"specs: keys of {text!r} are no list of names")
-    most, first, behind = _count(spec.get("samples")), spec.get("minStep"), spec.get("maxStep")
+    most = _count(spec.get("samples"))
+    first, behind = _step(spec, "minStep"), _step(spec, "maxStep")
     if first is not None and behind is not None and most == behind - first + 1:
         behind += 1  # clients since 0.23 ask up to and with maxStep, and for just so many
     if first is None and behind is None:
@@ -130,8 +131,8 @@ def _between(
     run: RunRecord,
     info: Info,
     keys: Sequence[str] | None,
-    first: Any,
-    behind: Any,
+    first: float | None,
+    behind: float | None,
     most: int,
 ) -> Iterable[dict[str, Any]]:
     """Rows of these steps that have all of the keys, from the first on."""
@@ -166,6 +167,15 @@ def _rows(run: RunRecord, columns: Columns) -> Iterable[dict[str, Any]]:
 
 def _texts(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     return [orjson.dumps(row, option=orjson.OPT_NON_STR_KEYS).decode() for row in rows]
+
+
+def _step(spec: Mapping[str, Any], name: str) -> float | None:
+    step = spec.get(name)
+    if step is None:
+        return None
+    if type(step) not in (int, float) or not -(2**63) <= step < 2**63:
+        raise UsageError(f"{name}: expected a step, not {step!r}")
+    return float(step) if type(step) is float else int(step)
 
 
 def _count(samples: Any) -> int:
