@@ -2,6 +2,7 @@
  * The frame around a chart: its title, full screen, and a menu that saves it as PNG, SVG or CSV and
  * shows its numbers as a table. Neighbours: pictures.js (saves), css/panels.css.
  */
+import { copyText } from "../components/copying.js";
 import { Dialog, notify } from "../components/dialog.js";
 import { Menu } from "../components/menu.js";
 import { value } from "../format.js";
@@ -65,10 +66,7 @@ export function Panel({ title, subtitle, tools, actions = [], csv, fullCsv, link
   const drawn = () => /** @type {HTMLElement} */ (body.current);
   /** @param {() => Rows | Promise<Rows>} rows */
   const asCsv = (rows) => async () => new Blob([csvText(await rows())], { type: "text/csv" });
-  const copy = async () => {
-    await navigator.clipboard.writeText(new URL(link ?? "", location.href).href);
-    notify("The link is copied.");
-  };
+  const copy = () => copyText(new URL(link ?? "", location.href).href, "The link is copied.");
   const items = [
     ...actions,
     csv && { label: "Show as a table", act: async () => setTable(await csv()) },

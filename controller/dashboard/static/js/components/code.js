@@ -1,6 +1,6 @@
 /** Text as it was written: with line numbers that can be linked to and copied without. */
 import { html, useMemo, useState } from "../html.js";
-import { notify } from "./dialog.js";
+import { copyText } from "./copying.js";
 
 const MOST_LINES = 5000;
 
@@ -32,14 +32,7 @@ export function Code({ text, label, numbers = true, wrap = false, copy = true })
 
 /** A button that copies a text. @param {{text: string | (() => string), label?: string}} props */
 export function Copy({ text, label = "Copy" }) {
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(typeof text === "string" ? text : text());
-      notify("Copied.");
-    } catch {
-      notify("The browser does not let this page copy: select the text instead.");
-    }
-  };
+  const copy = () => copyText(typeof text === "string" ? text : text());
   return html`<button type="button" class="copy" aria-label=${label} title=${label} onClick=${copy}>
     <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
       <rect x="5" y="5" width="8.5" height="9" rx="1.5" fill="none" stroke="currentColor" stroke-width="1.3" />

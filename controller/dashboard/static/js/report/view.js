@@ -1,6 +1,6 @@
 /** A report as it is read, and what can be done with it. */
 
-import { notify } from "../components/dialog.js";
+import { copyText } from "../components/copying.js";
 import { Menu } from "../components/menu.js";
 import { ago, time } from "../format.js";
 import { html, useEffect, useState } from "../html.js";
@@ -23,10 +23,8 @@ export function ReportView({ report, onChanged }) {
   }, []);
   const address = path("reports", report.id);
   const edited = report.editor !== report.author ? `, changed by ${report.editor}` : ", changed";
-  const copy = async () => {
-    await navigator.clipboard.writeText(new URL(address, location.href).href);
-    notify("The address of this report is copied.");
-  };
+  const copy = () =>
+    copyText(new URL(address, location.href).href, "The address of this report is copied.");
   return html`<article class="report">
     <header class="report-head">
       <div>
