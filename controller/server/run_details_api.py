@@ -16,6 +16,8 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from controller import orders
+from controller.server.auth import caller
 from controller.server.services import Services, services
 from controller.server.wire import Fields, Handler, json_response, spell_out
 from controller.store.records import ChunkKind
@@ -127,22 +129,27 @@ async def _stream(found: Services, parts: Iterator[str]) -> AsyncIterator[bytes]
 
 
 async def stop(request: Request) -> Response:
-    """POST /api/runs/{id}/stop: has the script of a run of the wandb client end. 204.
+    """POST /api/runs/{id}/stop: has its script end. 204.
 
-    A trial is stopped by sweep_api.py; a script that somebody started with our own logger hears
-    nothing from here: 409.
+    A trial is stopped as orders_api.py does it. A script that somebody started with our own logger
+    hears nothing from here: 409.
     """
     found = services(request)
-    await found.call(stop_run, found, request.path_params["run_id"])
+    user = caller(request).user
+    await found.call(stop_run, found, request.path_params["run_id"], user)
     return Response(status_code=204)
 
 
-def stop_run(found: Services, run_id: str) -> None:
+def stop_run(found: Services, run_id: str, user: str) -> None:
     """Has a run's process end. Raises IllegalTransition where it cannot be."""
     run = found.store.get_run(run_id)
+    if run.sweep_id is not None:
+        orders.stop_trial(found.store, run_id, user=user)
+        found.loop.wake()
+        return
     if run.state.over:
         raise IllegalTransition(f"run {run_id} is over: there is nothing to stop")
-    if run.sweep_id is None and WANDB not in run.metadata:
+    if WANDB not in run.metadata:
         where = run.metadata.get("host") or "its machine"
         raise IllegalTransition(
             f"run {run_id} was started by hand: end its process"

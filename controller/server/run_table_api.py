@@ -17,6 +17,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from controller.server.auth import caller
 from controller.server.run_details_api import stop_run
 from controller.server.runs_api import field_names, run_query
 from controller.server.services import services
@@ -203,7 +204,8 @@ async def stop(request: Request) -> Response:
     """
     found = services(request)
     runs = _runs(await read_json(request))
-    return await found.call(_each, runs, lambda run_id: stop_run(found, run_id))
+    user = caller(request).user
+    return await found.call(_each, runs, lambda run_id: stop_run(found, run_id, user))
 
 
 def _each(runs: Sequence[str], act: Callable[[str], None]) -> Response:
