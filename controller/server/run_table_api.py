@@ -24,7 +24,7 @@ from controller.server.services import services
 from controller.server.wire import Fields, Handler, json_response, numbers_response, read_json
 from controller.store.run_fields import run_field
 from controller.store.run_filters import Order, parse_order
-from controller.store.run_groups import COUNT
+from controller.store.run_groups import COUNT, FIGURES
 from sweeps.errors import NotFoundError, OpensweepError, UsageError
 
 _FIELDS, _VALUES, _GROUPS = 2000, 1000, 10_000
@@ -77,13 +77,13 @@ async def values(request: Request) -> Response:
 
 
 async def groups(request: Request) -> Response:
-    """GET /api/run-table/groups?by=&columns=&order=&limit=&after=&(as GET /api/runs):
+    """GET /api/run-table/groups?by=&columns=&order=&figure=&limit=&after=&(as GET /api/runs):
     {"total", "runs", "groups": [{"values", "runs"}], "columns": {name: figures}, "next"}.
 
     `by` and `columns` are names parted by commas, or JSON lists. Figures are a list for each group:
     {"mean", "min", "max", "std", "count"} over finite numbers, "kinds" (how many values), "value"
-    (where all runs have the same). An order may also be by `runs`; other columns sort by their
-    mean.
+    (where all runs have the same). An order may also be by `runs`; other columns sort by
+    `figure`: mean (if it is left out), min, max or std.
     """
     found = services(request)
     query, names = await run_query(request, found, parse_order=_group_order)
@@ -91,8 +91,11 @@ async def groups(request: Request) -> Response:
     if not by:
         raise UsageError("by: expected at least one name to group by, such as config.lr")
     fields = [run_field(name) for name in by]
+    figure = Fields(request.query_params).text("figure", "mean", longest=10)
+    if figure not in FIGURES:
+        raise UsageError(f"figure: expected one of {', '.join(FIGURES)}; not {figure!r}")
     query = replace(query, limit=min(query.limit or 0, _GROUPS))
-    page = await found.call(found.store.group_runs, query, fields)
+    page = await found.call(found.store.group_runs, query, fields, figure)
     end = query.offset + len(page.counts)
     told = [
         {"values": row, "runs": runs}

@@ -18,7 +18,7 @@ from controller.store.run_filters import Order
 
 COUNT = RunField("group", "runs")
 """To sort groups by how many runs they have."""
-_FIGURES = ("mean", "min", "max", "std")
+FIGURES = ("mean", "min", "max", "std")
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,12 @@ def group(
     orders: Sequence[Order],
     offset: int,
     limit: int,
+    figure: str = "mean",
 ) -> GroupPage:
     """The rows in groups, sorted, a page of them.
 
-    A field that groups go by sorts by its value, `COUNT` by the number of runs, any other by the
-    mean of its numbers, or by its first value where it has none.
+    A field that groups go by sorts by its value, `COUNT` by the number of runs, any other by this
+    figure of its numbers, or by its first value where it has none.
     """
     codes = np.zeros(len(rows), np.intp)
     for each in by:
@@ -63,7 +64,17 @@ def group(
     groups = np.arange(len(counts))
     keys: list[NDArray[Any]] = []
     for order in orders:
-        keys += _sort_keys(order, rows, codes, first, counts, columns, by)
+        if order.field == COUNT:
+            keys.append(-counts if order.descending else counts)
+            continue
+        column = columns(order.field)
+        figures = {} if order.field in by else _figures(column, rows, codes, len(counts))
+        if figures and figures["count"].any():
+            values = figures[figure]
+            keys += [figures["count"] == 0, -values if order.descending else values]
+        else:
+            firsts = column.sort_keys(descending=order.descending)
+            keys += [key[rows[first]] for key in firsts]
     groups = sorted_rows(groups, [*keys, -counts])
     shown = groups[offset : offset + limit]
     leaders = rows[first[shown]]
@@ -72,67 +83,45 @@ def group(
         len(rows),
         counts[shown].tolist(),
         [columns(each).values(leaders) for each in by],
-        [_figures(columns(each), rows, codes, shown, leaders) for each in wanted],
+        [_told(columns(each), rows, codes, shown, leaders, len(counts)) for each in wanted],
     )
 
 
-def _sort_keys(
-    order: Order,
-    rows: Rows,
-    codes: Rows,
-    first: Rows,
-    counts: Rows,
-    columns: Callable[[RunField], Column],
-    by: Sequence[RunField],
-) -> list[NDArray[Any]]:
-    sign = -1 if order.descending else 1
-    if order.field == COUNT:
-        return [sign * counts]
-    column = columns(order.field)
-    if order.field not in by:
-        means, there = _means(column, rows, codes, len(counts))
-        if there.any():
-            return [there == 0, sign * means]
-    return [key[rows[first]] for key in column.sort_keys(descending=order.descending)]
-
-
-def _means(column: Column, rows: Rows, codes: Rows, groups: int) -> tuple[NDArray[Any], Rows]:
-    """Of each group: the mean of its finite numbers (0.0 without any), and how many there are."""
+def _figures(column: Column, rows: Rows, codes: Rows, groups: int) -> dict[str, NDArray[Any]]:
+    """Of each group: figures of its finite numbers (0.0 without any), and how many there are."""
     numbers = column.numbers(rows)
     good = np.isfinite(numbers)
-    there = np.bincount(codes[good], minlength=groups)
-    with np.errstate(over="ignore"):
-        sums = np.bincount(codes[good], numbers[good], groups)
-    return sums / np.maximum(there, 1), there
-
-
-def _figures(
-    column: Column, rows: Rows, codes: Rows, shown: Rows, leaders: Rows
-) -> dict[str, list[Any]]:
-    groups = int(codes.max(initial=-1)) + 1
-    means, there = _means(column, rows, codes, groups)
-    numbers = column.numbers(rows)
-    good = np.isfinite(numbers)
+    mine, numbers = codes[good], numbers[good]
+    count = np.bincount(mine, minlength=groups)
     least, most = np.full(groups, np.inf), np.full(groups, -np.inf)
-    np.minimum.at(least, codes[good], numbers[good])
-    np.maximum.at(most, codes[good], numbers[good])
+    np.minimum.at(least, mine, numbers)
+    np.maximum.at(most, mine, numbers)
     with np.errstate(over="ignore", invalid="ignore"):
-        squares = np.bincount(codes[good], (numbers[good] - means[codes[good]]) ** 2, groups)
-        spread = np.sqrt(squares / np.maximum(there, 1))
-    kinds = _kinds(column, rows, codes, groups)
-    alone = [
-        value if kind == 1 else None
-        for value, kind in zip(column.values(leaders), kinds[shown].tolist(), strict=True)
-    ]
-    found: dict[str, list[Any]] = {"count": there[shown].tolist(), "kinds": kinds[shown].tolist()}
-    for name, values in zip(_FIGURES, (means, least, most, spread), strict=True):
-        picked = values[shown]
-        finite = np.isfinite(picked) & (there[shown] > 0)
-        found[name] = [
-            value if fine else None
-            for value, fine in zip(picked.tolist(), finite.tolist(), strict=True)
-        ]
-    return {**found, "value": alone}
+        mean = np.bincount(mine, numbers, groups) / np.maximum(count, 1)
+        squares = np.bincount(mine, (numbers - mean[mine]) ** 2, groups)
+        spread = np.sqrt(squares / np.maximum(count, 1))
+    found = {"mean": mean, "min": least, "max": most, "std": spread}
+    return {"count": count} | {
+        name: np.where(count > 0, values, 0.0) for name, values in found.items()
+    }
+
+
+def _told(
+    column: Column, rows: Rows, codes: Rows, shown: Rows, leaders: Rows, groups: int
+) -> dict[str, list[Any]]:
+    """What `GroupPage.figures` has of a column."""
+    figures = _figures(column, rows, codes, groups)
+    there = figures["count"][shown]
+    kinds = _kinds(column, rows, codes, groups)[shown]
+    found: dict[str, list[Any]] = {"count": there.tolist(), "kinds": kinds.tolist()}
+    for name in FIGURES:
+        picked = figures[name][shown]
+        fine = np.isfinite(picked) & (there > 0)
+        pairs = zip(picked.tolist(), fine.tolist(), strict=True)
+        found[name] = [value if good else None for value, good in pairs]
+    pairs = zip(column.values(leaders), kinds.tolist(), strict=True)
+    found["value"] = [value if kind == 1 else None for value, kind in pairs]
+    return found
 
 
 def _kinds(column: Column, rows: Rows, codes: Rows, groups: int) -> Rows:

@@ -123,14 +123,15 @@ class RunIndex:
     def find(self, query: RunQuery) -> RunPage:
         return self._ask(query.scope, query.fields(), lambda table: table.page(query))
 
-    def groups(self, query: RunQuery, by: Sequence[RunField]) -> GroupPage:
-        """The runs that fit in groups; `columns`, `orders`, `offset` and `limit` are those of
-        `run_groups.group`."""
+    def groups(self, query: RunQuery, by: Sequence[RunField], figure: str = "mean") -> GroupPage:
+        """The runs that fit in groups; `columns`, `orders`, `offset`, `limit` and `figure` are
+        those of `run_groups.group`."""
 
         def ask(table: _Table) -> GroupPage:
             limit = len(table) if query.limit is None else query.limit
             rows, columns = table.rows(query), table.columns.__getitem__
-            return group(rows, columns, by, query.columns, query.orders, query.offset, limit)
+            wanted, orders = query.columns, query.orders
+            return group(rows, columns, by, wanted, orders, query.offset, limit, figure)
 
         return self._ask(query.scope, {*query.fields(), *by}, ask)
 

@@ -59,9 +59,11 @@ class RunStore:
         """The runs that fit, sorted, a page of them: ids and values; see run_index.py."""
         return self._index.find(query)
 
-    def group_runs(self, query: RunQuery, by: Sequence[RunField]) -> GroupPage:
+    def group_runs(
+        self, query: RunQuery, by: Sequence[RunField], figure: str = "mean"
+    ) -> GroupPage:
         """The runs that fit in groups, sorted, a page of them; see run_groups.py."""
-        return self._index.groups(query, by)
+        return self._index.groups(query, by, figure)
 
     def run_values(self, query: RunQuery, field: RunField, limit: int) -> FieldValues:
         """What the runs that fit have in one field."""

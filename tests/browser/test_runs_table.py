@@ -33,7 +33,8 @@ def fill(site: Site, project: str, count: int = 6) -> None:
     for n in range(count):
         config = {"opt": ("adam", "sgd")[n % 2], "lr": n / 10}
         run_id = add(site, project, f"run {n}", n, ended=n < count - 1, config=config)
-        site.store.describe_run(run_id, 1, summary={"loss": float(n), "acc": 1 - n / 10})
+        summary = {"loss": float(n), "acc": 1 - n / 10}
+        site.store.describe_run(run_id, 1, summary=summary, metrics={"loss": {"goal": "minimize"}})
 
 
 def names(page: Page) -> list[str]:
@@ -145,6 +146,8 @@ def test_groups_open_into_their_runs(site: Site, page: Page, project: str) -> No
     expect(row.locator(f'[aria-colindex="{place}"]')).to_have_text("2")  # the mean of 0, 2, 4
     page.get_by_label("Numbers").select_option("max")
     expect(row.locator(f'[aria-colindex="{place}"]')).to_have_text("4")
+    page.get_by_label("Numbers").select_option("best")
+    expect(row.locator(f'[aria-colindex="{place}"]')).to_have_text("0")  # it is to be small
     row.get_by_role("button", name="Runs with opt: adam").click()
     until(lambda: names(page) == ["run 4", "run 2", "run 0"])
     page.get_by_role("button", name="Group by opt no more").click()
@@ -162,7 +165,7 @@ def test_columns_are_chosen_moved_and_kept_in_sight(site: Site, page: Page, proj
     chooser.get_by_label("Search columns").fill("host")
     chooser.get_by_role("checkbox", name="Host").check()
     page.keyboard.press("Escape")
-    expect(column(page, "lr")).to_have_attribute("aria-colindex", "2")
+    expect(column(page, "lr")).to_have_attribute("aria-colindex", "3")
     assert json.loads(asked(page, "columns"))[-1] == "host"
     head = column(page, "lr")
     before = box_of(head)["width"]
@@ -188,7 +191,10 @@ def test_chosen_runs_are_tagged_pinned_and_deleted(site: Site, page: Page, proje
     page.get_by_role("button", name="Add them").click()
     expect(page.get_by_role("row").filter(has_text="goodpaper")).to_have_count(3)
 
-    bar.get_by_role("button", name="Choose all 6").click()
+    page.get_by_label("Select all").click()
+    expect(bar).to_have_count(0)
+    page.get_by_label("Select all").click()
+    expect(bar).to_contain_text("6 chosen")
     bar.get_by_role("button", name="More").click()
     page.get_by_role("menuitem", name="Delete …").click()
     asks = page.get_by_role("dialog", name="Delete 6 runs?")

@@ -10,7 +10,7 @@ import pytest
 from controller.store import NewRun, open_store
 from controller.store.run_fields import RunField, run_field
 from controller.store.run_filters import Order, as_filter
-from controller.store.run_groups import COUNT
+from controller.store.run_groups import COUNT, FIGURES
 from controller.store.run_index import RunQuery, Scope
 
 
@@ -87,6 +87,17 @@ def test_groups_are_sorted_and_paged(filled):
     assert (few.values, few.counts, few.runs) == ([["adam"]], [1], 1)
     none = groups(filled, ["config.opt"], ["summary.loss"], filters={"state": "none"})
     assert (none.total, none.values, none.figures[0]["mean"]) == (0, [[]], [])
+
+
+def test_groups_are_sorted_by_the_figure_that_is_shown(store):
+    for number, (name, loss) in enumerate([("wide", 0), ("wide", 10), ("high", 6), ("high", 7)]):
+        add(store, number, {"g": name}, {"loss": loss})
+    asked = RunQuery(Scope("p"), orders=[Order(run_field("summary.loss"), True)])
+    first = {
+        figure: store.group_runs(asked, [run_field("config.g")], figure).values[0][0]
+        for figure in FIGURES
+    }
+    assert first == {"mean": "high", "min": "high", "max": "wide", "std": "wide"}
 
 
 def test_what_a_group_holds_is_found_by_its_values(store):

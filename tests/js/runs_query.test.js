@@ -12,6 +12,7 @@ import {
 } from "../../controller/dashboard/static/js/runs/filters.js";
 import {
   apiParams,
+  asFilter,
   groupFilter,
   keepQuery,
   readOrder,
@@ -52,6 +53,17 @@ test("a search by a regular expression joins the filter", () => {
   });
   assert.equal(apiParams({ ...query, filters: "{broken" }, "p").filters, "{broken");
   assert.equal(apiParams(readQuery(new URLSearchParams("q=x")), "p").search, "x");
+});
+
+test("search and filter are one filter in a report", () => {
+  const asked = (/** @type {string} */ text) => asFilter(readQuery(new URLSearchParams(text)));
+  assert.equal(asked(""), undefined);
+  assert.equal(asked("filters={"), undefined);
+  assert.deepEqual(asked('filters={"state":"failed"}'), { state: "failed" });
+  assert.deepEqual(asked("q=a.b"), { display_name: { $regex: "a\\.b", $options: "i" } });
+  assert.deepEqual(asked('q=x&filters={"a":1}'), {
+    $and: [{ a: 1 }, { display_name: { $regex: "x", $options: "i" } }],
+  });
 });
 
 test("clicks on heads turn orders", () => {

@@ -2,11 +2,13 @@
  * A table of any length: draws only what can be seen, and asks for rows as they come near.
  *
  * It is a grid to keyboards and screen readers: one cell has the focus (the arrow keys, page keys,
- * Home and End move it), Enter opens the row, Space selects it, and on a head Enter sorts, Alt with
- * the arrow keys resizes. It holds no rows: `getRow` says what is known, `onNeed` is told what is
- * wanted. Neighbours: table_window.js (the arithmetic), css/table.css.
+ * Home and End move it), Enter opens the row, Space selects it, Control and A selects all; on a head
+ * Enter sorts, Alt with the arrow keys resizes. It holds no rows: `getRow` says what is known,
+ * `onNeed` is told what is wanted. Neighbours: table_window.js (the arithmetic), table_state.js (what
+ * it remembers), css/table.css.
  */
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../html.js";
+import { useAnchor, useDrawn, useWidths } from "./table_state.js";
 import { moved, place, visibleColumns, visibleRows } from "./table_window.js";
 
 /**
@@ -38,6 +40,7 @@ import { moved, place, visibleColumns, visibleRows } from "./table_window.js";
  * @property {(key: string, more: boolean) => void} [onSort] `more`: besides the sorts there are
  * @property {Set<string>} [selected] with it, rows have checkboxes
  * @property {(keys: Set<string>) => void} [onSelect]
+ * @property {(all: boolean) => void} [onSelectAll] with it, the head has a checkbox, too
  * @property {(row: T) => boolean} [selectable]
  * @property {(row: T, index: number) => void} [onOpen]
  * @property {(row: T) => string} [rowClass]
@@ -50,8 +53,6 @@ import { moved, place, visibleColumns, visibleRows } from "./table_window.js";
  */
 
 const SELECT = 36;
-/** A row that was on top is looked for so far from where it was. */
-const SHIFT = 300;
 
 /** @template T @param {TableProps<T>} props */
 export function VirtualTable(props) {
@@ -159,6 +160,11 @@ export function VirtualTable(props) {
       resize(column.key, column.width + by, true);
       return;
     }
+    if (event.key === "a" && (event.ctrlKey || event.metaKey) && props.onSelectAll) {
+      event.preventDefault();
+      props.onSelectAll(!selected?.size);
+      return;
+    }
     const size = { rows: rowCount, columns: placed.length, page };
     const to = moved(event.key, event.ctrlKey || event.metaKey, active, size);
     if (to) {
@@ -181,15 +187,26 @@ export function VirtualTable(props) {
     event.preventDefault();
   };
 
-  const shape = { drawn, pinned, total, rowHeight, selected: Boolean(selected) };
+  const firstColumn = selected ? 2 : 1; // its number, behind that of the checkboxes
+  const shape = { drawn, pinned, rowHeight };
   const head = html`<div class="vtable-row vtable-head" role="row" aria-rowindex="1" style=${{ width: `${total}px`, height: `${rowHeight}px` }}>
     <${Cells}
       ...${shape}
-      check=${selected && html`<span class="vtable-check" role="columnheader" aria-label="Selected"></span>`}
+      check=${
+        selected &&
+        html`<span class="vtable-check" role="columnheader" aria-colindex="1" aria-label="Selected">
+          ${
+            props.onSelectAll &&
+            html`<input type="checkbox" tabindex="-1" aria-label="Select all" checked=${selected.size > 0}
+              indeterminate=${selected.size > 0 && selected.size < rowCount}
+              onClick=${() => props.onSelectAll?.(!selected.size)} />`
+          }
+        </span>`
+      }
       cell=${(/** @type {any} */ each) => {
         const index = placed.indexOf(each);
         const here = active.row < 0 && active.column === index;
-        return html`<${Head} key=${each.key} place=${each} index=${index} tab=${here ? 0 : -1}
+        return html`<${Head} key=${each.key} place=${each} index=${index} firstColumn=${firstColumn} tab=${here ? 0 : -1}
           sort=${props.sort} onSort=${props.onSort} onResize=${resize}
           onFocus=${() => setAt({ row: -1, column: index })} />`;
       }} />
@@ -202,7 +219,7 @@ export function VirtualTable(props) {
     const can = row !== undefined && props.selectable?.(row) !== false;
     const check =
       selected &&
-      html`<span class="vtable-check" role="gridcell">
+      html`<span class="vtable-check" role="gridcell" aria-colindex="1">
         ${
           can &&
           html`<input type="checkbox" tabindex="-1" checked=${chosen}
@@ -218,7 +235,7 @@ export function VirtualTable(props) {
       <${Cells} ...${shape} check=${check} cell=${(/** @type {any} */ each) => {
         const column = placed.indexOf(each);
         const here = focus === column;
-        return html`<div key=${each.key} data-cell role="gridcell" aria-colindex=${column + 1}
+        return html`<div key=${each.key} data-cell role="gridcell" aria-colindex=${column + firstColumn}
           class=${`vtable-cell ${each.column.align ?? "left"}`} tabindex=${here ? 0 : -1}
           style=${{ width: `${each.width}px`, ...(each.pinned ? {} : { position: "absolute", top: "0", left: `${each.left}px` }) }}
           onFocus=${() => setAt({ row: index, column })}>${
@@ -240,7 +257,7 @@ export function VirtualTable(props) {
   });
 
   return html`<div class="vtable" role="grid" ref=${box} aria-label=${props.label} aria-rowcount=${rowCount + 1}
-    aria-colcount=${placed.length} aria-busy=${props.busy ? "true" : undefined} aria-multiselectable=${selected ? "true" : undefined}
+    aria-colcount=${placed.length + firstColumn - 1} aria-busy=${props.busy ? "true" : undefined} aria-multiselectable=${selected ? "true" : undefined}
     style=${{ height: props.height }} onKeyDown=${press}>
     ${head}
     <div class="vtable-body" role="rowgroup" style=${{ height: `${rowCount * rowHeight}px`, width: `${total}px` }}>${body}</div>
@@ -258,7 +275,7 @@ function Cells({ drawn, pinned, rowHeight, check, cell }) {
 }
 
 /** @param {any} props */
-function Head({ place: each, index, tab, sort, onSort, onResize, onFocus }) {
+function Head({ place: each, index, firstColumn, tab, sort, onSort, onResize, onFocus }) {
   const { column } = each;
   const rank = sort?.findIndex((/** @type {Sort} */ one) => one.key === each.key) ?? -1;
   const descending = rank >= 0 && sort[rank].descending;
@@ -283,7 +300,7 @@ function Head({ place: each, index, tab, sort, onSort, onResize, onFocus }) {
     handle.addEventListener("pointerup", end, { once: true });
     handle.addEventListener("pointercancel", end, { once: true });
   };
-  return html`<div data-cell role="columnheader" aria-colindex=${index + 1} aria-sort=${order} tabindex=${tab} aria-label=${typeof column.label === "string" ? column.label : undefined}
+  return html`<div data-cell role="columnheader" aria-colindex=${index + firstColumn} aria-sort=${order} tabindex=${tab} aria-label=${typeof column.label === "string" ? column.label : undefined}
     class=${`vtable-cell ${column.align ?? "left"} ${column.sortable ? "sortable" : ""}`} title=${column.title}
     style=${{ width: `${each.width}px`, ...(each.pinned ? {} : { position: "absolute", top: "0", left: `${each.left}px` }) }}
     onClick=${click} onFocus=${onFocus}>
@@ -297,89 +314,6 @@ function Head({ place: each, index, tab, sort, onSort, onResize, onFocus }) {
 /** @param {Event} event */
 function stop(event) {
   event.stopPropagation();
-}
-
-/**
- * Rows that were drawn and need not be drawn again: while the table scrolls, most are the same.
- * @param {unknown[]} deps what all rows depend on
- * @returns {(index: number, deps: unknown[], draw: () => any) => any}
- */
-function useDrawn(deps) {
-  const held = useRef({ deps, rows: new Map() });
-  const before = held.current;
-  const same = before.deps.every((each, i) => Object.is(each, deps[i]));
-  /** @type {Map<number, {deps: unknown[], drawn: any}>} */
-  const rows = new Map();
-  held.current = { deps, rows };
-  return (index, wanted, draw) => {
-    const old = same ? before.rows.get(index) : undefined;
-    const fits = old?.deps.every((/** @type {unknown} */ each, /** @type {number} */ i) =>
-      Object.is(each, wanted[i]),
-    );
-    const entry = fits ? old : { deps: wanted, drawn: draw() };
-    rows.set(index, entry);
-    return entry.drawn;
-  };
-}
-
-/**
- * The row on top stays there when rows come or go above it.
- * @template T @param {{current: HTMLElement | null}} box @param {TableProps<T>} props
- * @param {number} rowHeight @param {(by: number) => void} onShift all rows are so much further down
- */
-function useAnchor(box, { getRow, rowKey, resetKey }, rowHeight, onShift) {
-  const held = useRef({ key: "", index: -1, list: resetKey });
-  useLayoutEffect(() => {
-    const element = /** @type {HTMLElement} */ (box.current);
-    const key = (/** @type {number} */ index) => {
-      const row = index < 0 ? undefined : getRow(index);
-      return row === undefined ? "" : rowKey(row, index);
-    };
-    const before = held.current;
-    if (before.list !== resetKey) element.scrollTop = 0;
-    let index = Math.floor(element.scrollTop / rowHeight);
-    if (before.list === resetKey && index > 0 && before.index === index && before.key) {
-      for (let by = 0; by <= SHIFT; by++) {
-        const found = [index + by, index - by].find((each) => key(each) === before.key);
-        if (found === undefined) continue;
-        if (found !== index) {
-          element.scrollTop += (found - index) * rowHeight;
-          onShift(found - index);
-        }
-        index = found;
-        break;
-      }
-    }
-    held.current = { key: key(index), index, list: resetKey };
-  });
-}
-
-/**
- * Widths that this browser keeps.
- * @param {string} [name]
- * @returns {[Record<string, number>, (key: string, width: number, keep: boolean) => void]}
- */
-function useWidths(name) {
-  const place = `opensweep:widths:${name}`;
-  const [widths, setWidths] = useState(() => (name ? kept(place) : {}));
-  const now = useRef(widths);
-  return [
-    widths,
-    (key, width, keep) => {
-      now.current = { ...now.current, [key]: Math.min(Math.max(Math.round(width), 40), 1200) };
-      setWidths(now.current);
-      if (keep && name) localStorage.setItem(place, JSON.stringify(now.current));
-    },
-  ];
-}
-
-/** @param {string} place @returns {Record<string, number>} */
-function kept(place) {
-  try {
-    return JSON.parse(localStorage.getItem(place) ?? "{}");
-  } catch {
-    return {};
-  }
 }
 
 /** @param {Record<string, number>} a @param {Record<string, number>} b */

@@ -8,8 +8,9 @@ import { Menu, Popup } from "../components/menu.js";
 import { Failure, Loading } from "../components/states.js";
 import { VirtualTable } from "../components/table.js";
 import { useChanges, useFetch } from "../hooks.js";
-import { html, useEffect, useMemo, useRef, useState } from "../html.js";
+import { html, useMemo, useState } from "../html.js";
 import { usePage } from "../page.js";
+import { newReportAddress } from "../report/block_text.js";
 import { Link, navigate, path, projectOf, projectPath, useLocation } from "../router.js";
 import { BulkBar } from "../runs/bulk.js";
 import { GroupName, GroupValue, RunName, Value } from "../runs/cells.js";
@@ -26,9 +27,12 @@ import { NoneFit, NoRuns } from "../runs/empty.js";
 import { FieldPicker } from "../runs/field_picker.js";
 import { FilterChips, FilterEditor } from "../runs/filter_editor.js";
 import { read, write } from "../runs/filters.js";
+import { useGoals } from "../runs/goals.js";
 import {
   apiParams,
+  asFilter,
   keepQuery,
+  NEWEST,
   readOrder,
   readQuery,
   turned,
@@ -37,12 +41,23 @@ import {
 } from "../runs/query.js";
 import { useRows } from "../runs/rows.js";
 import { setRunColor, useRunColors } from "../runs/run_colors.js";
+import { Search } from "../runs/search.js";
+import { SortEditor } from "../runs/sort_editor.js";
 import { Views } from "../runs/views.js";
+import { useSession } from "../session.js";
 
 /** @typedef {import("../runs/columns.js").Field} Field */
 
-const FIGURES = { mean: "Mean", min: "Least", max: "Greatest", std: "Spread (std)" };
+const FIGURES = {
+  mean: "Mean",
+  best: "Best, by the metric's goal",
+  min: "Least",
+  max: "Greatest",
+  std: "Spread (std)",
+};
 const LIVE_MS = 1000;
+/** New names come with new kinds of runs alone. */
+const NAMES_MS = 5000;
 
 /** @param {{match: Record<string, string>}} props */
 export default function RunsPage({ match }) {
@@ -64,11 +79,22 @@ export default function RunsPage({ match }) {
   const byName = (/** @type {string} */ name) =>
     fields.find((each) => each.name === name) ?? fieldOf({ name });
   const columns = chosenColumns ?? usual(known.data?.fields ?? []);
-  const rows = useRows(project, query, columns);
+  const goalOf = useGoals(project, figure === "best");
+  /** @type {(name: string) => import("../runs/cells.js").Shown} */
+  const figureOf = (name) => {
+    if (figure !== "best") return figure;
+    const goal = goalOf(name.replace(/^summary\./, ""));
+    return goal && (goal === "minimize" ? "min" : "max");
+  };
+  const order = readOrder(query.order);
+  const rows = useRows(project, query, columns, figureOf(order[0]?.key ?? "") ?? "mean");
+  const { may } = useSession();
   const [selected, setSelected] = useState(/** @type {Set<string>} */ (new Set()));
   const colorOf = useRunColors();
   const hidden = useMemo(() => new Set(query.hidden), [searchParams.get("hidden")]);
-  useChanges([`project/${project}`], rows.stale, LIVE_MS);
+  const topics = [`project/${project || "uncategorized"}`];
+  useChanges(topics, rows.stale, LIVE_MS);
+  useChanges(topics, known.reload, NAMES_MS);
 
   /** @param {Record<string, any>} changes */
   const change = (changes) => {
@@ -76,7 +102,6 @@ export default function RunsPage({ match }) {
     writeQuery(url.searchParams, changes);
     navigate(url.pathname + url.search, { replace: true });
   };
-  const order = readOrder(query.order);
   const by = query.group.map(byName);
 
   /** @param {Field} field @param {number} at @param {string[]} all */
@@ -142,7 +167,7 @@ export default function RunsPage({ match }) {
         if (row.kind === "group")
           return name === NAME
             ? html`<${GroupName} row=${row} by=${by} onToggle=${() => rows.toggle(row.id)} />`
-            : html`<${GroupValue} row=${row} field=${field} figure=${figure} by=${query.group} />`;
+            : html`<${GroupValue} row=${row} field=${field} figure=${figureOf(name)} by=${query.group} />`;
         if (name !== NAME) return html`<${Value} row=${row} field=${field} />`;
         return html`<${RunName} row=${row} color=${colorOf(row.id)} hidden=${hidden.has(row.id)}
           onColor=${(/** @type {string | null} */ color) => setRunColor(row.id, color)}
@@ -167,6 +192,12 @@ export default function RunsPage({ match }) {
   const filtered = Boolean(query.q || query.filters);
   const editor = html`<${FilterEditor} project=${project} fields=${fields} filters=${query.filters} error=${rows.error}
     onChange=${(/** @type {string} */ filters) => change({ filters })} />`;
+  const table = {
+    kind: "table",
+    filters: asFilter(query),
+    order: query.order || NEWEST,
+    columns: ["name", ...columns],
+  };
   const conditions = read(query.filters)?.conditions.length ?? 1;
 
   return html`<div class="runs-page">
@@ -191,7 +222,7 @@ export default function RunsPage({ match }) {
         { label: `${filtered ? "Runs that fit" : "All runs"}, as CSV`, href: file("csv") },
         { label: `${filtered ? "Runs that fit" : "All runs"}, as JSON`, href: file("json") },
       ]} />
-      <${Views} project=${project} />
+      <${Views} project=${project} report=${may("write") && newReportAddress({ project, panels: [table] })} />
       <${Link} class="button" href=${`${projectPath(project, "charts")}?${keepQuery(searchParams)}`}>Charts<//>
     </div>
     ${
@@ -234,60 +265,11 @@ export default function RunsPage({ match }) {
             : html`<${VirtualTable} label="Runs" columns=${tableColumns} rowCount=${rows.count} getRow=${rows.getRow}
                 onNeed=${rows.onNeed} rowKey=${rowKey} rowLabel=${rowName} resetKey=${rows.key} busy=${rows.busy}
                 sort=${order} onSort=${(/** @type {string} */ key, /** @type {boolean} */ more) => change({ order: writeOrder(turned(order, key, more)) })}
-                selected=${selected} onSelect=${setSelected} selectable=${(/** @type {any} */ row) => row.kind === "run"}
+                selected=${selected} onSelect=${setSelected} onSelectAll=${(/** @type {boolean} */ whole) => (whole ? all() : setSelected(new Set()))} selectable=${(/** @type {any} */ row) => row.kind === "run"}
                 rowClass=${(/** @type {any} */ row) => (row.kind === "group" ? "group" : row.pinned ? "pinned" : "")}
                 onOpen=${(/** @type {any} */ row) => (row.kind === "group" ? rows.toggle(row.id) : navigate(path("runs", row.id)))}
                 widths="runs" />`
     }
-  </div>`;
-}
-
-/** @param {{q: string, regex: boolean, onChange: (changes: object) => void}} props */
-function Search({ q, regex, onChange }) {
-  const [text, setText] = useState(q);
-  const timer = useRef(0);
-  const said = useRef(q);
-  useEffect(() => {
-    if (q !== said.current) setText(q);
-    said.current = q;
-  }, [q]);
-  useEffect(() => () => clearTimeout(timer.current), []);
-  /** @param {any} event */
-  const type = (event) => {
-    const next = event.target.value;
-    setText(next);
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => {
-      said.current = next;
-      onChange({ q: next });
-    }, 150);
-  };
-  return html`<span class="runs-search">
-    <input type="search" data-search placeholder="Search names" aria-label="Search runs by name" value=${text} onInput=${type} />
-    <button type="button" aria-pressed=${regex} title="The search is a regular expression" aria-label="Regular expression"
-      onClick=${() => onChange({ regex: !regex })}>.*</button>
-  </span>`;
-}
-
-/** @param {{order: {key: string, descending: boolean}[], fields: Field[], byName: (name: string) => Field,
- *   onChange: (order: {key: string, descending: boolean}[]) => void}} props */
-function SortEditor({ order, fields, byName, onChange }) {
-  return html`<div class="sort-editor">
-    ${!order.length && html`<p class="quiet">The newest first.</p>`}
-    <ol>
-      ${order.map(({ key, descending }, i) => {
-        const { label } = byName(key);
-        return html`<li key=${key}>
-          <span class="column-name" title=${key}>${label}</span>
-          <button type="button" onClick=${() => onChange(order.map((each, k) => (k === i ? { key, descending: !descending } : each)))}
-            aria-label=${`${label}: ${descending ? "falling" : "rising"}`}>${descending ? "↓ falling" : "↑ rising"}</button>
-          <button type="button" class="plain" disabled=${i === 0} aria-label=${`Sort by ${label} sooner`} onClick=${() => onChange(moved(order, i, i - 1))}>↑</button>
-          <button type="button" class="plain" aria-label=${`Sort by ${label} no more`} onClick=${() => onChange(order.filter((_, k) => k !== i))}>✕</button>
-        </li>`;
-      })}
-    </ol>
-    <${FieldPicker} label="Sort by" button="+ Field" fields=${fields} except=${order.map(({ key }) => key)}
-      onPick=${(/** @type {Field} */ field) => onChange([...order, { key: field.name, descending: isNumeric(field) }])} />
   </div>`;
 }
 

@@ -7,6 +7,7 @@ import { address, get, post } from "../api.js";
 import { Confirm, Dialog, notify } from "../components/dialog.js";
 import { Menu } from "../components/menu.js";
 import { html, useEffect, useState } from "../html.js";
+import { newReportAddress } from "../report/block_text.js";
 import { Link, projectPath } from "../router.js";
 import { useSession } from "../session.js";
 
@@ -79,7 +80,13 @@ export function BulkBar({
       { label: "Export as JSON", href: file("json"), disabled: !few, why: tooMany },
       may("write") && {
         label: "Put into a report",
-        href: `${projectPath(project, "reports")}?new=1&runs=${ids.map(encodeURIComponent).join(",")}`,
+        href: newReportAddress({
+          project,
+          panels: [
+            { kind: "curves", runs: ids },
+            { kind: "table", runs: ids, columns: ["name", ...columns] },
+          ],
+        }),
         disabled: !few,
         why: tooMany,
       },

@@ -15,6 +15,7 @@ import { cell, full, isNumeric } from "./columns.js";
  * @typedef {import("./rows.js").RunRow} RunRow
  * @typedef {import("./rows.js").GroupRow} GroupRow
  * @typedef {"mean" | "min" | "max" | "std"} Figure
+ * @typedef {Figure | null} Shown null: the best is wanted, and nobody said what is good
  */
 
 /** There is no pointer that could rest on a row. */
@@ -38,7 +39,7 @@ export function Tags({ tags }) {
   </span>`;
 }
 
-/** What a group's runs have in a field. @param {{row: GroupRow, field: Field, figure: Figure,
+/** What a group's runs have in a field. @param {{row: GroupRow, field: Field, figure: Shown,
  *   by: string[]}} props */
 export function GroupValue({ row, field, figure, by }) {
   const at = by.indexOf(field.name);
@@ -49,6 +50,8 @@ export function GroupValue({ row, field, figure, by }) {
     return html`<span title="the same in all runs of the group">${cell(of.value, field)}</span>`;
   const time = field.kinds.includes("time");
   if (Number(of.count) > 0 && !time) {
+    if (!figure)
+      return html`<span class="quiet" title="define_metric(…, goal=…) says which value is best">–</span>`;
     const text = ["mean", "min", "max", "std"]
       .map((name) => `${name} ${number(of[/** @type {Figure} */ (name)])}`)
       .join(", ");

@@ -91,6 +91,22 @@ function both(text, more) {
   return JSON.stringify(parts.length === 1 ? parts[0] : { $and: parts });
 }
 
+/**
+ * The same as one filter, for reports; undefined where all runs are meant, or it is no filter.
+ * @param {RunsQuery} query @returns {object | undefined}
+ */
+export function asFilter(query) {
+  const words = query.regex ? [] : query.q.split(/\s+/).filter(Boolean);
+  const named = words.map((word) => ({
+    display_name: { $regex: word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), $options: "i" },
+  }));
+  try {
+    return JSON.parse(apiParams(query, "", named).filters);
+  } catch {
+    return undefined;
+  }
+}
+
 /** @param {string | null} text @returns {string[]} */
 function texts(text) {
   if (!text) return [];

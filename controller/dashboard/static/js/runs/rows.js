@@ -23,16 +23,20 @@ const ALWAYS = ["display_name", "state", "sweep", "tags"];
  * @param {string} project its whole name
  * @param {RunsQuery} query
  * @param {string[]} columns
+ * @param {string} figure by which groups are sorted: mean, min, max or std
  */
-export function useRows(project, query, columns) {
+export function useRows(project, query, columns, figure) {
   const [, draw] = useState(0);
   const [open, setOpen] = useState(/** @type {Set<string>} */ (new Set()));
   const names = useRef(columns);
   names.current = [...new Set([...ALWAYS, ...columns])];
   const { pinned, group } = query;
-  const asked = JSON.stringify([project, apiParams(query, project), group, pinned]);
+  const asked = JSON.stringify([project, apiParams(query, project), group, pinned, figure]);
   const held = useRef(/** @type {Held | null} */ (null));
-  const next = useMemo(() => hold(project, query, names, () => draw((n) => n + 1)), [asked]);
+  const next = useMemo(
+    () => hold(project, query, names, figure, () => draw((n) => n + 1)),
+    [asked],
+  );
   // The rows of before are shown until those of a new question are there.
   const before = held.current;
   if (before !== next && (next.main.loaded || next.main.error || !before)) {
@@ -92,10 +96,10 @@ export function useRows(project, query, columns) {
 
 /**
  * @param {string} project @param {RunsQuery} query @param {{current: string[]}} names
- * @param {() => void} changed
+ * @param {string} figure @param {() => void} changed
  * @returns {Held}
  */
-function hold(project, query, names, changed) {
+function hold(project, query, names, figure, changed) {
   const { pinned, group } = query;
   /** @param {object[]} more @param {boolean} onTop @param {number} depth */
   const runs = (more, onTop, depth) => {
@@ -112,7 +116,9 @@ function hold(project, query, names, changed) {
   const top = pinned.length ? runs([{ id: { $in: pinned } }], true, 0) : null;
   /** @type {Map<string, Source<RunRow>>} */
   const within = new Map();
-  const main = group.length ? groups(project, query, rest, names, changed) : runs(rest, false, 0);
+  const main = group.length
+    ? groups(project, query, rest, names, figure, changed)
+    : runs(rest, false, 0);
   const all = () => [...(top ? [top] : []), main, ...within.values()];
   return {
     main,
@@ -148,13 +154,13 @@ function runRows(page, pinned, depth) {
 
 /**
  * @param {string} project @param {RunsQuery} query @param {object[]} rest
- * @param {{current: string[]}} names @param {() => void} changed
+ * @param {{current: string[]}} names @param {string} figure @param {() => void} changed
  * @returns {Source<GroupRow>}
  */
-function groups(project, query, rest, names, changed) {
+function groups(project, query, rest, names, figure, changed) {
   const by = JSON.stringify(query.group);
   return new Source(async (after, limit, signal) => {
-    const params = { ...apiParams(query, project, rest), by, after, limit };
+    const params = { ...apiParams(query, project, rest), by, figure, after, limit };
     if (!query.order) params.order = "-runs";
     const columns = JSON.stringify(names.current.filter((name) => !query.group.includes(name)));
     const page = await get("/api/run-table/groups", { ...params, columns }, { signal });

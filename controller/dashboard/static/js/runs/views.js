@@ -17,8 +17,8 @@ function kept(project) {
   }
 }
 
-/** @param {{project: string}} props */
-export function Views({ project }) {
+/** @param {{project: string, report: string | false}} props `report`: the address of a new report of this view */
+export function Views({ project, report }) {
   const [views, setViews] = useState(() => kept(project));
   const [asking, setAsking] = useState("");
   /** @param {Record<string, string>} next */
@@ -52,6 +52,7 @@ export function Views({ project }) {
     { label: "Copy the link to this view", act: copy, above: names.length ? "line" : undefined },
     { label: "Keep this view as …", act: () => setAsking("save") },
     names.length > 0 && { label: "Forget a view …", act: () => setAsking("drop") },
+    report && { label: "Report of this table", href: report },
     { label: "Back to the usual view", act: () => navigate(location.pathname), above: "line" },
   ]} />
   ${
