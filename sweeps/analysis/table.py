@@ -59,7 +59,10 @@ def columns(space: Space, configs: Sequence[Mapping[str, Any]]) -> list[Column]:
     for parameter in space.parameters:
         if isinstance(parameter.distribution, Constant):
             continue
-        column = _column(parameter, [each.get(parameter.path, _MISSING) for each in flat])
+        values = [each.get(parameter.path, _MISSING) for each in flat]
+        if all(value is _MISSING for value in values):
+            continue
+        column = _column(parameter, values)
         if len(np.unique(column.bins)) > 1:
             found.append(column)
     return found

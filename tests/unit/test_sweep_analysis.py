@@ -135,6 +135,12 @@ def test_trials_without_a_parameter_are_a_group_of_their_own() -> None:
     assert importance([kind, momentum], values).shares[0].share > 0.9
 
 
+def test_a_parameter_that_no_trial_has_is_no_column() -> None:
+    assert columns(spec(a=UNIT, b=UNIT).parameters, [{"a": 0.1}, {"a": 0.2}])[0].name == "a"
+    assert columns(spec(a=UNIT).parameters, [{"a": 0.1}]) == []
+    assert columns(spec(a=UNIT).parameters, []) == []
+
+
 def test_categories_of_any_json_and_values_outside_the_file() -> None:
     sweep = spec(layers={"values": [[1, 2], [3], None]}, a={"min": 0, "max": 10})
     configs = [{"layers": [[1, 2], [3], None, "new"][i % 4], "a": i % 20} for i in range(40)]

@@ -8,7 +8,8 @@
  */
 import { html, useCallback, useEffect, useMemo, useRef, useState } from "../html.js";
 import { Layer, useSize, useTheme } from "./canvas.js";
-import { Axis, drawAxis, drawBrush } from "./parallel_axis.js";
+import { Axis } from "./parallel_axis.js";
+import { drawAxis, drawBrush } from "./parallel_axis_drawing.js";
 import { drawLines, heights, lineAt, places, shaded } from "./parallel_lines.js";
 import { Tip } from "./tip.js";
 
@@ -77,7 +78,10 @@ export function ParallelCoordinates({
   // The page hears of a brush when the pointer rests or lets go: all else there is drawn anew then.
   const tell = () => {
     setRough(false);
-    if (draft) onBrush(draft.axis, draft.brush);
+    if (!draft) return;
+    const known = JSON.stringify(brushes[draft.axis] ?? NO_BRUSH) === JSON.stringify(draft.brush);
+    if (known) setDraft(null);
+    else onBrush(draft.axis, draft.brush);
   };
   useEffect(() => {
     if (!draft) return;

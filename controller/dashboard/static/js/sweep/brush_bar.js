@@ -1,4 +1,5 @@
-/** What is brushed just now, in words, and taking it back; above the charts. */
+/** What is brushed just now, in words, and taking it back; above the charts. Always as high, so that
+ * charts stay where they are under the pointer. */
 import { short } from "../charts/scales.js";
 import { html } from "../html.js";
 import { brushed, countOf, NONE_CHOSEN } from "./selection.js";
@@ -9,7 +10,10 @@ import { brushed, countOf, NONE_CHOSEN } from "./selection.js";
 export function BrushBar({ view, onChoose }) {
   const { chosen, passes, trials, metric } = view;
   const brushes = Object.entries(chosen.brushes ?? {}).filter(([, brush]) => brush.length);
-  if (!brushes.length || !passes) return null;
+  if (!brushes.length || !passes)
+    return html`<div class="brush-bar quiet" role="status" aria-label="Brushed">
+      All ${trials.count.toLocaleString("en-US")} trials. Drag in a chart to look at some of them; click one to see it.
+    </div>`;
   return html`<div class="brush-bar" role="status" aria-label="Brushed">
     <strong>${countOf(passes).toLocaleString("en-US")} of ${trials.count.toLocaleString("en-US")} trials</strong>
     ${brushes.map(

@@ -92,7 +92,7 @@ export function shadeOf(scale, maximize, dark) {
 
 /** A sentence for who does not see the chart. @param {View} view @param {number} best its index */
 export function summaryOf({ trials, metric }, best) {
-  const count = `${trials.count.toLocaleString("en-US")} trials`;
+  const count = `${trials.count.toLocaleString("en-US")} ${trials.count === 1 ? "trial" : "trials"}`;
   if (best < 0) return `${count}, none with a value of ${metric} yet`;
   return `Best ${metric} ${number(trials.objectives[best])} at trial ${trials.numbers[best]}; ${count}`;
 }
