@@ -43,7 +43,7 @@ export function AgentsTab({ sweep, trials, onPick }) {
     ${
       sweep.agents.length > 0 &&
       !isOver(sweep) &&
-      html`<section aria-label="Another agent"><h2>Another machine</h2><${AgentCommand} sweep=${sweep} /></section>`
+      html`<section aria-label="Another agent"><h2>Another agent</h2><${AgentCommand} sweep=${sweep} /></section>`
     }
   </div>`;
 }
@@ -55,7 +55,7 @@ function Agent({ agent, trials, now, onPick }) {
   return html`<section class="card sweep-agent" aria-label=${`Agent ${agent.id}`}>
     <h2>${agent.host ?? agent.id} ${wandb && html`<span class="badge">wandb agent</span>`}</h2>
     <p class="quiet"><code>${agent.id}</code></p>
-    <p>${busy} of ${plural(agent.slots ?? 0, "slot")} busy${agent.devices.length > 0 && html` on ${agent.devices.join(", ")}`}</p>
+    <p>${busy} of ${plural(agent.slots ?? 0, "slot")} busy${agent.devices.length > 0 && html` on ${[...new Set(agent.devices)].join(", ")}`}</p>
     ${agent.quarantined.map(
       (/** @type {any} */ why) =>
         html`<p key=${String(why)} class="failure" role="alert">Resting: ${String(why)}</p>`,

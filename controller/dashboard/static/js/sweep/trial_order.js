@@ -42,9 +42,10 @@ export function placeOf(trials, i) {
   return [trials.hosts[i], trials.devices[i]].filter(Boolean).join(" ");
 }
 
-/** Why a trial ended as it did, where that says more than its state.
+/** Why a trial ended as it did, or why it waits again, where that says more than its state.
  * @param {Trials} trials @param {number} i */
 export function whyOf(trials, i) {
+  if (trials.states[i] === "running") return "";
   return trials.details[i] || reasonText(trials.reasons[i], trials.states[i]);
 }
 

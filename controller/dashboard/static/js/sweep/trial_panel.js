@@ -55,13 +55,19 @@ export function TrialPanel({ sweep, number: trialNumber, onClose, onDone }) {
 /** @param {{sweep: any, trial: any, onDone: () => void}} props */
 function Shown({ sweep, trial, onDone }) {
   const now = useNow(trial.state === "running" ? 1000 : 60_000);
+  const open = trial.ended === null;
   const why = trial.detail || reasonText(trial.reason, trial.state);
+  const newest = sweep.metric && flat(trial.summary)[sweep.metric.name];
   const ordered = trial.state === "running" && trial.attempts_list.at(-1)?.ordered;
   return html`
     <p><${Link} href=${path("runs", trial.id)}>Open its run<//>${" "}
       <span class="quiet">${trial.steps ? plural(trial.steps, "step") : "no steps yet"}</span></p>
-    ${sweep.metric && html`<p>${sweep.metric.name} <strong>${number(trial.objective)}</strong></p>`}
-    ${why && html`<p class=${trial.state === "failed" ? "failure" : ""}>${why}</p>`}
+    ${
+      sweep.metric &&
+      html`<p>${sweep.metric.name} <strong>${number(trial.objective ?? newest)}</strong>
+      ${trial.objective === null && newest !== undefined && html`<span class="quiet"> the newest value</span>`}</p>`
+    }
+    ${why && html`<p class=${trial.state === "failed" ? "failure" : ""}>${open && "The attempt before: "}${why}</p>`}
     ${ordered && html`<p role="status">Being ${ordered}.</p>`}
     ${trial.enqueued && html`<p class="quiet">Asked for by ${trial.enqueued}.</p>`}
     <${TrialOrders} sweep=${sweep} trial=${trial} onDone=${onDone} />
