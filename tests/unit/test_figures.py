@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -225,6 +226,19 @@ def test_metrics_have_a_content_type_help_and_types(world: World) -> None:
         assert family.documentation, family.name
         assert family.type in ("gauge", "counter", "histogram"), family.name
     assert world.get("/metrics", key="wrong").status == 401
+
+
+def test_the_document_tells_of_every_metric_and_its_labels(world: World) -> None:
+    document = (Path(__file__).parents[2] / "docs" / "server.md").read_text()
+    table = document[document.index("| metric | what |") : document.index("Counters begin anew")]
+    told = dict(re.findall(r"`((?:opensweep|process)_\w+)(?:{([\w,]+)})?`", table))
+    fill(world)
+    world.get("/api/sweeps")
+    found: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families(world.get("/metrics").data.decode()):
+        name = family.name + ("_total" if family.type == "counter" else "")
+        found[name] = {label for sample in family.samples for label in sample.labels} - {"le"}
+    assert {name: set(labels.split(",")) - {""} for name, labels in told.items()} == found
 
 
 def test_warnings_are_for_admins(world: World) -> None:
