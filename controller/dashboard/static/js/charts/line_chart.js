@@ -32,6 +32,7 @@ import { secondsText } from "./ticks.js";
  * @property {(id: string) => void} [onPick]
  * @property {string | null} [highlight]
  * @property {boolean} [legend] names above the chart
+ * @property {boolean} [waiting] the curves are on their way: nothing is drawn yet
  */
 
 /** @type {any[]} */
@@ -42,7 +43,14 @@ const NAMED = 10; // curves in the legend
 /** @param {LineChartProps} props */
 export function LineChart(props) {
   const { label, series, xLabel = "", yLabel = "", xScale = "linear", yScale = "linear" } = props;
-  const { group = "", height = 240, marks = NONE, highlight = null, outliers = false } = props;
+  const {
+    group = "",
+    height = 240,
+    marks = NONE,
+    highlight = null,
+    outliers = false,
+    waiting = false,
+  } = props;
   const place = useRef(/** @type {HTMLElement | null} */ (null));
   const plot = useRef(/** @type {LinePlot | null} */ (null));
   const current = useRef(props);
@@ -66,6 +74,7 @@ export function LineChart(props) {
     return () => made.destroy();
   }, []);
   useLayoutEffect(() => {
+    if (waiting) return;
     plot.current?.set({
       series,
       xLabel,
@@ -82,7 +91,7 @@ export function LineChart(props) {
     });
   }, [
     ...[series, xLabel, yLabel, xScale, yScale, range?.[0], range?.[1]],
-    ...[props.yRange?.[0], props.yRange?.[1], outliers, group, marks, highlight, colors],
+    ...[props.yRange?.[0], props.yRange?.[1], outliers, group, marks, highlight, colors, waiting],
   ]);
 
   /** @param {KeyboardEvent} event */
@@ -99,7 +108,7 @@ export function LineChart(props) {
   const says = useMemo(() => described(series, xLabel), [series, xLabel]);
   return html`<div class="line-chart" style=${{ "--chart-height": `${height}px` }}>
     ${props.legend && html`<${Legend} series=${series} onPick=${props.onPick} />`}
-    <div class="line-place" ref=${place} tabindex="0" role="group" aria-roledescription="line chart"
+    <div class="line-place" ref=${place} tabindex="0" aria-busy=${waiting} role="group" aria-roledescription="line chart"
       aria-label=${`${label}. ${says}`} onKeyDown=${press}
       onBlur=${() => plot.current?.read(null, null)}></div>
     ${reading && html`<${Values} reading=${reading} place=${place} xScale=${xScale} xLabel=${xLabel} />`}

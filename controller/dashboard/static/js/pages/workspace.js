@@ -86,7 +86,7 @@ export default function ChartsPage({ match }) {
     <h1 class="only-heard">${project || "No project"}: charts</h1>
     <aside class="workspace-runs" aria-label="Runs">
       <button type="button" class="fold-runs" aria-expanded=${!folded} onClick=${() => setFolded(!folded)}
-        aria-label=${folded ? "Show the runs" : "Hide the runs"} title=${folded ? "Show the runs" : "Hide the runs"}>${folded ? "›" : "‹"}</button>
+        aria-label=${folded ? "Show the runs" : "Hide the runs"} title=${folded ? "Show the runs" : "Hide the runs"}>${folded ? html`<span class="fold-word">Runs </span>›` : "‹"}</button>
       ${
         !folded &&
         html`<${RunList} runs=${runs} total=${total} loading=${loading} error=${error} drawn=${drawn} query=${query}

@@ -71,7 +71,7 @@ export function LinePanel({
     <${LineChart} label=${panel.title} series=${curves} xLabel=${labelOf(x)} xScale=${scale}
       yScale=${settings.ylog ? "log" : "linear"} xRange=${zoom} yRange=${yRange}
       onZoom=${(/** @type {[number, number] | null} */ range) => onSettings({ zoom: range ? shortened(range) : undefined })}
-      outliers=${settings.outliers ?? false} group=${cursor} height=${height}
+      outliers=${settings.outliers ?? false} group=${cursor} height=${height} waiting=${loading && !curves.length}
       legend=${settings.legend ?? (frame.full || curves.length <= 4)}
       onPick=${onPick && ((/** @type {string} */ id) => onPick(runOfCurve(id)))} />
   <//>`;

@@ -117,7 +117,7 @@ function PickMany({ keys, choices, most, onChange }) {
   );
   /** @param {string} key @param {boolean} on */
   const turn = (key, on) => onChange(on ? [...keys, key] : keys.filter((each) => each !== key));
-  return html`<fieldset class="pick-many"><legend>Shows ${keys.length || "nothing yet"}</legend>
+  return html`<fieldset class="pick-many"><legend>${keys.length ? `${keys.length} chosen` : "Choose what it shows"}</legend>
     <input type="search" placeholder="Search (regular expression)" aria-label="Search" value=${search}
       onInput=${(/** @type {any} */ event) => setSearch(event.target.value)} />
     <div class="pick-list">

@@ -34,6 +34,7 @@ const LEAST = 340; // CSS pixels of a panel's width
 const PAGE = 12; // panels of a section
 const SECTIONS = 60; // sections drawn at first
 const HEAD = 40; // of a panel, besides its chart
+const AROUND = 110; // CSS pixels around a chart that fills the window
 const NEAR = "700px"; // from the window
 
 /** @param {SectionsProps} props */
@@ -203,7 +204,7 @@ function Place({ panel, section, ...shared }) {
     ${
       (near || isFull) &&
       html`<${PanelOf} panel=${panel} runs=${shared.runs} settings=${settings} logged=${shared.logged}
-        kind=${shared.kind} cursor=${shared.cursor} height=${tall}
+        kind=${shared.kind} cursor=${shared.cursor} height=${isFull ? innerHeight - AROUND : tall}
         points=${isFull ? innerWidth : shared.points * wide} frame=${frame} onPick=${shared.onPick}
         onSettings=${(/** @type {any} */ changed) => set({ own: own(panel.own, changed) })} />
         ${

@@ -99,7 +99,7 @@ export function CurveSettings({ settings, usual, onChange }) {
     ${tick("xlog", "Logarithmic x axis")}
     ${tick("ylog", "Logarithmic y axis")}
     ${tick("outliers", "Leave outliers out of the range")}
-    ${tick("legend", "Legend")}
+    ${tick("legend", "Legend, however many curves")}
     ${tick("raw", "Original curve behind the smoothed one")}
     ${numberOf("ymin", "Y from")}
     ${numberOf("ymax", "Y to")}

@@ -43,7 +43,7 @@ export function WorkspaceToolbar({
   /** @param {Partial<import("./settings.js").Settings>} changed */
   const set = (changed) => onView(tidy({ ...view, all: tidied({ ...all, ...changed }) }));
   return html`<div class="workspace-toolbar" role="toolbar" aria-label="Panels">
-    <input type="search" data-search placeholder="Search panels (regular expression)" aria-label="Search panels"
+    <input type="search" data-search placeholder="Search panels (.*)" aria-label="Search panels"
       value=${search} onInput=${(/** @type {any} */ event) => onSearch(event.target.value)} />
     <${XAxis} settings=${all} metrics=${metrics} onChange=${set} />
     <${SmoothingSetting} settings=${all} onChange=${set} />
