@@ -36,7 +36,6 @@ _DOCUMENT_HEADERS = {
     "Cache-Control": "no-cache",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Opener-Policy": "same-origin",
 }
 
 
@@ -122,10 +121,20 @@ class Shell:
             **_DOCUMENT_HEADERS,
             "Content-Security-Policy": _POLICY,
             "ETag": found.etag,
+            **_isolation(request),
         }
         if found.etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         return Response(found.text, media_type="text/html", headers=headers)
+
+
+def _isolation(request: Request) -> dict[str, str]:
+    """Keeps pages of others from holding on to our window. Browsers heed it by https and on this
+    machine, and complain about it elsewhere."""
+    host = request.url.hostname or ""
+    local = host in ("localhost", "127.0.0.1", "::1") or host.endswith(".localhost")
+    secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", ""))
+    return {"Cross-Origin-Opener-Policy": "same-origin"} if local or secure else {}
 
 
 class _Document:

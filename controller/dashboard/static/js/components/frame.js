@@ -6,6 +6,7 @@ import { Fragment, html, useEffect, useState } from "../html.js";
 import { onConnection, subscribe } from "../live.js";
 import { usePlace } from "../page.js";
 import { Link, navigate, projectOf, projectPath } from "../router.js";
+import { session } from "../session.js";
 import { useShortcut } from "../shortcuts.js";
 import { Account } from "./account.js";
 import { ProjectSwitcher } from "./project_switcher.js";
@@ -85,8 +86,7 @@ function Mark() {
 function Unreachable() {
   const [reachable, setReachable] = useState(true);
   useEffect(() => onConnection(setReachable), []);
-  // Something is always followed, so that it is known on pages that follow nothing.
-  useEffect(() => subscribe(["projects"], () => {}), []);
+  useEffect(followSomething, []);
   return html`<div class="unreachable" role="status">
     ${
       !reachable &&
@@ -94,6 +94,22 @@ function Unreachable() {
         If it has ended, <code>sweep open</code> starts it.</p>`
     }
   </div>`;
+}
+
+/** So that it is known on pages that follow nothing. Not before one is logged in. */
+function followSomething() {
+  let over = false;
+  let end = () => {};
+  session().then(
+    () => {
+      if (!over) end = subscribe(["projects"], () => {});
+    },
+    () => {}, // nobody, or no server: others say so
+  );
+  return () => {
+    over = true;
+    end();
+  };
 }
 
 /** The hash is no part of our addresses. @param {MouseEvent} event */
