@@ -120,10 +120,13 @@ class Column:
         kinds = self._kinds[rows]
         kinds = np.choose(kinds, [_MISSING, _MISSING, _BOOL, _INT, _INT, _TEXT, _TEXT])
         values = self._numbers[rows].copy()
-        ranks: dict[str, int] = {}
-        for place in np.flatnonzero(kinds == _TEXT).tolist():
-            text = json.dumps(self._objects[int(rows[place])], sort_keys=True)
-            values[place] = ranks.setdefault(text, len(ranks))
+        ranks: dict[object, int] = {}
+        places = np.flatnonzero(kinds == _TEXT)
+        for place, row in zip(places.tolist(), rows[places].tolist(), strict=True):
+            each = self._objects[row]
+            if type(each) is not str:
+                each = (json.dumps(each, sort_keys=True),)  # no text is equal to it
+            values[place] = ranks.setdefault(each, len(ranks))
         values[kinds == _MISSING] = 0.0
         codes = np.unique(values, return_inverse=True)[1]  # all NaNs are one
         codes = codes * (_TEXT + 1) + kinds
