@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import ExitStack
 
+from redis.exceptions import RedisError
+
 from controller.store.marks import Mark, mark
 from controller.store.store import Store
 from sweeps.errors import UsageError
@@ -22,6 +24,8 @@ from sweeps.protocol.live import AgentBeat, Live
 
 AGENTS_S = 1.0
 """Seconds between two looks at the agents, who beat every three."""
+AWAY_S = 10.0
+"""The same where Redis does not answer: each look may take as long as its connection's patience."""
 SILENCE_S = 5.0
 """Seconds between two looks for runs that fell silent: that is no commit."""
 COUNT_S = 3.0
@@ -66,7 +70,7 @@ class Changes:
     def look(self, topics: Collection[str]) -> dict[str, Mark]:
         """The version of each topic now, and for how long it has surely been that.
 
-        Raises StoreError and RedisError; what was known is forgotten then.
+        Raises StoreError; what was known is forgotten then.
         """
         try:
             return self._look(set(topics))
@@ -83,11 +87,19 @@ class Changes:
             wanted = wanted | {topic for topic in topics if topic.startswith("run/")}
         self._marks |= self._asked(wanted)
         self._pulse = pulse
-        if any(topic.startswith(("sweep", "server")) for topic in topics) and self._is_due(
-            "agents", AGENTS_S
-        ):
-            self._agents = _by_sweep(self._live.agents())
+        if any(topic.startswith(("sweep", "server")) for topic in topics):
+            self._look_at_agents()
         return {topic: self._whole(topic) for topic in topics}
+
+    def _look_at_agents(self) -> None:
+        """A Redis that is away is news, and keeps no other news from anybody."""
+        if not self._is_due("agents", AGENTS_S):
+            return
+        try:
+            self._agents = _by_sweep(self._live.agents())
+        except RedisError:
+            self._agents = {"": "away"}
+            self._due["agents"] = self._clock() + AWAY_S
 
     def _beat(self) -> str:
         if self._read is None:

@@ -16,7 +16,6 @@ from contextlib import suppress
 
 import anyio
 import anyio.to_thread
-from redis.exceptions import RedisError
 
 from controller.changes import Changes
 from controller.store.marks import Mark
@@ -119,7 +118,7 @@ class Events:
                 try:
                     await self._look(self._threads)
                     troubled = False
-                except (StoreError, RedisError) as error:
+                except StoreError as error:
                     if not troubled:
                         log.warning("pages that are open hear of no changes for now: %s", error)
                     troubled, pause = True, _AGAIN_S

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from redis.exceptions import ConnectionError
 from sqlalchemy import update
 
-from controller.changes import SILENCE_S, Changes, check_topic
+from controller.changes import AWAY_S, SILENCE_S, Changes, check_topic
 from controller.store import Chunk, ChunkKind, NewRun, NewTrial, open_store
 from controller.store.files import NewFile
 from controller.store.keys import Role
@@ -26,8 +27,11 @@ def store(migrated_url):
 class Agents:
     def __init__(self):
         self.beats = []
+        self.away = False
 
     def agents(self):
+        if self.away:
+            raise ConnectionError("away")
         return self.beats
 
 
@@ -183,6 +187,20 @@ def test_agents(store, looker):
     assert look.news() == {"sweep/s", "sweeps", "server"}
     look.clock.now += 1
     assert look.news() == set()
+
+
+def test_a_redis_that_is_away_keeps_no_news_back(store, looker):
+    add_sweep(store)
+    add_run(store, "a")
+    look = looker("sweep/s", "run/a", "server")
+    look.live.away = True
+    look.clock.now += 1
+    assert look.news() == {"server"}
+    log(store, "a")
+    assert look.news() == {"run/a"}
+    look.live.away = False
+    look.clock.now += AWAY_S
+    assert look.news() == {"server"}
 
 
 def test_what_is_over_has_been_quiet_for_long(store, looker):
