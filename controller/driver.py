@@ -96,10 +96,11 @@ class Driver:
     def tick(self, sweep: SweepRecord, free: int) -> None:
         """Takes in what is new, decides, and hands out trials for `free` waiting slots."""
         self._learn()
-        if sweep.state in _TAKES_NONE:
+        queued = self._store.queued_attempts(self._id)
+        if queued and sweep.state in _TAKES_NONE:
             # Their cancellation is the second step of an order whose first was the state.
             self._store.cancel_queued(self._id)
-        queued = self._store.queued_attempts(self._id)
+            queued = self._store.queued_attempts(self._id)
         running = self._store.running_attempts(self._id)
         if self._handed is not None:
             self._handed.intersection_update((a.trial_id, a.token) for a in queued)

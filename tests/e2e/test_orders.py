@@ -160,3 +160,13 @@ def test_a_sweep_at_its_target_takes_no_more(world: World) -> None:
     world.over(sweep)
     with pytest.raises(IllegalTransition, match="has reached its target 1000 of loss"):
         orders.enqueue(world.store, sweep.id, [{"a": 6, "b": 50}], user="ann", key="k")
+
+
+def test_a_sweep_that_stops_leaves_nothing_waiting(world: World) -> None:
+    """Whoever was killed between the sweep's state and its trials: the loop goes on from there."""
+    sweep = world.create(BAYES)
+    orders.enqueue(world.store, sweep.id, [{"x": 1.0}, {"x": 2.0}], user="ann", key="k")
+    world.store.set_sweep_state(sweep.id, SweepState.STOPPING, "stopped by a user")
+    world.loop()
+    assert world.over(sweep).reason == "stopped by a user"
+    assert {trial.state for trial in world.store.trials(sweep.id)} == {TrialState.CANCELED}
