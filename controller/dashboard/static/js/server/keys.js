@@ -55,7 +55,7 @@ function KeyList() {
             <tbody>${listed.map(
               (key) => html`<tr key=${key.id} class=${key.revoked ? "quiet" : ""}>
                 <th scope="row"><bdi>${key.user}</bdi></th><td>${key.role}</td><td><code>${key.prefix}…</code></td>
-                <td>${key.description}</td><td title=${time(key.created)}>${ago(key.created, now)}</td>
+                <td class="server-about-key">${key.description}</td><td title=${time(key.created)}>${ago(key.created, now)}</td>
                 <td title=${time(key.last_used)}>${key.last_used === null ? "never" : ago(key.last_used, now)}</td>
                 <td>${
                   key.revoked
@@ -121,7 +121,7 @@ function MakeKey({ onClose, onMade }) {
 function NewKey({ made, onClose }) {
   return html`<${Dialog} title=${`The key of ${made.user}`} onClose=${onClose}>
     <p>It is shown this once. Copy it now.</p>
-    <${Code} text=${made.key} label="the key" numbers=${false} />
+    <div class="server-new-key"><${Code} text=${made.key} label="the key" numbers=${false} /></div>
     <div class="actions"><button type="button" class="primary" onClick=${onClose}>Done</button></div>
   <//>`;
 }

@@ -89,7 +89,7 @@ function ComingIn({ server }) {
     ],
     [
       "Requests",
-      html`${number(round(rates.requests))}/s <span class="quiet">${number(totals.requests)}</span>`,
+      html`${number(round(rates.requests))}/s <span class="quiet">${number(totals.requests)} since the start</span>`,
     ],
   ]}>
     <${Spark} label="Rows a second, while this page is open" values=${seen} />
