@@ -28,7 +28,6 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
-import numpy as np
 import psutil
 from playwright.sync_api import Browser, Locator, sync_playwright
 
@@ -158,20 +157,17 @@ class Bench:
         with self.page(1400) as page:
             page.open(f"/sweeps/{self.sweeps[1]}", _PARALLEL)
             mouse = page.page.mouse
-            box = _box(page.page.locator(".parallel canvas, canvas.parallel").first)
-            x, top, high = box["x"], box["y"], box["height"]
-            x += 0.004 * box["width"]
+            box = _box(page.page.locator(".parallel-brush").nth(2))
+            x, top, high = box["x"] + box["width"] / 2, box["y"], box["height"]
             mouse.move(x, top + 0.3 * high)
             mouse.down()
             mouse.move(x, top + 0.5 * high, steps=4)
             begin = page.ask("[performance.now(), watch.paints]")
-            deadline = time.monotonic() + 2.0
-            turn = 0
-            while time.monotonic() < deadline:
-                turn += 1
-                mouse.move(x, top + high * (0.5 + 0.3 * float(np.sin(turn / 9))))
+            for part in (0.8, 0.4, 0.9, 0.5):
+                mouse.move(x, top + part * high, steps=30)
             end = page.ask("[performance.now(), watch.paints]")
             mouse.up()
+            assert page.page.locator(".is-brushed").count(), "nothing was brushed"
         return float(1000 * (end[1] - begin[1]) / (end[0] - begin[0]))
 
     def hour(self, rows: int = 3600, updates: int = 100) -> float:

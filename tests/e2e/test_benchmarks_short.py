@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks import (
     controller,
+    dashboard,
     faults,
     history,
     ingest,
@@ -85,3 +86,14 @@ def test_faults_of_the_middle_are_measured(tmp_path: Path) -> None:
     faults.hit_middle(tmp_path / "middle", 1, figures)
     assert len(figures) == 4
     assert all(0 < back <= again < 60 for ((back, again),) in figures.values())
+
+
+def test_pages_are_measured_by_what_is_painted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dashboard, "CURVES", 4)
+    monkeypatch.setattr(dashboard, "POINTS", 60)
+    wanted = ["runs table", "zoom", "brushed"]
+    figures = dashboard.measure(60, (12, 24), repeat=1, only=wanted)
+    assert len(figures) == len(wanted)
+    assert all(value > 0 for value in figures.values())
+    assert set(dashboard.missed(dict.fromkeys(dashboard.AIMS, 20.0))) == set(dashboard.AIMS)
+    assert dashboard.missed({name: abs(aim) for name, aim in dashboard.AIMS.items()}) == []
