@@ -80,9 +80,10 @@ test("news takes the place of what was known, and adds what is new", () => {
 
 test("a parameter that only new trials have", () => {
   const later = answer([[4, "queued", null, 0.4]]);
-  later.params = { lr: [0.4], momentum: [0.9] };
+  later.params = { lr: [0.4], momentum: [0.9], constructor: [1] };
   const trials = withNews(three(), trialsOf("abc", later), 4);
   assert.deepEqual(trials.params.momentum, [null, null, null, 0.9]);
+  assert.deepEqual(trials.params.constructor, [null, null, null, 1]);
   const gone = answer([[4, "queued", null, null]]);
   gone.params = {};
   assert.deepEqual(withNews(three(), trialsOf("abc", gone), 4).params.lr, [0.1, 0.2, 0.05, null]);

@@ -86,6 +86,9 @@ export function withNews(known, news, total) {
   if (count !== total) return null;
   /** @param {any} old @param {any} fresh @returns {any} */
   const put = (old, fresh) => {
+    // A column in which nothing changed stays the same one: what is drawn of it is not drawn anew.
+    const same = count === known.count && places.every((at, i) => Object.is(old[at], fresh[i]));
+    if (same) return old;
     const all = old instanceof Float64Array ? longer(old, count) : old.slice();
     for (let i = 0; i < places.length; i++) all[places[i]] = fresh[i];
     return all;
@@ -94,12 +97,18 @@ export function withNews(known, news, total) {
   const next = { ...known, version: news.version, count, metricNames: news.metricNames };
   for (const name of COLUMNS) next[name] = put(known[name], news[name]);
   for (const group of /** @type {const} */ (["params", "metrics"])) {
-    next[group] = {};
-    const none = Array(news.count).fill(group === "metrics" ? Number.NaN : null);
-    for (const name of new Set([...Object.keys(known[group]), ...Object.keys(news[group])])) {
-      const old = known[group][name] ?? blank(group, known.count);
-      next[group][name] = put(old, news[group][name] ?? none);
-    }
+    // Names are anybody's: "constructor" is a parameter like any other.
+    const [old, fresh] = [new Map(Object.entries(known[group])), Object.entries(news[group])];
+    const later = new Map(fresh);
+    next[group] = Object.fromEntries(
+      [...new Set([...old.keys(), ...later.keys()])].map((name) => [
+        name,
+        put(
+          old.get(name) ?? blank(group, known.count),
+          later.get(name) ?? blank(group, news.count),
+        ),
+      ]),
+    );
   }
   return next;
 }
