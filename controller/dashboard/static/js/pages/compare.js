@@ -21,6 +21,10 @@ import { useRunColors } from "../runs/run_colors.js";
 import { Panels } from "../workspace/panels.js";
 
 const MOST = 20;
+/** Sections whose files are fetched when they are opened. */
+const LAZY = ["environment", "packages"];
+/** @type {any[]} */
+const NONE = [];
 const TABS = [
   { id: "differences", label: "Differences" },
   { id: "charts", label: "Charts" },
@@ -91,13 +95,11 @@ function Differences({ runs, metrics, base, onBase, onMove, onRemove }) {
   const [all, setAll] = useQuery("all");
   const [plain, setPlain] = useQuery("plain");
   const [search, setSearch] = useQuery("q");
-  const [folded, setFolded] = useJsonQuery(
-    "folded",
-    /** @type {string[]} */ (["environment", "packages"]),
-  );
+  const [folded, setFolded] = useJsonQuery("folded", LAZY);
   const colorOf = useRunColors();
-  const files = useFiles(runs);
-  const recorded = useRecorded(files.data);
+  const looked = LAZY.some((id) => !folded.includes(id));
+  const files = useFiles(looked ? runs : NONE);
+  const recorded = useRecorded(looked ? files.data : undefined);
   const sections = useMemo(() => {
     const goalOf = goals(runs, metrics);
     const of = (/** @type {(run: any) => any} */ pick) => runs.map(pick);
@@ -115,15 +117,15 @@ function Differences({ runs, metrics, base, onBase, onMove, onRemove }) {
       { id: "origin", label: "Code and machine", rows: differences(of(origin)) },
     ];
   }, [runs, metrics]);
-  const note = recorded.error ?? files.error;
+  const said = (recorded.error ?? files.error)?.message ?? (recorded.data ? "" : "Loading…");
   const more = [
     {
       id: "environment",
       label: "Environment variables",
       rows: recorded.data?.environment,
-      note: note?.message,
+      note: said,
     },
-    { id: "packages", label: "Packages", rows: recorded.data?.packages, note: note?.message },
+    { id: "packages", label: "Packages", rows: recorded.data?.packages, note: said },
   ];
   return html`<div class="compare-tools" role="toolbar" aria-label="Differences">
       <input type="search" data-search placeholder="Search names" aria-label="Search names" value=${search}

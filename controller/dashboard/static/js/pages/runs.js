@@ -255,7 +255,10 @@ export default function RunsPage({ match }) {
     ${
       rows.error
         ? html`<${Failure} error=${rows.error} />
-            ${filtered && html`<p><button type="button" onClick=${() => change({ q: "", regex: false, filters: "" })}>Clear search and filter</button></p>`}`
+            <p class="runs-mend">
+              ${filtered && html`<button type="button" onClick=${() => change({ q: "", regex: false, filters: "" })}>Clear search and filter</button>`}
+              <button type="button" onClick=${() => navigate(location.pathname)}>Back to the usual view</button>
+            </p>`
         : !rows.loaded
           ? html`<${Loading} />`
           : rows.count === 0
