@@ -52,7 +52,7 @@ def _logged(found: Services, runs: list[str], kind: ChunkKind) -> Response:
     first: dict[str, Key] = {}
     count: Counter[str] = Counter()
     for keys in by_run.values():
-        count.update(keys)
+        count.update(keys.keys())
         for name, key in keys.items():
             first.setdefault(name, key)
     listed = [

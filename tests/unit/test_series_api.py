@@ -260,3 +260,50 @@ class TestChunks:
             assert world.raw("POST", f"{path}?{good}{odd}", b"\0\0\0\0x")[0] == 400
         assert world.raw("POST", f"{path}?{good}&lane=rank_1", b"\0\0\0\0x")[0] == 204
         assert [c.lane for c in world.store.chunks(run, "console", lane="rank_1")] == ["rank_1"]
+
+
+class TestLogged:
+    def test_names_definitions_and_charts_of_several_runs(self, world: World) -> None:
+        query = {"queryFields": [{"fields": [{"args": [{"name": "tableKey", "value": "t"}]}]}]}
+        panel = {
+            "panelDefId": "wandb/bar/v0",
+            "fieldSettings": {"label": "a"},
+            "stringSettings": {"title": "Bars"},
+            "userQuery": query,
+        }
+        drawing = {"visualize": {"bars": {"panel_config": panel}, "odd": 7}, "viz": {"t2": 1}}
+        for name in ("one", "two"):
+            config = {"_wandb": drawing} if name == "two" else {"_wandb": "odd"}
+            body = {"id": name, "uid": name, "project": "p", "config": config}
+            assert ask(world, "/api/runs", body)[0] == 200
+            defined = {"val/*": {"name": "val/*", "step_metric": "epoch", "hidden": False}}
+            describe = {"writer": 1, "metrics": defined}
+            assert ask(world, f"/api/runs/{name}/describe", describe)[0] == 204
+            post(world, name, [(0, 1.0, {"loss": 1, name: "text"})])
+        _, data, _ = ask(world, "/api/logged", {"runs": ["one", "two"]})
+        logged = json.loads(data)
+        assert logged["keys"] == [
+            {"name": "loss", "kind": "number", "type": "", "runs": 2},
+            {"name": "one", "kind": "string", "type": "", "runs": 1},
+            {"name": "two", "kind": "string", "type": "", "runs": 1},
+        ]
+        assert logged["metrics"] == {"val/*": {"step_metric": "epoch", "hidden": False}}
+        bars = {"spec": "wandb/bar/v0", "fields": {"label": "a"}, "texts": {"title": "Bars"}}
+        assert logged["charts"]["bars"] == {**bars, "table": "t"}
+        assert logged["charts"]["odd"]["table"] is None
+        assert logged["charts"]["t2"]["table"] == "t2"
+        _, data, _ = ask(world, "/api/logged", {"runs": ["one"], "kind": "system"})
+        assert json.loads(data) == {"keys": [], "total": 0, "metrics": {}, "charts": {}}
+
+    @pytest.mark.parametrize(
+        ("body", "message"),
+        [
+            ({"runs": [str(n) for n in range(1001)]}, "at most 1,000"),
+            ({"runs": ["nobody"]}, "nobody"),
+            ({"runs": [], "kind": "console"}, "history or system"),
+        ],
+    )
+    def test_a_bad_question_is_answered(self, quiet: World, body: Any, message: str) -> None:
+        status, data, _ = ask(quiet, "/api/logged", body)
+        assert status in (400, 404)
+        assert message in json.loads(data)["error"]["message"]
