@@ -86,9 +86,10 @@ def begun(site: Site, project: str) -> str:
     return made
 
 
-@pytest.fixture
-def sweep(site: Site, project: str) -> str:
-    made = begun(site, project)
+@pytest.fixture(scope="module")
+def sweep(site: Site) -> str:
+    """One for all tests that only look: what they brush and pick is in the address."""
+    made = begun(site, "sweep-charts")
     add(site, made, range(1, 41))
     return made
 

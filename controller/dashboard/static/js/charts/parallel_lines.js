@@ -6,6 +6,7 @@
  * when it rests. Pure, but for the context drawn with. Neighbour: parallel.js.
  */
 import { viridis } from "../colors.js";
+import { spreadOf } from "./points.js";
 
 /**
  * @typedef {import("./scales.js").Scale} Scale
@@ -33,6 +34,7 @@ const MANY = 400;
 export function heights(axis, count, plot) {
   const found = new Float32Array(count);
   const band = axis.scale.kind === "category" ? 1 / (axis.scale.high + 1) : 0;
+  const spread = spreadOf(count);
   for (let i = 0; i < count; i++) {
     let place = axis.scale.place(axis.values[i]);
     if (Number.isNaN(place)) {
@@ -40,7 +42,7 @@ export function heights(axis, count, plot) {
       continue;
     }
     // Lines of one category lie side by side, or nobody could see how many there are.
-    if (band) place += (((i * 0.618034) % 1) - 0.5) * band * 0.5;
+    if (band) place += (((i * 0.618034) % 1) - 0.5) * band * spread;
     found[i] = plot.top + (axis.flipped ? place : 1 - place) * plot.height;
   }
   return found;

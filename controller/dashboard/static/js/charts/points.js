@@ -14,7 +14,9 @@
 export function placed(points, x, y, box, rail = false) {
   const count = points.ids.length;
   const at = { x: new Float32Array(count), y: new Float32Array(count) };
-  const [wide, tall] = [x, y].map((each) => (each.kind === "category" ? 0.5 / (each.high + 1) : 0));
+  const [wide, tall] = [x, y].map((each) =>
+    each.kind === "category" ? spreadOf(count) / (each.high + 1) : 0,
+  );
   for (let i = 0; i < count; i++) {
     // Points of one category lie side by side, or nobody could see how many there are.
     const px = x.place(points.x[i]) + wide * (((i * 0.618034) % 1) - 0.5);
@@ -26,6 +28,12 @@ export function placed(points, x, y, box, rail = false) {
     at.y[i] = railed ? box.top + box.height - 5 : box.top + (1 - py) * box.height;
   }
   return at;
+}
+
+/** The part of a category's band over which so many are spread: a few need no room.
+ * @param {number} count */
+export function spreadOf(count) {
+  return Math.min(0.5, 0.06 + count / 300);
 }
 
 /** The index of the nearest point within `reach` pixels; -1: there is none.

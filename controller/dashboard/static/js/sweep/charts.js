@@ -50,6 +50,27 @@ export function SweepCharts({ sweep, trials, chosen, onChoose, onMetrics }) {
     onChoose=${onChoose} onMetrics=${onMetrics} />`;
 }
 
+/**
+ * The value as it was while it says the same: what is made of it stays, too.
+ * @template T @param {T} value @param {(a: T, b: T) => boolean} same @returns {T}
+ */
+function useSame(value, same) {
+  const kept = useRef(value);
+  if (!same(kept.current, value)) kept.current = value;
+  return kept.current;
+}
+
+/** @param {Uint8Array | null} a @param {Uint8Array | null} b */
+function sameBytes(a, b) {
+  if (!a || !b) return a === b;
+  return a.length === b.length && a.every((each, i) => each === b[i]);
+}
+
+/** @param {readonly any[]} a @param {readonly any[]} b */
+function sameMembers(a, b) {
+  return a.length === b.length && a.every((each, i) => each === b[i]);
+}
+
 /** @param {Omit<Props, "trials"> & {trials: Trials, space: Space}} props */
 function Shown({ sweep, space, trials, chosen: told, onChoose, onMetrics }) {
   const [settings, setSettings] = useJsonQuery("charts", /** @type {Record<string, any>} */ ({}));
@@ -65,8 +86,14 @@ function Shown({ sweep, space, trials, chosen: told, onChoose, onMetrics }) {
   const pick = useCallback((/** @type {any} */ number, more = false) => {
     current.current.onChoose(picked(current.current.chosen, Number(number), more));
   }, []);
-  const passes = useMemo(() => selected(trials, chosen), [trials, chosen]);
-  const axes = useMemo(() => axesOf(space, trials), [space, trials]);
+  const passes = useSame(
+    useMemo(() => selected(trials, chosen), [trials, chosen]),
+    sameBytes,
+  );
+  const axes = useSame(
+    useMemo(() => axesOf(space, trials), [space, trials]),
+    sameMembers,
+  );
   const { dark } = useTheme();
   const looks = useMemo(() => looksOf(trials, dark), [trials.states, dark]);
   const maximize = space.metric?.goal === "maximize";

@@ -8,7 +8,7 @@ import { useTheme } from "../charts/canvas.js";
 import { fitted } from "../charts/scales.js";
 import { viridis } from "../colors.js";
 import { number, value } from "../format.js";
-import { html } from "../html.js";
+import { html, useCallback, useRef } from "../html.js";
 import { telling } from "./results.js";
 
 /**
@@ -97,13 +97,24 @@ export function summaryOf({ trials, metric }, best) {
   return `Best ${metric} ${number(trials.objectives[best])} at trial ${trials.numbers[best]}; ${count}`;
 }
 
+/**
+ * What a tip says of trial i, as a function that stays the same while trials come and go.
+ * @param {View} view @param {readonly string[]} [first] axes that come first
+ * @returns {(i: number) => any}
+ */
+export function useFacts(view, first) {
+  const latest = useRef({ view, first });
+  latest.current = { view, first };
+  return useCallback((i) => factsOf(latest.current.view, i, latest.current.first), []);
+}
+
 const MOST_FACTS = 9;
 
 /**
  * What a tip says of a trial.
  * @param {View} view @param {number} i @param {readonly string[]} [first] axes that come first
  */
-export function factsOf({ trials, metric, axes }, i, first = []) {
+function factsOf({ trials, metric, axes }, i, first = []) {
   const names = [...new Set([...first, ...axes.map((axis) => axis.name)])].filter(
     (name) => name in trials.params,
   );

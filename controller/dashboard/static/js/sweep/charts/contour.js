@@ -6,7 +6,7 @@ import { LEAST_POINTS, surface } from "../../charts/surface.js";
 import { Empty } from "../../components/states.js";
 import { html, useMemo } from "../../html.js";
 import { bestOf } from "../results.js";
-import { colorScale, factsOf, summaryOf } from "../view.js";
+import { colorScale, summaryOf, useFacts } from "../view.js";
 
 /**
  * @typedef {import("../view.js").View} View
@@ -36,6 +36,7 @@ export function ContourChart({ view, important }) {
     () => (x && y ? gridOf(x, y, trials.objectives, color) : null),
     [x, y, trials.objectives, color],
   );
+  const text = useFacts(view, x && y && [x.name, y.name]);
   const points = useMemo(
     () =>
       x &&
@@ -45,9 +46,9 @@ export function ContourChart({ view, important }) {
         y: Array.from(y.values, (value, i) =>
           Number.isNaN(trials.objectives[i]) ? Number.NaN : value,
         ),
-        text: (/** @type {number} */ i) => factsOf(view, i, [x.name, y.name]),
+        text,
       },
-    [x, y, trials],
+    [x, y, trials.numbers, trials.objectives],
   );
   /** @param {"x" | "y"} which @param {string | undefined} now */
   const choice = (

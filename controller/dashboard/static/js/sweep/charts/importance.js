@@ -113,7 +113,7 @@ export function CorrelationChart({ view, analysis }) {
   ];
   const fixed = (/** @type {number} */ rho) => (rho > 0 ? "+" : "") + rho.toFixed(2);
   return html`<${Panel} title=${`Correlation with ${view.metric}`} csv=${rows}>
-    <${Answer} analysis=${analysis} anyway=${items.length > 0}>
+    <${Answer} analysis=${analysis} anyway>
       ${
         items.length
           ? html`<${Bars} label=${`Rank correlation with ${view.metric}`} items=${items} from=${-1} to=${1} format=${fixed} />

@@ -4,7 +4,7 @@ import { Scatter } from "../../charts/scatter.js";
 import { Empty } from "../../components/states.js";
 import { html, useMemo } from "../../html.js";
 import { bestOf, bestSoFar } from "../results.js";
-import { factsOf, newestValues, StateLegend, summaryOf } from "../view.js";
+import { newestValues, StateLegend, summaryOf, useFacts } from "../view.js";
 
 /** @typedef {import("../view.js").View} View */
 
@@ -19,16 +19,11 @@ export function ObjectiveChart({ view }) {
   );
   const log = settings.log === true;
   const begin = sweep.started ?? sweep.created;
+  const text = useFacts(view);
   const points = useMemo(() => {
     const x = over === "number" ? trials.numbers : times(trials, over === "wall" ? begin : 0);
-    return {
-      ids: trials.numbers,
-      x,
-      y: newestValues(trials),
-      ...looks,
-      text: (/** @type {number} */ i) => factsOf(view, i),
-    };
-  }, [trials, over, begin, looks]);
+    return { ids: trials.numbers, x, y: newestValues(trials), ...looks, text };
+  }, [trials.numbers, trials.objectives, trials.values, trials.ended, over, begin, looks]);
   const line = useMemo(
     () => ({
       ...bestSoFar(points.x, trials.objectives, maximize),
@@ -36,7 +31,7 @@ export function ObjectiveChart({ view }) {
     }),
     [points, maximize],
   );
-  const best = useMemo(() => bestOf(trials.objectives, maximize), [trials, maximize]);
+  const best = useMemo(() => bestOf(trials.objectives, maximize), [trials.objectives, maximize]);
   const axis = over === "number" ? "number" : "ended";
   const shift = over === "wall" ? begin : 0;
   const bands = useMemo(

@@ -7,11 +7,11 @@ import { Panel } from "../../charts/panel.js";
 import { ParallelCoordinates } from "../../charts/parallel.js";
 import { fitted } from "../../charts/scales.js";
 import { Empty } from "../../components/states.js";
-import { html, useCallback, useMemo } from "../../html.js";
+import { html, useCallback, useMemo, useRef } from "../../html.js";
 import { arranged } from "../parameters.js";
 import { bestOf } from "../results.js";
 import { selected } from "../selection.js";
-import { colorScale, factsOf, shadeOf, summaryOf } from "../view.js";
+import { colorScale, shadeOf, summaryOf, useFacts } from "../view.js";
 
 /** @typedef {import("../view.js").View} View */
 
@@ -25,7 +25,7 @@ export function ParallelChart({ view }) {
   const dark = useTheme().dark;
   const scale = useMemo(
     () => fitted(settings.log ? "log" : "linear", trials.objectives, 0),
-    [trials, settings.log],
+    [trials.objectives, settings.log],
   );
   const color = useMemo(
     () => colorScale(trials.objectives, maximize, settings.log),
@@ -44,18 +44,21 @@ export function ParallelChart({ view }) {
     const shade = shadeOf(color, maximize, dark);
     return { parts: trials.objectives.map(shade.part), lowLast: !dark };
   }, [trials.objectives, color, maximize, dark]);
+  // Of columns that did not change the answer did not either: the lines stay as they are.
+  const latest = useRef(trials);
+  latest.current = trials;
   const passing = useCallback(
-    (/** @type {any} */ brushes) => selected(trials, { ...chosen, brushes }),
-    [trials, chosen],
+    (/** @type {any} */ brushes) => selected(latest.current, { brushes, picked: [] }),
+    [view.passes, view.axes, trials.count],
   );
-  const text = useCallback((/** @type {number} */ i) => factsOf(view, i), [trials, view.axes]);
+  const text = useFacts(view);
   const names = axes.map((axis) => axis.name);
   /** @param {string} name @param {number} to */
   const move = (name, to) => view.set({ order: moved(names, names.indexOf(name), to) });
   /** @param {string[]} list @param {string} name */
   const toggled = (list, name) =>
     list.includes(name) ? list.filter((n) => n !== name) : [...list, name];
-  const best = useMemo(() => bestOf(trials.objectives, maximize), [trials, maximize]);
+  const best = useMemo(() => bestOf(trials.objectives, maximize), [trials.objectives, maximize]);
   const hiddenThere = hidden.filter((/** @type {string} */ name) =>
     all.some((axis) => axis.name === name),
   );

@@ -5,17 +5,20 @@ import { Empty } from "../../components/states.js";
 import { html, useEffect, useMemo } from "../../html.js";
 import { front } from "../results.js";
 import { columnOf } from "../selection.js";
-import { factsOf } from "../view.js";
+import { useFacts } from "../view.js";
 
 /** @typedef {import("../view.js").View} View */
 
+/** Names of what only counts: no result that anybody weighs. */
+const COUNTER = /(^|[._/])(epoch|step|global_step|iter|iteration|batch|seed)s?$/i;
 const FRONT = "#d55e00";
 
 /** @param {{view: View, onMetrics: (names: string[]) => void}} props */
 export function ParetoChart({ view, onMetrics }) {
   const { trials, metric, maximize, looks, settings, passes, chosen } = view;
   const names = trials.metricNames.filter((name) => name !== metric && !name.startsWith("_"));
-  const other = names.includes(settings.metric) ? settings.metric : names[0];
+  const usual = names.find((name) => !COUNTER.test(name)) ?? names[0];
+  const other = names.includes(settings.metric) ? settings.metric : usual;
   const raise = settings.raise === true;
   useEffect(() => {
     if (other) onMetrics([other]);
@@ -23,6 +26,7 @@ export function ParetoChart({ view, onMetrics }) {
   const axis = `metric:${other}`;
   const column = columnOf(trials, axis);
   const ready = column.length === trials.count;
+  const facts = useFacts(view);
   const points = useMemo(() => {
     const x = trials.objectives;
     const members = ready ? front(x, column, maximize, raise) : [];
@@ -34,9 +38,9 @@ export function ParetoChart({ view, onMetrics }) {
       colors: trials.numbers.map((_, i) => (on.has(i) ? FRONT : looks.colors[i])),
       shapes: trials.numbers.map((_, i) => (on.has(i) ? "triangle" : "dot")),
       members,
-      text: (/** @type {number} */ i) => html`${other}: ${column[i]}<br />${factsOf(view, i)}`,
+      text: (/** @type {number} */ i) => html`${other}: ${column[i]}<br />${facts(i)}`,
     };
-  }, [trials, column, ready, maximize, raise, other, looks]);
+  }, [trials.numbers, trials.objectives, column, ready, maximize, raise, other, looks]);
   const line = useMemo(
     () => ({
       x: points.members.map((i) => points.x[i]),

@@ -6,7 +6,7 @@ import { viridis } from "../../colors.js";
 import { Empty } from "../../components/states.js";
 import { html, useMemo } from "../../html.js";
 import { categoryName } from "../selection.js";
-import { factsOf } from "../view.js";
+import { useFacts } from "../view.js";
 
 /**
  * @typedef {import("../view.js").View} View
@@ -67,15 +67,16 @@ export function SliceCharts({ view, analysis }) {
 /** @param {{view: View, axis: Axis, y: any, colors: string[], analysis: Analysis | undefined}} props */
 function Slice({ view, axis, y, colors, analysis }) {
   const { trials, metric, passes, chosen } = view;
+  const text = useFacts(view, [axis.name]);
   const points = useMemo(
     () => ({
       ids: trials.numbers,
       x: axis.values,
       y: trials.objectives,
       colors,
-      text: (/** @type {number} */ i) => factsOf(view, i, [axis.name]),
+      text,
     }),
-    [trials, axis, colors],
+    [trials.numbers, trials.objectives, axis, colors],
   );
   const line = useMemo(() => marginalOf(axis, analysis), [axis, analysis]);
   const bands = useMemo(
