@@ -103,6 +103,7 @@ def test_a_key_comes_by_bearer_or_as_the_password_of_anybody(
         ("POST", "/graphql", "read"),  # of a mutation see the tests of controller/wandb_api
         ("POST", "/api/series", "read"),
         ("POST", "/api/blobs/fetch", "read"),
+        ("POST", "/api/session/code", "read"),  # it gives no right that the asker has not
         ("POST", "/api/sweeps", "write"),
         ("DELETE", "/api/runs/r", "write"),
         ("PUT", "/api/blobs/0", "write"),
