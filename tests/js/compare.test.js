@@ -27,6 +27,11 @@ test("nested documents differ by their leaves, in the order of their names", () 
     ],
   );
   assert.deepEqual(rows[4].values, [8, undefined]);
+  const given = differences([{ b: 1 }, { a: 1 }], undefined, { asGiven: true });
+  assert.deepEqual(
+    given.map(({ name }) => name),
+    ["b", "a"],
+  );
 });
 
 test("media are in one piece, and what clients keep for themselves is left out", () => {

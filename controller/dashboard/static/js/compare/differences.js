@@ -13,11 +13,13 @@ import { flat } from "../format.js";
 /**
  * @param {Record<string, unknown>[]} documents one a run, nested or flat
  * @param {(name: string) => Goal | null} [goalOf]
- * @returns {Difference[]} by name
+ * @param {{asGiven?: boolean}} [how] `asGiven`: in the order in which they come, else by name
+ * @returns {Difference[]}
  */
-export function differences(documents, goalOf = () => null) {
+export function differences(documents, goalOf = () => null, { asGiven = false } = {}) {
   const flats = documents.map((document) => withMedia(document));
-  const names = [...new Set(flats.flatMap((each) => Object.keys(each)))].sort(natural);
+  const names = [...new Set(flats.flatMap((each) => Object.keys(each)))];
+  if (!asGiven) names.sort(natural);
   return names.map((name) => {
     const values = flats.map((each) => each[name]);
     const first = JSON.stringify(values[0]);

@@ -104,7 +104,7 @@ function Differences({ runs, metrics, base, onBase, onMove, onRemove }) {
     const goalOf = goals(runs, metrics);
     const of = (/** @type {(run: any) => any} */ pick) => runs.map(pick);
     return [
-      { id: "run", label: "Run", rows: differences(of(about)) },
+      { id: "run", label: "Run", rows: differences(of(about), undefined, { asGiven: true }) },
       {
         id: "summary",
         label: "Summary",
