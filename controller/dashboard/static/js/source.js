@@ -20,7 +20,7 @@
 export const frozen = read();
 
 function read() {
-  const found = globalThis.document?.getElementById("opensweep-frozen");
+  const found = globalThis.document?.getElementById?.("opensweep-frozen");
   return found ? JSON.parse(found.textContent ?? "") : null;
 }
 
