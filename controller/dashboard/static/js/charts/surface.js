@@ -13,9 +13,11 @@ const MOST_POINTS = 1500;
 /**
  * @param {ArrayLike<number>} x places, 0..1; NaN: nowhere @param {ArrayLike<number>} y likewise
  * @param {ArrayLike<number>} z @param {number} columns @param {number} rows
+ * @param {{columns?: boolean, rows?: boolean}} [apart] nothing is carried over from one to the next:
+ *   they are categories
  * @returns {Grid | null} null: too few points have all three
  */
-export function surface(x, y, z, columns, rows) {
+export function surface(x, y, z, columns, rows, apart = {}) {
   let known = [];
   for (let i = 0; i < x.length; i++)
     if (Number.isFinite(x[i]) && Number.isFinite(y[i]) && Number.isFinite(z[i])) known.push(i);
@@ -31,6 +33,8 @@ export function surface(x, y, z, columns, rows) {
       const [px, py] = [(column + 0.5) / columns, (row + 0.5) / rows];
       let [sum, weights, nearest] = [0, 0, Number.POSITIVE_INFINITY];
       for (const i of known) {
+        if (apart.columns && Math.floor(x[i] * columns) !== column) continue;
+        if (apart.rows && Math.floor(y[i] * rows) !== row) continue;
         const far = (x[i] - px) ** 2 + (y[i] - py) ** 2;
         if (far < nearest) nearest = far;
         const weight = Math.exp(far * bell);

@@ -86,9 +86,10 @@ export function ContourChart({ view, important }) {
  * @param {import("../../charts/scales.js").Scale} color */
 function gridOf(x, y, objectives, color) {
   const clipped = objectives.map((value) => Math.min(Math.max(value, color.low), color.high));
-  const columns = x.scale.kind === "category" ? x.scale.high + 1 : COLUMNS;
-  const rows = y.scale.kind === "category" ? y.scale.high + 1 : ROWS;
+  const apart = { columns: x.scale.kind === "category", rows: y.scale.kind === "category" };
+  const columns = apart.columns ? x.scale.high + 1 : COLUMNS;
+  const rows = apart.rows ? y.scale.high + 1 : ROWS;
   const across = Array.from(x.values, x.scale.place);
   const along = Array.from(y.values, y.scale.place);
-  return surface(across, along, clipped, columns, rows);
+  return surface(across, along, clipped, columns, rows, apart);
 }

@@ -15,6 +15,8 @@ import { useFacts } from "../view.js";
  */
 
 const FIRST = 6;
+/** A model that explains less than this of unseen trials is not drawn. */
+const LEAST_EXPLAINED = 0.1;
 
 /** @param {{view: View, analysis: Analysis | undefined}} props */
 export function SliceCharts({ view, analysis }) {
@@ -99,7 +101,8 @@ function Slice({ view, axis, y, colors, analysis }) {
 /** The curve of a parameter alone. @param {Axis} axis @param {Analysis | undefined} analysis */
 function marginalOf(axis, analysis) {
   const found = analysis?.parameters.find((each) => each.name === axis.name)?.marginal;
-  if (!found || analysis?.of !== "value") return null;
+  const poor = (analysis?.explained ?? 0) < LEAST_EXPLAINED;
+  if (!found || poor || analysis?.of !== "value") return null;
   const category = axis.scale.kind === "category";
   const order = found.at.map((_, i) => i).filter((i) => found.at[i] !== null);
   if (!category) order.sort((a, b) => found.at[a] - found.at[b]);
