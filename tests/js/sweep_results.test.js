@@ -150,8 +150,8 @@ test("a surface follows its points, and stays open where there are none", () => 
   // Of categories one says nothing of the next.
   const rows = y.map((value) => (value < 0.5 ? 0.25 : 0.75));
   const two = /** @type {any} */ (surface(x, rows, rows, 20, 2, { rows: true }));
-  assert.equal(two.values[5], 0.25);
-  assert.equal(two.values[25], 0.75);
+  assert.ok(Math.abs(two.values[5] - 0.25) < 1e-9);
+  assert.ok(Math.abs(two.values[25] - 0.75) < 1e-9);
   const line = isolines(grid, 0.25);
   assert.ok(line.length > 5);
   assert.ok(line.every(([x0, , x1]) => Math.abs(x0 - 0.25) < 0.1 && Math.abs(x1 - 0.25) < 0.1));
