@@ -232,6 +232,12 @@ def test_the_trials_are_sorted_filtered_and_searched(site: Site, page: Page, pro
     page.get_by_role("button", name="Columns").click()
     page.get_by_role("checkbox", name="optimizer").uncheck()
     expect(page.get_by_role("columnheader", name="optimizer")).to_have_count(0)
+    page.keyboard.press("Escape")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="CSV").click()
+    lines = Path(saved.value.path()).read_text().splitlines()
+    assert lines[0].startswith("Trial,State,loss,lr,Duration")
+    assert (len(lines), lines[1].split(",")[3]) == (61, "0.0001")
 
 
 def test_who_may_only_read_sees_no_buttons(site: Site, browser: Browser, project: str) -> None:

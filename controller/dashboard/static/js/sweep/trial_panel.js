@@ -3,6 +3,7 @@
  * and why it ended, and what may be done to it. Neighbours: orders.js, the run's own page.
  */
 import { get } from "../api.js";
+import { Copy } from "../components/code.js";
 import { Failure, Loading, StateBadge } from "../components/states.js";
 import { ago, duration, flat, number, value } from "../format.js";
 import { useLive, useNow } from "../hooks.js";
@@ -71,7 +72,7 @@ function Shown({ sweep, trial, onDone }) {
     ${ordered && html`<p role="status">Being ${ordered}.</p>`}
     ${trial.enqueued && html`<p class="quiet">Asked for by ${trial.enqueued}.</p>`}
     <${TrialOrders} sweep=${sweep} trial=${trial} onDone=${onDone} />
-    <h3>Configuration</h3>
+    <h3>Configuration <${Copy} text=${() => JSON.stringify(trial.config, null, 2)} label="Copy the configuration" /></h3>
     <${Values} values=${trial.config} />
     <h3>Attempts</h3>
     <ol class="trial-attempts">

@@ -2,6 +2,8 @@
  * The trials of a sweep as a table: filtered by state, words and the charts' brushes, sorted by any
  * column. All of it is in the page's address. Neighbours: trial_order.js, components/table.js.
  */
+import { csvText, fileName } from "../charts/csv.js";
+import { save } from "../charts/pictures.js";
 import { Popup } from "../components/menu.js";
 import { StateBadge } from "../components/states.js";
 import { VirtualTable } from "../components/table.js";
@@ -44,6 +46,11 @@ export function TrialsTable({ sweep, trials, chosen, onChoose }) {
     const falls = sort.key === key ? !sort.descending : descendsFirst(key, sweep.metric);
     setSort(falls ? `-${key}` : key);
   };
+  const download = () => {
+    const rows = order.map((i) => shown.map((column) => plain(cell(trials, column.key, i, now))));
+    const table = csvText([shown.map((column) => column.label), ...rows]);
+    save(fileName(`${sweep.name}-trials`, "csv"), new Blob([table], { type: "text/csv" }));
+  };
   /** @param {number} i */
   const pick = (i) => onChoose({ ...chosen, picked: [trials.numbers[i]] });
   /** @param {MouseEvent} event */
@@ -59,6 +66,7 @@ export function TrialsTable({ sweep, trials, chosen, onChoose }) {
         value=${search} onInput=${(/** @type {any} */ event) => setSearch(event.target.value)} />
       <${StateFilter} sweep=${sweep} states=${states} onChange=${setStates} />
       <${ColumnChoice} columns=${all} hidden=${hidden} onChange=${setHidden} />
+      <button type="button" title="These trials and columns as a CSV file" onClick=${download}>CSV</button>
       <p class="quiet sweep-trials-count" role="status">
         ${
           order.length === trials.count
@@ -95,26 +103,32 @@ export function TrialsTable({ sweep, trials, chosen, onChoose }) {
  * @param {any} sweep @param {Trials} trials @returns {Known[]}
  */
 function columnsOf(sweep, trials) {
+  const metric = sweep.metric?.name ?? "Objective";
   const params = Object.keys(trials.params).map((name) => ({
     key: `param:${name}`,
     label: name,
-    width: Math.min(Math.max(9 * name.length + 24, 90), 180),
+    width: widthOf(name, 96, 180),
     align: /** @type {"left" | "right"} */ (isNumeric(trials.params[name]) ? "right" : "left"),
   }));
   return [
     { key: "number", label: "Trial", width: 92, align: "right", pinned: true },
     { key: "state", label: "State", width: 104 },
-    { key: "objective", label: sweep.metric?.name ?? "Objective", width: 116, align: "right" },
+    { key: "objective", label: metric, width: widthOf(metric, 116, 240), align: "right" },
     ...params,
     { key: "duration", label: "Duration", width: 92, align: "right" },
     { key: "steps", label: "Steps", width: 80, align: "right" },
     { key: "where", label: "Where", width: 150 },
-    { key: "attempts", label: "Attempts", width: 84, align: "right" },
-    { key: "why", label: "Why it ended so", width: 360 },
+    { key: "attempts", label: "Attempts", width: 104, align: "right" },
+    { key: "why", label: "Why", width: 360 },
     { key: "started", label: "Started", width: 170 },
     { key: "ended", label: "Ended", width: 170 },
     { key: "enqueued", label: "Asked for by", width: 110 },
   ];
+}
+
+/** Room for a head with its arrow. @param {string} label @param {number} least @param {number} most */
+function widthOf(label, least, most) {
+  return Math.min(Math.max(8.5 * label.length + 44, least), most);
 }
 
 /** @param {any[]} column */
@@ -129,6 +143,12 @@ function drawn(column, trials, now) {
     sortable: true,
     render: (/** @type {number} */ i) => text(column.key, trials, i, now),
   };
+}
+
+/** As a file has it. @param {any} found @returns {string | number | null} */
+function plain(found) {
+  if (found === null || Number.isNaN(found)) return null;
+  return typeof found === "object" || typeof found === "boolean" ? JSON.stringify(found) : found;
 }
 
 /** @param {string} key @param {Trials} trials @param {number} i @param {number} now */
