@@ -3,6 +3,7 @@
  * shown is in the address. Neighbours: workspace/panels.js, workspace/run_list.js, pages/runs.js.
  */
 import { get } from "../api.js";
+import { colorOf } from "../colors.js";
 import { useFetch, useLive } from "../hooks.js";
 import { html, useCallback, useMemo, useState } from "../html.js";
 import { usePage } from "../page.js";
@@ -15,6 +16,7 @@ import {
   useLocation,
   useQuery,
 } from "../router.js";
+import { fields as fieldsOf } from "../runs/columns.js";
 import { apiParams, keepQuery, readQuery, writeQuery } from "../runs/query.js";
 import { useRunColors } from "../runs/run_colors.js";
 import { Panels } from "../workspace/panels.js";
@@ -23,6 +25,7 @@ import { RunList } from "../workspace/run_list.js";
 
 const PAGE = 100; // runs of the list, at first
 const CURSOR = "workspace";
+const LIVE = ["running", "pending", "queued"];
 const COLUMNS = ["display_name", "state", "created_at"];
 
 /** @param {{match: Record<string, string>}} props */
@@ -51,7 +54,7 @@ export default function ChartsPage({ match }) {
   };
   const drawn = useSame(chosen(ids, choice));
   const shown = useSame(runs.filter(({ id }) => drawn.has(id)).map(forPanels));
-  const known = useGroupable(project);
+  const fields = useFields(project);
 
   /** @param {(params: URLSearchParams) => void} change */
   const change = (change) => {
@@ -91,7 +94,7 @@ export default function ChartsPage({ match }) {
         !folded &&
         html`<${RunList} runs=${runs} total=${total} loading=${loading} error=${error} drawn=${drawn} query=${query}
           onQuery=${onQuery} onTurn=${onTurn} onCount=${onCount} onMore=${() => setListed(listed + PAGE)}
-          tableHref=${table} groupable=${known} cursor=${CURSOR} />`
+          tableHref=${table} fields=${fields} project=${project} cursor=${CURSOR} />`
       }
     </aside>
     <${Panels} runs=${shown} view=${stable} onView=${setView} search=${search} onSearch=${setSearch}
@@ -105,7 +108,7 @@ export default function ChartsPage({ match }) {
  * @param {string[]} only these runs, where there are any @param {number} limit
  */
 function useRuns(project, query, only, limit) {
-  const colorOf = useRunColors();
+  const colorOfRun = useRunColors();
   const more = only.length ? [{ id: { $in: only } }] : [];
   const params = apiParams(query, project, more);
   const columns = [...COLUMNS, ...query.group];
@@ -140,7 +143,10 @@ function useRuns(project, query, only, limit) {
     [data],
   );
   /** @type {import("../workspace/run_list.js").ListedRun[]} */
-  const colored = runs.map((/** @type {any} */ run) => ({ ...run, color: colorOf(run.id) }));
+  const colored = runs.map((/** @type {any} */ run) => ({
+    ...run,
+    color: run.group === undefined ? colorOfRun(run.id) : colorOf(run.group),
+  }));
   return {
     runs: colored,
     total: data?.total ?? 0,
@@ -173,21 +179,16 @@ function spelled(value) {
 
 /** What the panels need of a run: changes only when that does. @param {any} run */
 function forPanels({ id, name, color, state, group }) {
-  return { id, name, color, live: state === "running", group };
+  return { id, name, color, live: LIVE.includes(state), group };
 }
 
-/** The names that runs can be grouped by. @param {string} project @returns {string[]} */
-function useGroupable(project) {
+/** What runs can be filtered and grouped by. @param {string} project */
+function useFields(project) {
   const { data } = useFetch(
     (signal) => get("/api/run-table/fields", { project: project || "uncategorized" }, { signal }),
     [project],
   );
-  const configs = (data?.fields ?? [])
-    .map((/** @type {{name: string}} */ { name }) => name)
-    .filter(
-      (/** @type {string} */ name) => name.startsWith("config.") && !name.startsWith("config._"),
-    );
-  return ["state", "group", "job_type", "username", "sweep", ...configs.slice(0, 200)];
+  return useMemo(() => fieldsOf(data?.fields ?? []), [data]);
 }
 
 /** The value before, as long as it says the same. @template T @param {T} value @returns {T} */

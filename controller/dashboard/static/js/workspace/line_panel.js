@@ -53,6 +53,11 @@ export function LinePanel({
     [ymin, ymax],
   );
   const rows = () => tableOf(curves, labelOf(x));
+  /** @param {string} curve */
+  const pick = (curve) => {
+    const id = runOfCurve(curve); // else it is a group
+    if (ids.includes(id)) onPick?.(id);
+  };
   const allRows = async () => {
     const query = { runs: ids, keys, x, kind, points: ALL_POINTS };
     const names = new Map(runs.map(({ id, name }) => [id, name]));
@@ -73,7 +78,7 @@ export function LinePanel({
       onZoom=${(/** @type {[number, number] | null} */ range) => onSettings({ zoom: range ? shortened(range) : undefined })}
       outliers=${settings.outliers ?? false} group=${cursor} height=${height} waiting=${loading && !curves.length}
       legend=${settings.legend ?? (frame.full || curves.length <= 4)}
-      onPick=${onPick && ((/** @type {string} */ id) => onPick(runOfCurve(id)))} />
+      onPick=${onPick && pick} />
   <//>`;
 }
 

@@ -7,9 +7,12 @@ import { PALETTE } from "../colors.js";
 import { Popup } from "../components/menu.js";
 import { Failure, Loading } from "../components/states.js";
 import { ago } from "../format.js";
-import { html, useEffect, useRef, useState } from "../html.js";
+import { html, useEffect, useState } from "../html.js";
 import { Link, path } from "../router.js";
+import { FieldPicker } from "../runs/field_picker.js";
+import { FilterChips, FilterEditor } from "../runs/filter_editor.js";
 import { setRunColor } from "../runs/run_colors.js";
+import { Search } from "../runs/search.js";
 import { MOST } from "./run_choice.js";
 
 const FIRST = 40; // runs that the window has room for; the others come
@@ -30,13 +33,14 @@ const LATER_MS = 600; // when the charts are there
  * @property {(count: number) => void} onCount
  * @property {() => void} onMore
  * @property {string} tableHref the same runs as a table
- * @property {string[]} groupable names to group by
+ * @property {import("../runs/columns.js").Field[]} fields what runs can be filtered and grouped by
+ * @property {string} project
  * @property {string} cursor the group of the synced cursor
  */
 
 /** @param {RunListProps} props */
 export function RunList({ runs, total, loading, error, drawn, query, ...rest }) {
-  const { onQuery, onTurn, onCount, onMore, cursor } = rest;
+  const { onQuery, onTurn, onCount, onMore, cursor, fields } = rest;
   const most = Math.min(total, MOST);
   const [whole, setWhole] = useState(false);
   useEffect(() => {
@@ -55,14 +59,25 @@ export function RunList({ runs, total, loading, error, drawn, query, ...rest }) 
       <h2>Runs <span class="quiet count">${total.toLocaleString("en-US")}</span></h2>
       <${Link} href=${rest.tableHref}>Table<//>
     </header>
-    <${Search} query=${query} onQuery=${onQuery} />
-    <label class="setting run-group">Group by
-      <select value=${query.group[0] ?? ""} onChange=${(/** @type {any} */ event) => onQuery({ group: event.target.value ? [event.target.value] : [] })}>
-        <option value="">nothing</option>
-        ${query.group[0] && !rest.groupable.includes(query.group[0]) && html`<option value=${query.group[0]}>${query.group.join(", ")}</option>`}
-        ${rest.groupable.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}
-      </select></label>
-    ${query.filters && html`<p class="run-filtered">Filtered. <button type="button" class="plain" onClick=${() => onQuery({ filters: "" })}>Clear the filter</button></p>`}
+    <${Search} q=${query.q} regex=${query.regex} onChange=${onQuery} />
+    <div class="run-narrow">
+      <${Popup} label="Filter" button="Filter">
+        ${() => html`<${FilterEditor} project=${rest.project} fields=${fields} filters=${query.filters} error=${error}
+          onChange=${(/** @type {string} */ filters) => onQuery({ filters })} />`}
+      <//>
+      <${FieldPicker} label="Group by" button=${query.group.length ? "Grouped" : "Group"} fields=${fields}
+        except=${["display_name", "id", ...query.group]}
+        onPick=${(/** @type {import("../runs/columns.js").Field} */ field) => onQuery({ group: [...query.group, field.name] })} />
+    </div>
+    <p class="run-chips">
+      <${FilterChips} filters=${query.filters} fields=${fields} onChange=${(/** @type {string} */ filters) => onQuery({ filters })} />
+      ${query.group.map(
+        (
+          name,
+        ) => html`<span class="chip" key=${name}>by ${fields.find((each) => each.name === name)?.label ?? name}
+          <button type="button" aria-label=${`Group by ${name} no more`} onClick=${() => onQuery({ group: turn(query.group, name) })}>✕</button></span>`,
+      )}
+    </p>
     <p class="run-shown quiet">${drawn.size} drawn.
       ${drawn.size < most && html` <button type="button" class="plain" onClick=${() => onCount(MOST)}>${total <= MOST ? `Show all ${total}` : `Show ${MOST}`}</button>`}
       ${drawn.size > 10 && html` <button type="button" class="plain" onClick=${() => onCount(10)}>Show 10</button>`}
@@ -88,26 +103,6 @@ export function RunList({ runs, total, loading, error, drawn, query, ...rest }) 
   </div>`;
 }
 
-/** @param {{query: RunListProps["query"], onQuery: RunListProps["onQuery"]}} props */
-function Search({ query, onQuery }) {
-  const [text, setText] = useState(query.q);
-  const timer = useRef(0);
-  useEffect(() => setText(query.q), [query.q]);
-  useEffect(() => () => clearTimeout(timer.current), []);
-  /** @param {any} event */
-  const type = (event) => {
-    const q = event.target.value;
-    setText(q);
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => onQuery({ q }), 200);
-  };
-  return html`<div class="run-search">
-    <input type="search" placeholder="Search runs" aria-label="Search runs" value=${text} onInput=${type} />
-    <button type="button" aria-pressed=${query.regex} title="Regular expression" aria-label="Regular expression"
-      onClick=${() => onQuery({ regex: !query.regex })}>.*</button>
-  </div>`;
-}
-
 /** @param {{run: ListedRun}} props */
 function Color({ run }) {
   const swatch = html`<i class="run-color" style=${{ background: run.color }}></i>`;
@@ -128,6 +123,11 @@ function Color({ run }) {
       }}>Usual colour</button>
     </div>`}
   <//>`;
+}
+
+/** @param {string[]} list @param {string} name */
+function turn(list, name) {
+  return list.includes(name) ? list.filter((each) => each !== name) : [...list, name];
 }
 
 /** @param {{open: boolean}} props */
