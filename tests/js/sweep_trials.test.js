@@ -2,7 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fieldsOf, readConfig } from "../../controller/dashboard/static/js/sweep/space_fields.js";
-import { trialsOf, withNews } from "../../controller/dashboard/static/js/sweep/trial_columns.js";
+import {
+  steadied,
+  trialsOf,
+  withNews,
+} from "../../controller/dashboard/static/js/sweep/trial_columns.js";
 import { ordered, reasonText } from "../../controller/dashboard/static/js/sweep/trial_order.js";
 
 const TEXTS = ["state", "reason", "detail", "host", "device", "agent_id", "enqueued"];
@@ -146,4 +150,22 @@ test("the fields of a space, and a configuration from what was typed", () => {
   assert.deepEqual(readConfig(fields, typed), { lr: 0.01, "optimizer.name": "adam", layers: 4 });
   assert.deepEqual(readConfig(fields, { lr: ".5" }), { lr: 0.5 });
   assert.deepEqual(readConfig(fields, { lr: "a lot" }), { lr: "a lot" }); // the server refuses it
+});
+
+test("columns that say the same stay the same objects, whatever is asked for beside them", () => {
+  const rows = [
+    [1, "finished", 0.5, 0.1],
+    [2, "running", null, 0.2],
+  ];
+  const old = trialsOf("s", answer(rows));
+  const same = steadied(old, trialsOf("s", { ...answer(rows), metrics: { latency: [1, 2] } }));
+  assert.equal(same.objectives, old.objectives);
+  assert.equal(same.params.lr, old.params.lr);
+  assert.deepEqual([...same.metrics.latency], [1, 2]);
+  rows[1] = [2, "finished", 0.4, 0.2];
+  const next = steadied(old, trialsOf("s", answer(rows)));
+  assert.deepEqual([...next.objectives], [0.5, 0.4]);
+  assert.equal(next.params.lr, old.params.lr);
+  const other = trialsOf("t", answer(rows));
+  assert.equal(steadied(next, other), other);
 });

@@ -8,6 +8,8 @@
 /** @typedef {import("./heat_map.js").Grid} Grid */
 
 export const LEAST_POINTS = 8;
+/** Beyond so many widths of the bell nothing is known. */
+const REACH = 2.6;
 const MOST_POINTS = 1500;
 
 /**
@@ -27,22 +29,31 @@ export function surface(x, y, z, columns, rows, apart = {}) {
     known = known.filter((_, at) => Math.floor(at / every) !== Math.floor((at - 1) / every));
   const width = Math.min(Math.max(0.55 / Math.sqrt(known.length), 0.035), 0.16);
   const bell = -1 / (2 * width * width);
+  const reach = (REACH * width) ** 2;
+  // Row by row, with only the points that can be felt there: most are too far from most cells.
+  const [px, py, pz] = [x, y, z].map((column) => Float64Array.from(known, (i) => column[i]));
   const values = new Float64Array(columns * rows).fill(Number.NaN);
-  for (let row = 0; row < rows; row++)
+  for (let row = 0; row < rows; row++) {
+    const cy = (row + 0.5) / rows;
+    const near = [];
+    for (let i = 0; i < py.length; i++) {
+      const felt = apart.rows ? Math.floor(py[i] * rows) === row : (py[i] - cy) ** 2 < reach;
+      if (felt) near.push(i);
+    }
     for (let column = 0; column < columns; column++) {
-      const [px, py] = [(column + 0.5) / columns, (row + 0.5) / rows];
-      let [sum, weights, nearest] = [0, 0, Number.POSITIVE_INFINITY];
-      for (const i of known) {
-        if (apart.columns && Math.floor(x[i] * columns) !== column) continue;
-        if (apart.rows && Math.floor(y[i] * rows) !== row) continue;
-        const far = (x[i] - px) ** 2 + (y[i] - py) ** 2;
-        if (far < nearest) nearest = far;
+      const cx = (column + 0.5) / columns;
+      let [sum, weights] = [0, 0];
+      for (const i of near) {
+        if (apart.columns && Math.floor(px[i] * columns) !== column) continue;
+        const far = (px[i] - cx) ** 2 + (py[i] - cy) ** 2;
+        if (far > reach) continue;
         const weight = Math.exp(far * bell);
-        sum += weight * z[i];
+        sum += weight * pz[i];
         weights += weight;
       }
-      if (nearest < (2.5 * width) ** 2) values[row * columns + column] = sum / weights;
+      if (weights) values[row * columns + column] = sum / weights;
     }
+  }
   return { columns, rows, values };
 }
 

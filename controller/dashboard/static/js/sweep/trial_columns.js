@@ -70,6 +70,32 @@ export function trialsOf(sweep, answer) {
 }
 
 /**
+ * `fresh`, with the columns of `old` where they say the same, so that what is drawn of them is not
+ * drawn anew. @param {Trials | undefined} old @param {Trials} fresh @returns {Trials}
+ */
+export function steadied(old, fresh) {
+  if (!old || old.count !== fresh.count || old.ids[0] !== fresh.ids[0]) return fresh;
+  /** @param {any} a @param {any} b @returns {any} */
+  const kept = (a, b) => {
+    for (let i = 0; i < fresh.count; i++) if (!Object.is(a[i], b[i])) return b;
+    return a;
+  };
+  /** @type {any} */
+  const next = { ...fresh };
+  for (const name of COLUMNS) next[name] = kept(old[name], fresh[name]);
+  for (const group of /** @type {const} */ (["params", "metrics"])) {
+    const columns = Object.entries(fresh[group]);
+    next[group] = Object.fromEntries(
+      columns.map(([name, column]) => [
+        name,
+        old[group][name] ? kept(old[group][name], column) : column,
+      ]),
+    );
+  }
+  return next;
+}
+
+/**
  * `known` with the trials of `news` in it, which came later; null where that does not add up to
  * `total` trials: all of them have to be asked for again.
  * @param {Trials} known @param {Trials} news @param {number} total @returns {Trials | null}

@@ -5,7 +5,7 @@
 import { get } from "../api.js";
 import { useChanges } from "../hooks.js";
 import { useCallback, useEffect, useRef, useState } from "../html.js";
-import { trialsOf, withNews } from "./trial_columns.js";
+import { steadied, trialsOf, withNews } from "./trial_columns.js";
 
 /** @typedef {import("./trial_columns.js").Trials} Trials */
 
@@ -21,6 +21,7 @@ export function useTrials(sweep, metrics = []) {
     /** @type {{trials?: Trials, error?: Error}} */ ({ trials: undefined }),
   );
   const look = useRef(() => {});
+  const last = useRef(/** @type {Trials | undefined} */ (undefined));
   const wanted = JSON.stringify(metrics);
   useEffect(() => {
     const control = new AbortController();
@@ -36,8 +37,10 @@ export function useTrials(sweep, metrics = []) {
         held.cursor = answer.cursor;
         return;
       }
-      const trials = answer.whole || !held ? told : withNews(held.trials, told, answer.total);
+      const found = answer.whole || !held ? told : withNews(held.trials, told, answer.total);
+      const trials = found && steadied(last.current, found);
       held = trials && { trials, cursor: answer.cursor };
+      last.current = trials ?? undefined;
       if (trials) setState({ trials });
       else again = true;
     };
