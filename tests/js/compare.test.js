@@ -86,3 +86,15 @@ test("facts of a run leave out what is not there", () => {
   assert.equal("Tags" in about(run), false);
   assert.deepEqual(origin(run), { command: "t.py --lr 1", host: "h" });
 });
+
+test("names that every object has are names like others", () => {
+  const found = differences([
+    { constructor: 1, toString: 2 },
+    { a: 1 },
+    JSON.parse('{"__proto__": 3}'),
+  ]);
+  const values = Object.fromEntries(found.map((each) => [`of ${each.name}`, each.values]));
+  assert.deepEqual(values["of constructor"], [1, undefined, undefined]);
+  assert.deepEqual(values["of toString"], [2, undefined, undefined]);
+  assert.deepEqual(values["of __proto__"], [undefined, undefined, 3]);
+});

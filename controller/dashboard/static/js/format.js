@@ -15,7 +15,7 @@ export function number(value) {
 export function value(value) {
   if (typeof value === "string") return value;
   if (typeof value === "number" || value === null || value === undefined) return number(value);
-  return JSON.stringify(value);
+  return JSON.stringify(value) ?? "–";
 }
 
 /** @param {number | null | undefined} seconds */
@@ -57,12 +57,13 @@ export function bytes(size) {
 }
 
 /**
- * A nested config with its leaves under dotted names, in order.
+ * A nested config with its leaves under dotted names, in order. It has what it was given and nothing
+ * else: a name may be "constructor" or "__proto__".
  * @param {Record<string, any>} nested @param {string} [prefix] @returns {Record<string, any>}
  */
 export function flat(nested, prefix = "") {
   /** @type {Record<string, any>} */
-  const found = {};
+  const found = Object.create(null);
   for (const [name, each] of Object.entries(nested ?? {})) {
     const whole = prefix ? `${prefix}.${name}` : name;
     const inner = each !== null && typeof each === "object" && !Array.isArray(each);

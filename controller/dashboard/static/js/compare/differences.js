@@ -37,7 +37,7 @@ export function differences(documents, goalOf = () => null, { asGiven = false } 
 /** Flat, with media in one piece. @param {Record<string, any>} document */
 function withMedia(document) {
   /** @type {Record<string, unknown>} */
-  const found = {};
+  const found = Object.create(null); // names are users': see flat()
   for (const [name, value] of Object.entries(document ?? {})) {
     if (name === "_wandb") continue;
     if (value && typeof value === "object" && "_type" in value) found[name] = `[${value._type}]`;
