@@ -101,7 +101,7 @@ class Guard:
         assert not found["links"], found
         assert not found["frames"], found
         assert not found["handlers"], found
-        assert not found["wide"], found
+        assert found["wide"] is None, found
         assert not self.dialogs
 
     def done(self) -> None:
@@ -124,12 +124,16 @@ LOOK = """() => {
   const handlers = [...document.querySelectorAll("#app *")].filter((each) =>
     each.getAttributeNames().some((attribute) => attribute.startsWith("on")));
   const root = document.documentElement;
+  const held = (each) => each && each !== root
+    && (getComputedStyle(each).overflowX !== "visible" || held(each.parentElement));
+  const out = () => [...document.querySelectorAll("#app *")].filter((each) =>
+    each.getBoundingClientRect().right > root.clientWidth + 1 && !held(each.parentElement));
   return {
     hit: window.hit ?? ({}).polluted ?? null,
     links: links.map(name),
     frames: frames.map(name),
     handlers: handlers.map(name),
-    wide: root.scrollWidth > root.clientWidth ? [root.scrollWidth, root.clientWidth] : null,
+    wide: root.scrollWidth > root.clientWidth ? out().slice(-2).map(name) : null,
   };
 }"""
 
