@@ -14,6 +14,7 @@ import {
   logTicks,
   secondsText,
   tickText,
+  timeTexts,
 } from "../../controller/dashboard/static/js/charts/ticks.js";
 import { SvgPen } from "../../controller/dashboard/static/js/charts/vectors.js";
 
@@ -104,6 +105,17 @@ test("ticks can be told apart, and are short", () => {
   assert.equal(secondsText(5400, 1800), "1h 30m");
   assert.deepEqual(logTicks(0.01, 100, 5), [0.01, 0.1, 1, 10, 100]);
   assert.deepEqual(logTicks(2, 5, 4), [2, 3, 4, 5]);
+});
+
+test("the date stands below the first time, and where it is another", () => {
+  const midnight = new Date(2025, 5, 16).getTime() / 1000;
+  assert.deepEqual(timeTexts([midnight - 3600, midnight - 1800, midnight], 1800), [
+    "23:00\n2025-06-15",
+    "23:30",
+    "00:00\n2025-06-16",
+  ]);
+  assert.deepEqual(timeTexts([midnight], 86400), ["2025-06-16"]);
+  assert.match(timeTexts([midnight + 5], 5)[0], /^00:00:05/);
 });
 
 test("a pointer finds the nearest point of each curve, and the nearest curve", () => {

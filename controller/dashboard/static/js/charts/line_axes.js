@@ -3,7 +3,7 @@
  * another pen, for a file. Neighbours: line_plot.js, ticks.js.
  */
 import { pixel } from "./curves.js";
-import { logTicks, SECONDS, secondsText, tickText } from "./ticks.js";
+import { logTicks, SECONDS, secondsText, tickText, timeTexts } from "./ticks.js";
 
 /**
  * @typedef {import("./line_plot.js").Plotted} Plotted
@@ -31,7 +31,7 @@ export function axesOf({ xScale, yScale, xLabel, yLabel, colors }) {
   const x = { ...shared, size: xScale === "time" ? 36 : 26, space: WIDE };
   /** @type {PlotAxis} */
   const y = { ...shared, space: TALL, values: numbers, size: widest };
-  if (xScale !== "time") x.values = numbers;
+  x.values = xScale === "time" ? times : numbers;
   if (xScale === "duration") Object.assign(x, { incrs: SECONDS, values: durations });
   if (xScale === "log") Object.assign(x, { splits: powers, values: alone, filter: all });
   if (yScale === "log") Object.assign(y, { splits: powers, values: alone, filter: all });
@@ -60,6 +60,12 @@ function alone(_plot, splits) {
  * @param {number} step */
 function durations(_plot, splits, _axis, _space, step) {
   return splits.map((each) => secondsText(each, step));
+}
+
+/** @param {Plot} _plot @param {number[]} splits @param {number} _axis @param {number} _space
+ * @param {number} step */
+function times(_plot, splits, _axis, _space, step) {
+  return timeTexts(splits, step);
 }
 
 /** @param {Plot} plot @param {number} axis @param {number} low @param {number} high */

@@ -60,7 +60,7 @@ export function yRange(curves, within, { log, outliers }) {
     const first = sorted ? lowerBound(curve.x, within[0]) : 0;
     let end = sorted ? lowerBound(curve.x, within[1]) : curve.x.length;
     if (sorted) while (end < curve.x.length && curve.x[end] <= within[1]) end++;
-    for (const values of [curve.y, curve.low, curve.high])
+    for (const values of [curve.y, curve.faint, curve.low, curve.high])
       if (values) look(values, first, end, sorted ? null : curve.x);
   }
   if (outliers && sample.length > 2) {

@@ -74,6 +74,26 @@ const CLOCK = [
   [1, "s"],
 ];
 
+/**
+ * Times beside ticks, in the reader's time zone: the clock, and below it the date, where it is
+ * another than before. @param {readonly number[]} times seconds since the epoch
+ * @param {number} step @returns {string[]}
+ */
+export function timeTexts(times, step) {
+  let before = "";
+  return times.map((seconds) => {
+    const at = new Date(1000 * seconds);
+    const two = (/** @type {number} */ value) => String(value).padStart(2, "0");
+    const date = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+    if (step >= 86400) return date;
+    let clock = `${two(at.getHours())}:${two(at.getMinutes())}`;
+    if (step < 60) clock += `:${two(at.getSeconds())}`;
+    const text = date === before ? clock : `${clock}\n${date}`;
+    before = date;
+    return text;
+  });
+}
+
 /** Ticks for a logarithmic axis that spans less than two decades, where powers of ten are too few.
  * @param {number} low @param {number} high @param {number} most @returns {number[]} */
 export function logTicks(low, high, most) {
