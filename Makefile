@@ -4,7 +4,7 @@ BIN := .venv/bin
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-wandb test-frameworks fuzz chaos lint format bench clean
+.PHONY: help setup demo test test-wandb test-frameworks fuzz chaos lint format bench pictures clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ format: setup $(NODE_TOOLS) ## let ruff and biome put the code in shape
 
 bench: setup ## measure every figure in the README again
 	$(BIN)/python -m benchmarks
+
+pictures: setup ## take the pictures in docs/pictures again, of a real sweep
+	$(BIN)/python -m benchmarks.pictures
 
 clean: ## remove what setup and the tests made
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-home dist

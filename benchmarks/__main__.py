@@ -8,7 +8,15 @@ import sys
 
 import benchmarks
 
-HELPERS = {"__main__", "demo_data", "fake_slots", "one_tracker", "page_watch", "trackers"}
+HELPERS = {
+    "__main__",
+    "demo_data",
+    "fake_slots",
+    "one_tracker",
+    "page_watch",
+    "pictures",
+    "trackers",
+}
 
 
 def main() -> int:
