@@ -79,6 +79,7 @@ def addresses(site: Site) -> dict[str, str]:
     report = site.ask(
         "POST", "/api/reports", {"project": "accessible", "title": "What we saw", "text": text}
     )
+    artifact = site.artifact("accessible", "kept", {"a/notes.md": b"# Kept", "b.json": b"{}"})
     return {
         "home": "/",
         "runs": "/projects/accessible",
@@ -86,6 +87,7 @@ def addresses(site: Site) -> dict[str, str]:
         "compare": "/projects/accessible/compare?runs=accessible-0,accessible-1",
         "reports": "/projects/accessible/reports",
         "artifacts": "/projects/accessible/artifacts",
+        "artifact": f"/artifacts/{artifact}",
         "sweep": f"/sweeps/{sweep_id}",
         "run": f"/runs/{sweep_id}-1",  # a trial's: it has the most to show
         "report": f"/reports/{report['id']}",
@@ -94,7 +96,7 @@ def addresses(site: Site) -> dict[str, str]:
     }
 
 
-PAGES = ("home", "runs", "workspace", "compare", "reports", "artifacts", "sweep", "run",
+PAGES = ("home", "runs", "workspace", "compare", "reports", "artifacts", "artifact", "sweep", "run",
          "report", "server", "nowhere")  # fmt: skip
 
 
