@@ -33,6 +33,8 @@ MOST_TRIALS = 10_000
 """The newest so many are looked at."""
 FRESH_S = 10.0
 """So long an answer holds while trials go on ending; a long analysis, ten times what it took."""
+FRESH_S_OF_FEW = 1.0
+"""The same while there are too few trials: what is missing is counted down."""
 _KEPT = 64
 _COMMAND = (sys.executable, "-P", "-m", "sweeps.analysis")
 _IMPORTS = str(Path(sweeps.__file__).resolve().parents[1])
@@ -83,8 +85,10 @@ class Analyses:
             sweep = store.get_sweep(sweep_id)
             version = (sweep.ended_seq, sweep.changed)
             old = self._kept.get((sweep_id, of))
-            if old and (old.version == version or self._fresh(sweep, old)):
+            if old and old.version == version:
                 return old.answer
+            if old and self._fresh(sweep, old):
+                return {**old.answer, "stale": True}
             began = self._clock()
             answer = self._analyse(store, sweep, of)
             now = self._clock()
@@ -95,14 +99,14 @@ class Analyses:
             return answer
 
     def _fresh(self, sweep: SweepRecord, old: _Answer) -> bool:
-        waits = max(FRESH_S, 10 * old.took)
+        waits = FRESH_S_OF_FEW if old.answer["needs"] else max(FRESH_S, 10 * old.took)
         return not sweep.state.over and self._clock() - old.made < waits
 
     def _analyse(self, store: Store, sweep: SweepRecord, of: str) -> dict[str, Any]:
         trials = [trial for trial in store.trials(sweep.id) if trial.objective is not None]
         trials = trials[-MOST_TRIALS:]
         answer = {**_NOTHING, **(self._work(sweep, trials, of) if trials else {})}
-        return {"trials": len(trials), "of": of, **answer}
+        return {"trials": len(trials), "of": of, "stale": False, **answer}
 
     def _work(self, sweep: SweepRecord, trials: list[TrialRecord], of: str) -> dict[str, Any]:
         asked = {

@@ -89,9 +89,9 @@ def _rule(spec: SweepSpec) -> dict[str, Any] | None:
 async def importance(request: Request) -> Response:
     """GET /api/sweeps/{id}/importance?of=value|rank: functional ANOVA and rank correlations.
 
-    {"trials": of how many, "of", "needs": how many more it takes (0: enough), "problem":
-    what went wrong | null, "explained": share of
-    the variance of unseen trials that the model explains | null, "parameters": [{"name", "share",
+    {"trials": of how many, "of", "stale": whether more have ended since: ask again, "needs": how
+    many more it takes (0: enough), "problem": what went wrong | null, "explained": share of the
+    variance of unseen trials that the model explains | null, "parameters": [{"name", "share",
     "low", "high", "noise", "marginal": {"ordered", "at", "mean", "low", "high"}}], "pairs":
     [{"names", "share", "low", "high"}], "correlations": [{"name", "has_value", "value", "rho",
     "low", "high", "trials"}]}. See sweeps/analysis.

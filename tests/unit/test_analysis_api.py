@@ -131,9 +131,10 @@ def test_an_answer_is_kept_until_there_is_news(world: World) -> None:
     kept = analysis.Analyses()
     first = kept.importance(world.store, id, "value")
     assert kept.importance(world.store, id, "value") is first
+    assert first["stale"] is False
     end(world, id, 1, first=21)
-    # While it runs, an answer that is seconds old will do; it says of how many trials it is.
-    assert kept.importance(world.store, id, "value") is first
+    # While it runs, an answer that is seconds old will do; it says that there is more.
+    assert kept.importance(world.store, id, "value") == {**first, "stale": True}
     late = analysis.Analyses(clock=iter([0.0, 0.1, 1000.0, 1000.0, 1000.1]).__next__)
     late.importance(world.store, id, "value")
     end(world, id, 1, first=22)

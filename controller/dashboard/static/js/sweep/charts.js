@@ -44,10 +44,13 @@ export function SweepCharts({ sweep, trials, chosen, onChoose, onMetrics }) {
       ),
     [sweep.id, sweep.changed],
   );
+  // It takes longest: it is asked for first, beside the trials.
+  const [settings] = useJsonQuery("charts", /** @type {Record<string, any>} */ ({}));
+  const analysis = useAnalysis(sweep.id, settings.importance?.of === "rank" ? "rank" : "value");
   if (error && !space) return html`<${Failure} error=${error} retry=${reload} />`;
   if (!space || !trials) return html`<${Loading} what="Loading the trials" />`;
   return html`<${Shown} sweep=${sweep} space=${space} trials=${trials} chosen=${chosen}
-    onChoose=${onChoose} onMetrics=${onMetrics} />`;
+    analysis=${analysis} onChoose=${onChoose} onMetrics=${onMetrics} />`;
 }
 
 /**
@@ -71,8 +74,9 @@ function sameMembers(a, b) {
   return a.length === b.length && a.every((each, i) => each === b[i]);
 }
 
-/** @param {Omit<Props, "trials"> & {trials: Trials, space: Space}} props */
-function Shown({ sweep, space, trials, chosen: told, onChoose, onMetrics }) {
+/** @param {Omit<Props, "trials"> & {trials: Trials, space: Space,
+ *   analysis: import("./charts/importance.js").Fetched}} props */
+function Shown({ sweep, space, trials, chosen: told, analysis, onChoose, onMetrics }) {
   const [settings, setSettings] = useJsonQuery("charts", /** @type {Record<string, any>} */ ({}));
   // What comes out of the address is a new object each time: the same text is the same choice.
   const chosen = useMemo(() => told, [JSON.stringify(told)]);
@@ -108,7 +112,6 @@ function Shown({ sweep, space, trials, chosen: told, onChoose, onMetrics }) {
     },
   });
   const importance = view("importance");
-  const analysis = useAnalysis(sweep.id, importance.settings.of === "rank" ? "rank" : "value");
   const important = useMemo(
     () => (analysis.data?.parameters ?? []).map((each) => each.name),
     [analysis.data],

@@ -7,32 +7,41 @@ import { Bars } from "../../charts/bars.js";
 import { Panel } from "../../charts/panel.js";
 import { Empty, Failure, Loading } from "../../components/states.js";
 import { value } from "../../format.js";
-import { useLive } from "../../hooks.js";
-import { html } from "../../html.js";
+import { useChanges, useFetch } from "../../hooks.js";
+import { html, useEffect } from "../../html.js";
 
 /**
  * @typedef {import("../view.js").View} View
  * @typedef {{ordered: boolean, at: any[], mean: number[], low: number[], high: number[]}} Marginal
  * @typedef {{names: string[], share: number, low: number, high: number}} Pair
- * @typedef {{trials: number, of: string, needs: number, problem: string | null,
+ * @typedef {{trials: number, of: string, stale: boolean, needs: number, problem: string | null,
  *   explained: number | null, pairs: Pair[],
  *   parameters: {name: string, share: number, low: number, high: number, noise: number, marginal: Marginal}[],
  *   correlations: {name: string, has_value: boolean, value: any, rho: number, low: number, high: number, trials: number}[]}} Analysis
  */
 
 const PAUSE_MS = 10_000;
+/** Of so few trials that each changes what is said. */
+const PAUSE_OF_FEW_MS = 2000;
 
 /** @param {string} sweep its id @param {string} of "value" or "rank" */
 export function useAnalysis(sweep, of) {
-  return useLive(
-    [`sweep/${sweep}`],
+  const fetched = useFetch(
     (signal) =>
       /** @type {Promise<Analysis>} */ (
         get(`/api/sweeps/${encodeURIComponent(sweep)}/importance`, { of }, { signal })
       ),
     [sweep, of],
-    PAUSE_MS,
   );
+  const few = (fetched.data?.needs ?? 0) > 0;
+  const pause = few ? PAUSE_OF_FEW_MS : PAUSE_MS;
+  useChanges([`sweep/${sweep}`], fetched.reload, pause);
+  useEffect(() => {
+    if (!fetched.data?.stale) return;
+    const timer = setTimeout(fetched.reload, pause);
+    return () => clearTimeout(timer);
+  }, [fetched.data]);
+  return fetched;
 }
 
 /** @typedef {import("../../hooks.js").Fetched<Analysis>} Fetched */
