@@ -26,8 +26,8 @@ _MOST_CHANGES = 2000
 
 
 async def of_run(request: Request) -> Response:
-    """GET /api/runs/{id}/folder?prefix=&after=&limit=&file=: {folders: [{name, files, size}], files,
-    more}; files as files_api.py has them. With `file`, a path: that file alone, or none."""
+    """GET /api/runs/{id}/folder?prefix=&after=&limit=&file=: {folders: [{name, files, size}],
+    files, more}; files as files_api.py has them. With `file`, a path: that file alone, or none."""
     found, run_id = services(request), request.path_params["run_id"]
     return await found.call(_of_run, found, run_id, Fields(request.query_params))
 

@@ -57,7 +57,7 @@ async def one(request: Request) -> Response:
 
 
 async def change(request: Request) -> Response:
-    """PUT /api/reports/{id} {version, title, text}: the report; 409: `version` is not its newest."""
+    """PUT /api/reports/{id} {version, title, text}: the report; 409: `version` is an old one."""
     found = services(request)
     body = await read_json(request)
     title, text = _content(body)
