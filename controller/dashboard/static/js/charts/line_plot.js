@@ -259,8 +259,8 @@ export class LinePlot {
     const view = this.view(0, 0, width * ratio, height * ratio, ratio);
     const curve = id === null ? undefined : plotted.series.find((each) => each.id === id);
     if (curve) {
-      drawCurve(pen, { ...curve, color: plotted.colors.ground }, view, 5);
-      drawCurve(pen, curve, view, 2.8);
+      drawCurve(pen, { ...curve, color: plotted.colors.ground }, view, 4.2);
+      drawCurve(pen, curve, view, 2.2);
     }
     if (cursor.x !== null) {
       const px = pixel(view.x, cursor.x);
