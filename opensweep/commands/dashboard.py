@@ -41,13 +41,14 @@ def open_(what: str | None, only_print: bool) -> None:
         parts = () if what is None else _place(client, what)
         link = logged_in(client, *parts)
         plain = address(client, *parts)
+        where = client.url
     if only_print:
         click.echo(link)
     elif _has_browser() and _browse(link):
         click.echo(f"opened {plain} in the browser")
     else:
         click.echo(link)
-        for line in _how_to_open(plain):
+        for line in _how_to_open(plain, where):
             connection.say(line)
 
 
@@ -142,19 +143,18 @@ def _listens_on_the_network() -> bool:
     return not connection.is_loopback(str(note.get("host", "localhost")))
 
 
-def _how_to_open(url: str) -> list[str]:
+def _how_to_open(page: str, server: str) -> list[str]:
     """What to say beside a link that no browser opened here."""
     once = "the link logs in once, within 10 minutes; `sweep open` makes another."
     ssh = _ssh()
-    if not _is_here(url):
+    if not _is_here(server):
         return [once]
-    port = urlsplit(url).port
+    port = urlsplit(server).port
     if ssh is None:
         return [once, "no browser opens here: open it in one on this machine."]
     there = f"{getpass.getuser()}@{ssh[0]}"
     at = "" if ssh[1] == "22" else f" -p {ssh[1]}"
-    return [
-        once,
-        "from your own machine, first:",
-        f"  ssh -N{at} -L {port}:127.0.0.1:{port} {there}",
-    ]
+    first = "from your own machine, first:"
+    if not _is_here(page):
+        first = f"if your machine cannot reach that address: with localhost:{port} in it, after"
+    return [once, first, f"  ssh -N{at} -L {port}:127.0.0.1:{port} {there}"]

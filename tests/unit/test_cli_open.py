@@ -19,6 +19,7 @@ from cli_world import sweep
 from test_server_api import KEY, SWEEP, World, running
 
 from opensweep import _command
+from opensweep.commands import dashboard
 
 LINK = re.compile(r"(http://\S+)#login=([\w-]{32,})")
 
@@ -109,6 +110,19 @@ def test_over_ssh_it_says_how_to_reach_this_machine(
     assert f"ssh -N -L {port}:127.0.0.1:{port} {getpass.getuser()}@10.0.0.9\n" in result.stderr
     monkeypatch.setenv("SSH_CONNECTION", "fe80::2 50000 fe80::9 2222")
     assert f"ssh -N -p 2222 -L {port}:127.0.0.1:{port} " in sweep("open").stderr
+
+
+def test_over_ssh_a_server_on_the_network_is_at_this_machines_address(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = urlsplit(world.url).port
+    monkeypatch.setattr(dashboard, "_listens_on_the_network", lambda: True)
+    monkeypatch.setenv("SSH_CONNECTION", "10.0.0.2 50000 10.0.0.9 22")
+    result = sweep("open")
+    assert result.stdout.startswith(f"http://10.0.0.9:{port}/#login=")
+    assert f"with localhost:{port} in it, after\n  ssh -N -L {port}:" in result.stderr
+    monkeypatch.setenv("SSH_CONNECTION", "fe80::2 50000 fe80::9 22")
+    assert sweep("open").stdout.startswith(f"http://[fe80::9]:{port}/#login=")
 
 
 def on_a_terminal(*words: str) -> str:
