@@ -19,6 +19,9 @@ import { Tip } from "./tip.js";
  * `values[row * columns + column]`, from the low end of both axes; NaN: nothing is known there
  */
 
+/** @type {readonly any[]} */
+const NOTHING = [];
+
 /**
  * @param {{label: string, grid: Grid | null, x: Scale, y: Scale, xLabel: string, yLabel: string,
  *   points?: import("./scatter.js").Points, color: Scale, flipped?: boolean, selected?: Uint8Array | null,
@@ -37,7 +40,7 @@ export function HeatMap({
   color,
   flipped = false,
   selected = null,
-  highlight = [],
+  highlight = NOTHING,
   height = 320,
   summary,
   onPick,

@@ -22,6 +22,9 @@ import { Tip } from "./tip.js";
 const REST_MS = 300;
 const LEAST_GAP = 76;
 
+/** @type {readonly any[]} */
+const NOTHING = [];
+
 /**
  * @param {{label: string, axes: readonly AxisOf[], ids: ArrayLike<number>,
  *   parts: ArrayLike<number>, lowLast?: boolean, brushes: Record<string, Brush>,
@@ -40,7 +43,7 @@ export function ParallelCoordinates({
   lowLast = false,
   brushes,
   passing,
-  highlight = [],
+  highlight = NOTHING,
   height = 340,
   summary,
   text,
