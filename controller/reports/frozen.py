@@ -21,6 +21,7 @@ import numpy as np
 from controller.reports.blocks import block_key, panel_blocks
 from sweeps.protocol.series import pack_series, unpack_series
 
+_PANELS = 200  # in a file; those beyond say that they are not in it
 _POINTS = 400  # of a curve
 _MOST_POINTS = 500_000  # in a file
 _FILE, _FILES = 4 << 20, 24 << 20  # bytes of media: in one file, in all
@@ -55,7 +56,7 @@ async def freeze(ask: Ask, project: str, text: str) -> Frozen:
     freezer = _Freezer(ask, found)
     for path in dict.fromkeys(_PICTURE.findall(text)):
         await freezer.add_asset(path)
-    for block in panel_blocks(text):
+    for block in panel_blocks(text)[:_PANELS]:
         await freezer.add_panel(project, block)
     await freezer.add_series()
     return found
