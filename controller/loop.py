@@ -80,6 +80,7 @@ class Loop:
         self._held: dict[str, _Held] = {}
         self._epoch = ""
         self._troubled: set[str] = set()  # sweeps whose last tick failed, so that it is said once
+        self._gap = True  # ends may have been recorded that Redis has not heard of
         self._away: str | None = None  # what is out of reach, so that it is said once
         self._event = threading.Event()
         self._closing = threading.Event()
@@ -164,6 +165,7 @@ class Loop:
         if self._away != what:
             log.warning("%s is out of reach; training goes on, no new trials: %s", what, error)
         self._away = what
+        self._gap = True
         self._held.clear()
 
     def _say_back(self) -> None:
@@ -176,6 +178,9 @@ class Loop:
     def tick(self) -> None:
         """Looks at every open sweep once. RedisError or StoreUnavailable: that one is away."""
         self._check_epoch()
+        if self._gap:
+            self._let_go()
+            self._gap = False
         sweeps = {sweep.id: sweep for sweep in self._store.open_sweeps()}
         agents = self._live.agents()
         for over in (self._held.keys() | {agent.sweep_id for agent in agents}) - sweeps.keys():
@@ -217,9 +222,18 @@ class Loop:
         if sweep_id in self._held:
             for waiting in self._queue.waiting(sweep_id):  # canceled before anybody took them
                 self._live.finish(*waiting)
+            self._let_go(sweep_id)
             self._queue.delete(sweep_id)
             self._store.release_sweep(sweep_id, self._owner)
             self._forget(sweep_id)
+
+    def _let_go(self, sweep_id: str = "") -> None:
+        """Redis forgets attempts of trials that are over, of one sweep or of all: it was away, or
+        its server was killed, when their ends were recorded."""
+        for trial_id, token in self._live.attempts(sweep_id):
+            with contextlib.suppress(NotFoundError):  # another server's, on a Redis that we share
+                if self._store.get_trial(trial_id).state.over:
+                    self._live.finish(trial_id, token)
 
     def _hold(self, sweep: SweepRecord) -> bool:
         """Whether the sweep's lease is ours; takes it, and builds its driver, where it is free."""

@@ -276,6 +276,17 @@ class Live:
             return {}
         return {_text(k): _text(v) for k, v in raw.items()}
 
+    def attempts(self, sweep_id: str = "") -> list[tuple[str, int]]:
+        """(trial id, token) of each attempt that Redis holds, of one sweep or of all."""
+        found = []
+        prefix = "sweep:attempt:"
+        for key in self.connection.scan_iter(f"{prefix}{sweep_id and sweep_id + '-'}*", count=1000):
+            trial_id = _text(key).removeprefix(prefix)
+            token = _token(self.attempt(trial_id).get("token", ""))
+            if token is not None:
+                found.append((trial_id, token))
+        return found
+
     def agents(self, sweep_id: str | None = None) -> list[AgentBeat]:
         """The agents that live, of one sweep or of all; those that fell silent are forgotten."""
         seconds, micros = self._time()

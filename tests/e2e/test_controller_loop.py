@@ -156,6 +156,26 @@ def test_a_wiped_redis_loses_and_doubles_nothing(world: World, connection: redis
     assert sorted(started) == sorted(t.id for t in trials)  # nothing ran twice
 
 
+def test_an_end_that_redis_never_heard_of_is_told_by_the_next_controller(world: World) -> None:
+    """Its server was killed between the record and Redis; the lease of an agent of W&B's would
+    stand for a minute and a half."""
+    loop = world.loop()
+    sweep = world.create(GRID)
+    world.agent(sweep, score)
+    world.over(sweep)
+    loop.close()
+    world.loops.remove(loop)
+    live, epoch = world.live, world.live.epoch()
+    agent = "wandb-box-1"
+    ended = world.store.trials(sweep.id)[4]
+    later = {"epoch": str(epoch), "state": "running", "agent_id": agent}
+    assert live.project(ended.id, ended.token + 1, sweep.id, **later)
+    assert live.project("another-1", 1, "another", **later)
+    world.loop("server-2")
+    wait_for(lambda: live.attempts() == [("another-1", 1)], "the end to be told")
+    assert live.attempts(sweep.id) == []
+
+
 def test_a_silent_agent_loses_its_trial_and_its_late_word_does_not_count(
     tmp_path: Path, world: World
 ) -> None:
