@@ -136,9 +136,9 @@ def test_agents_that_live_through_a_restore_mix_nothing_up(box: Box) -> None:
 
 
 def test_a_sweep_goes_on_from_a_backup_that_was_taken_while_it_ran(box: Box) -> None:
-    box.write()
+    box.write(STEPS)
     sweep_id = box.create()
-    agent = box.start("agent", sweep_id, "--slots", "2")
+    agent = box.start("agent", sweep_id)
 
     def finished() -> int:
         return sum(t["state"] == "finished" for t in box.json("trials", sweep_id))
