@@ -12,6 +12,7 @@ import time
 from typing import Any
 from urllib.parse import quote, unquote
 
+import anyio
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
@@ -63,8 +64,13 @@ def _asking(request: Request) -> Ask:
         where, _, query = path.partition("?")
         content = b"" if body is None else json.dumps(body).encode()
         status, media_type, parts = 500, "", []
+        told = False
 
         async def receive() -> Message:
+            nonlocal told
+            if told:
+                await anyio.sleep_forever()  # nobody goes away before the answer
+            told = True
             return {"type": "http.request", "body": content, "more_body": False}
 
         async def send(message: Message) -> None:
