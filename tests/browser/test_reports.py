@@ -3,6 +3,8 @@ one file that opens from a disk with the network off."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -13,9 +15,13 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from benchmarks import demo_data
 from opensweep.commands import reports
+from sweeps.protocol.client import Client
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"></script><script>alert(1)</script>"
 TRIALS = 24
+DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 
 
 def drawn(charts: Locator) -> int:
@@ -125,6 +131,10 @@ def test_who_may_only_read_reads(site: Site, browser: Browser, project: str) -> 
     expect(page.get_by_role("link", name="Save as one file")).to_be_visible()
     assert page.get_by_role("link", name="Edit").count() == 0
     assert page.get_by_role("button", name="Insert a panel").count() == 0
+    expect(page.get_by_text("may read and not write")).to_be_visible()
+    page.goto(f"/reports/new?project={project}&text=words")
+    expect(page.get_by_role("heading", name="Writing needs another key")).to_be_visible()
+    assert page.get_by_role("button", name="Save").count() == 0
     context.close()
 
 
@@ -162,5 +172,26 @@ def test_a_sweep_in_one_file_without_a_network(
     assert page.get_by_role("alert").count() == 0
     assert page.title() == "Sweep digits"
     assert asked == [target.as_uri()]
+    assert not opened.errors, opened.errors
+    context.close()
+
+
+def test_pictures_are_taken_along(
+    site: Site, browser: Browser, project: str, tmp_path: Path
+) -> None:
+    run, path = f"{project}-0", "media/images/dot.png"
+    value = {"_type": "image-file", "path": path, "caption": HOSTILE}
+    site.run(run, project, [{"loss": 1.0, "picture": value}], ended=None)
+    digest = hashlib.sha256(DOT).hexdigest()
+    report = add_report(site, project, "```panel\nkind: media\nkey: picture\n```\n")
+    with Client(site.url, KEY) as client:
+        client.send_piece(digest, len(DOT), 0, DOT)
+        assert client.save_files(run, 1, {path: digest}) == []
+        (tmp_path / "out.html").write_bytes(client.report_page(report))
+    context = browser.new_context(offline=True)
+    opened = Watched(context.new_page())
+    opened.page.goto((tmp_path / "out.html").as_uri())
+    picture = opened.page.get_by_role("img", name=HOSTILE)
+    expect(picture).to_have_js_property("naturalWidth", 1)
     assert not opened.errors, opened.errors
     context.close()
