@@ -64,7 +64,7 @@ class BadBox:
         if again is None:
             self._gate.rest(False)
             if self._quarantine.declined():
-                self._voice.warn("trials fail on other machines too: the quarantine is over")
+                self._voice.warn("nothing says that it is this machine: the quarantine is over")
             return False
         self._rest(self._quarantine.granted(why), why, len(again))
         return True

@@ -27,10 +27,13 @@ class FailurePolicy:
 
     Attributes:
         flapping: 3 failures within the agent's first 60 s end it.
-        initial: so many failures end it while they are no fewer than the trials that ended well;
-            0 turns the rule off.
+        initial: so many failures end it while they are no fewer than the trials that ended before,
+            well or not: once two ended well, none do. 0 turns the rule off.
         consecutive: so many failures in a row end it at any time; None turns the rule off.
         finished, failed, in_a_row: what was counted so far.
+
+    As W&B's agent counts (wandb_agent.py: `is_flapping`, `is_failing`), successes do not take
+    failures back in the first minute, and the failures of before are among the trials that ended.
     """
 
     flapping: bool = True
@@ -82,7 +85,8 @@ class FailurePolicy:
                 f"{self.failed} trials failed within the first {FLAPPING_S:.0f} seconds"
                 " (WANDB_AGENT_DISABLE_FLAPPING=true turns this limit off)"
             )
-        if self.initial and self.failed >= self.initial and self.failed >= self.finished:
+        before = self.finished + self.failed - 1
+        if self.initial and self.failed >= self.initial and self.failed >= before:
             return (
                 f"{self.failed} trials failed and only {self.finished} ended well"
                 " (WANDB_AGENT_MAX_INITIAL_FAILURES sets this limit, 0 turns it off)"

@@ -1,11 +1,12 @@
 """Quarantine: an agent on a bad machine (a full disk, a broken driver, a missing mount) rests.
 
 Such a machine fails every trial in seconds, and so takes more of them than all good ones together.
-The agent counts trials that failed soon, one after another. When they are too many it asks the
-server, which alone can tell whether it is the machine: do trials run on other agents meanwhile, and
-did none of these fail there? If so they are queued again for others, and this agent takes none for
-a minute. Then it tries again; each further failure doubles the rest, up to ten minutes, and the
-first trial that does not fail soon ends the quarantine.
+The agent counts trials that failed soon, one after another: one that ends well in between begins
+the count anew. When they are too many it asks the server, which alone can tell whether it is the
+machine: do trials run on other machines meanwhile, and do none fail there as these did? If so they
+are queued again for others, and this agent takes none for a minute. Then it tries again; each
+further failure doubles the rest, up to ten minutes, and the first trial that does not fail soon
+ends the quarantine.
 
 No I/O and no clock here. Neighbours: `policy.py` (W&B's limits, which end the agent), `bad_box.py`
 (asks, rests), `controller/store/quarantine.py` (the server's half of the rule).
@@ -21,6 +22,8 @@ SOON_S = 30.0
 """A trial that fails within so many seconds has failed soon."""
 SUSPICIOUS = 5
 """So many in a row are asked about."""
+AT_ONCE = 3
+"""So many in a row of an agent that would end for its failures, but once had a trial end well."""
 REST_S, LONGEST_REST_S = 60.0, 600.0
 
 
@@ -30,6 +33,7 @@ class Quarantine:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._row: list[str] = []
+        self._worked = False
         self._enough = SUSPICIOUS
         self._rest_s = REST_S
         self._why = ""
@@ -50,6 +54,7 @@ class Quarantine:
                 seconds <= SOON_S
             ):
                 return False  # canceled, say: tells nothing
+            self._worked = self._worked or outcome.state is not AttemptState.FAILED
             lifted = bool(self._why)
             self._forget()
             return lifted
@@ -57,10 +62,14 @@ class Quarantine:
     def suspects(self, *, at_once: bool = False) -> list[str]:
         """The trials to ask the server about; [] when there is nothing to ask.
 
-        `at_once`: however few they are.
+        `at_once`: W&B's limits, which count failures that are not in a row as well, would end the
+            agent. However few they are then, unless a trial ended well here before.
         """
         with self._lock:
-            return list(self._row) if at_once or len(self._row) >= self._enough else []
+            enough = self._enough
+            if at_once:
+                enough = min(enough, AT_ONCE if self._worked else 1)
+            return list(self._row) if len(self._row) >= enough else []
 
     def granted(self, why: str) -> float:
         """The server believes it; for how many seconds to take no trials."""

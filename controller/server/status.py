@@ -185,7 +185,8 @@ def total_trials(store: Store, sweep: SweepRecord) -> int | None:
     if spec.method is Method.GRID:
         size = _grid_size(store, sweep)
         ends += [] if size is None else [size]
-    return min(ends, default=None)
+    # A run_cap below what there is takes nothing back: no more will come, and those count.
+    return max(min(ends), sweep.next_number - 1) if ends else None
 
 
 _sizes: dict[tuple[str, float, float | None], int | None] = {}

@@ -137,7 +137,7 @@ def _best(seen: Seen) -> Text:
     if best is None:
         return line.append("no objective yet", style="dim")
     line.append(_text.number(best["objective"]), style="green")
-    line.append(f"  trial {best['number']}  ")
+    line.append(f"  trial {best['number']}{report.unfinished(best)}  ")
     if len(seen.bests) > 1:
         line.append(f"{_text.outline(seen.bests)}  ", style="cyan")
     return line.append(_text.config_line(best["config"]))
@@ -155,23 +155,19 @@ def _best_curve(seen: Seen, width: int) -> Iterator[Text]:
 
 
 def _all_agents(agents: Sequence[Mapping[str, Any]]) -> Text:
-    slots, free = (sum(int(agent.get(key) or 0) for agent in agents) for key in ("slots", "free"))
+    slots = sum(int(agent.get("slots") or 0) for agent in agents)
     resting = sum(bool(agent.get("quarantined")) for agent in agents)
-    text = f"  {slots - free} of {slots} slots busy, {len(agents)} agents"
-    line = _line(text, style="dim")
-    return line.append(f", {resting} resting", style="red") if resting else line
+    busy = sum(report.busy(agent) for agent in agents)
+    line = _line(f"  {busy} of {slots} slots busy, {len(agents)} agents", style="dim")
+    return line.append(f", {resting} in quarantine", style="red") if resting else line
 
 
 def _agent(agent: Mapping[str, Any]) -> Text:
     line = _line("").append("  agent ", style="bold")
-    slots, free = int(agent.get("slots") or 0), int(agent.get("free") or 0)
     host = _text.one_line(str(agent.get("host") or agent["id"]))
-    line.append(_text.clip(host, 24), style="cyan").append(
-        f"  {slots - free} of {slots} slots busy"
-    )
-    if agent.get("quarantined"):
-        why = _text.one_line(str(agent["quarantined"][0])).partition(". ")[0]
-        return line.append(f"  resting: {why}", style="red")
+    line.append(_text.clip(host, 24), style="cyan").append(f"  {report.at_work(agent)}")
+    if why := report.quarantine(agent):
+        return line.append(f"  {why}", style="red")
     devices = ", ".join(_text.one_line(str(device)) for device in agent.get("devices") or ())
     return line.append(f"  {devices}" if devices else "", style="dim")
 

@@ -43,7 +43,8 @@ def aim(status: Mapping[str, Any]) -> str:
 def expected(status: Mapping[str, Any]) -> int | None:
     """Trials that there will be: the lesser of the space's size and run_cap; None: no end."""
     ends = [status[key] for key in ("total", "run_cap") if status.get(key) is not None]
-    return min(ends) if ends else None
+    # A run_cap below what there is takes nothing back: it only lets no more come.
+    return max(min(ends), sum(status["counts"].values())) if ends else None
 
 
 def progress(status: Mapping[str, Any]) -> str:
@@ -54,12 +55,18 @@ def progress(status: Mapping[str, Any]) -> str:
 
 
 def best_line(trial: Mapping[str, Any] | None, width: int | None = None) -> str:
-    """`0.981  trial 17  lr=0.003 optimizer=adam`."""
+    """`0.981  trial 17  lr=0.003 optimizer=adam`; with (stopped) where it did not finish."""
     if trial is None:
         return "no objective yet"
-    head = f"{_text.number(trial['objective'])}  trial {trial['number']}  "
+    head = f"{_text.number(trial['objective'])}  trial {trial['number']}{unfinished(trial)}  "
     room = None if width is None else width - len(head)
     return f"{head}{_text.config_line(trial['config'], room)}"
+
+
+def unfinished(trial: Mapping[str, Any]) -> str:
+    """` (stopped)`: how a trial with a result stands, where it has not finished; else ""."""
+    state = trial.get("state") or "finished"
+    return "" if state == "finished" else f" ({state})"
 
 
 def status_lines(
@@ -115,15 +122,34 @@ def all_failed(status: Mapping[str, Any]) -> bool:
 
 
 def agent_line(agent: Mapping[str, Any]) -> str:
-    """`gpu1: 3 of 4 slots busy (GPU 0-3)`."""
-    slots, free = int(agent.get("slots") or 0), int(agent.get("free") or 0)
+    """`gpu1: 3 of 4 slots busy (GPU 0-3)`, `gpu1: in quarantine (GPU 0-3)` and why."""
     devices = ", ".join(map(str, agent.get("devices") or []))
-    text = f"{agent.get('host') or agent['id']}: {slots - free} of {slots} slots busy"
+    text = f"{agent.get('host') or agent['id']}: {at_work(agent)}"
     text += f" ({devices})" if devices else ""
-    if agent.get("quarantined"):
-        said = str(agent["quarantined"][0]).partition(". ")[0]
-        text += click.style(f"  {said}", fg="red")
+    if why := quarantine(agent):
+        text += click.style(f"  {why}", fg="red")
     return text
+
+
+def busy(agent: Mapping[str, Any]) -> int:
+    """Slots that run a trial; one in quarantine has none free, whatever runs."""
+    if agent.get("quarantined"):
+        return len(agent.get("running") or ())
+    return int(agent.get("slots") or 0) - int(agent.get("free") or 0)
+
+
+def at_work(agent: Mapping[str, Any]) -> str:
+    """`3 of 4 slots busy`, `in quarantine`, `in quarantine, 1 of 4 slots busy`."""
+    works = f"{busy(agent)} of {int(agent.get('slots') or 0)} slots busy"
+    if not agent.get("quarantined"):
+        return works
+    return f"in quarantine, {works}" if busy(agent) else "in quarantine"
+
+
+def quarantine(agent: Mapping[str, Any]) -> str:
+    """Why an agent is in quarantine, in short; "" where it is not."""
+    said = _text.one_line(str((agent.get("quarantined") or [""])[0]))
+    return said.partition(". ")[0].removeprefix("in quarantine: ")
 
 
 def print_status(status: Mapping[str, Any], now: float, width: int | None) -> None:
@@ -164,7 +190,7 @@ def ending(client: Client, status: Mapping[str, Any]) -> list[str]:
     if best is not None:
         metric = status["metric"]["name"] if status.get("metric") else "objective"
         value = click.style(_text.number(best["objective"]), fg="green", bold=True)
-        lines.append(f"best {metric} {value}, trial {best['id']}:")
+        lines.append(f"best {metric} {value}, trial {best['id']}{unfinished(best)}:")
         leaves = _text.flat(best["config"])
         lines += [f"  {name}: {_text.value_text(value)}" for name, value in leaves.items()]
         lines += _comparison(client, sweep_id, best)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from opensweep import _text
-from opensweep.commands import connection, dashboard, options, server_keys
+from opensweep.commands import connection, dashboard, options, report, server_keys
 from sweeps import errors
 
 if TYPE_CHECKING:
@@ -173,11 +173,11 @@ def _figures(known: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         return
     agents = known["agents"]
     slots = sum(int(agent.get("slots") or 0) for agent in agents)
-    busy = slots - sum(int(agent.get("free") or 0) for agent in agents)
+    busy = sum(report.busy(agent) for agent in agents)
     resting = sum(bool(agent.get("quarantined")) for agent in agents)
     told = _text.plural(len(agents), "agent")
     told += f", {busy} of {slots} slots busy" if agents else ""
-    yield "agents", told + (f", {resting} resting" if resting else "")
+    yield "agents", told + (f", {resting} in quarantine" if resting else "")
     yield "trials", _text.counts_line(known["trials"])
     yield "runs", f"{known['runs']:,}, {known['rows']:,} rows"
     rates = known["rates"]

@@ -30,8 +30,10 @@ def store(url: str) -> Iterator[Store]:
 
 
 def start(store: Store, number: int, agent: str, token: int = 1) -> str:
+    """`agent`: on the host of its name, up to a colon."""
     trial_id = f"{SWEEP}-{number}"
-    store.start_attempt(trial_id, token, agent_id=agent, host=agent, device="")
+    host = agent.partition(":")[0]
+    store.start_attempt(trial_id, token, agent_id=agent, host=host, device="")
     return trial_id
 
 
@@ -88,3 +90,27 @@ def test_a_sweep_that_is_over_stays_over(store: Store) -> None:
     store.set_sweep_state(SWEEP, SweepState.FINISHED)
     assert store.quarantine(SWEEP, "bad", failed) is None
     assert store.quarantine("nosuch", "bad", failed) is None
+
+
+def test_an_agent_on_the_same_host_proves_nothing(store: Store) -> None:
+    failed = [end(store, number, "one:a", BAD) for number in (1, 2, 3)]
+    end(store, 4, "one:b", GOOD)
+    assert store.quarantine(SWEEP, "one:a", failed) is None
+    end(store, 5, "one:b", BAD)  # fails as the box does, for it is the same
+    end(store, 6, "two", GOOD)
+    assert store.quarantine(SWEEP, "one:a", failed) == failed
+
+
+def test_an_error_that_other_hosts_have_too_is_not_the_machines(store: Store) -> None:
+    """A value that cannot work fails wherever it comes: other trials, the same error."""
+    known = Outcome(AttemptState.FAILED, Reason.ERROR, "ValueError: opt=broken at 0x7f", 1)
+    same = Outcome(AttemptState.FAILED, Reason.ERROR, "ValueError: opt=broken at 0x80", 1)
+    end(store, 5, "two", known)
+    broken = [end(store, number, "one", same) for number in (1, 2)]
+    end(store, 4, "two", GOOD)
+    assert store.quarantine(SWEEP, "one", broken[:1]) is None
+    assert store.quarantine(SWEEP, "one", broken) is None
+    odd = end(store, 3, "one", BAD)
+    end(store, 6, "two", GOOD)
+    assert store.quarantine(SWEEP, "one", [broken[0], odd]) is None, "half of them"
+    assert store.quarantine(SWEEP, "one", [odd]) == [odd]

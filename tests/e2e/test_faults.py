@@ -67,7 +67,7 @@ def test_a_box_that_fails_every_trial_is_in_quarantine_and_the_sweep_keeps_its_b
     world.create(bad + hold + LOG_ONCE, grid(8))
     world.begin_box(0)
     world.wait(world.running(1), "the first trial")
-    world.begin_box(1, WANDB_AGENT_DISABLE_FLAPPING="false")
+    world.begin_box(1, WANDB_AGENT_DISABLE_FLAPPING="false", FAULT_HOST="another")
 
     def quarantined() -> list[str]:
         status = world.counts()

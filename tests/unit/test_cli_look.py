@@ -81,6 +81,32 @@ def test_status_names_agents(world: World) -> None:
     assert "gpu1: 3 of 4 slots busy (GPU 0)" in sweep("status", "abc12345").stdout
 
 
+def test_status_says_that_an_agent_is_in_quarantine_not_busy(world: World) -> None:
+    agent = {"id": "a", "host": "gpu1", "slots": 1, "free": 0, "running": [], "devices": ["GPU 0"]}
+    why = "in quarantine: trials fail here in seconds. The last was s-1: no driver"
+    a_sweep(world, agents=[{**agent, "quarantined": [why]}])
+    told = sweep("status", "abc12345").stdout
+    assert "gpu1: in quarantine (GPU 0)  trials fail here in seconds\n" in told
+    world.sweeps["abc12345"]["agents"] = [{**agent, "running": ["s-4"], "quarantined": [why]}]
+    assert "gpu1: in quarantine, 1 of 1 slots busy" in sweep("status", "abc12345").stdout
+
+
+def test_a_run_cap_below_what_there_is_takes_nothing_back(world: World) -> None:
+    a_sweep(world, run_cap=1, total=1)
+    assert "3 of 4 done" in sweep("status", "abc12345").stdout
+
+
+def test_a_stopped_trial_tells_why_and_as_the_best_that_it_was_stopped(world: World) -> None:
+    why = "hyperband at step 3: 0.5 is worse than 0.7"
+    stopped = {"state": "stopped", "reason": "early_stop", "objective": 0.5, "detail": why}
+    world.add("abc12345", [trial("abc12345", 1, **stopped)])
+    header, row = sweep("trials", "abc12345").stdout.splitlines()
+    assert "WHY" in header
+    assert why in row
+    assert "0.5  trial 1 (stopped)  " in sweep("status", "abc12345").stdout
+    assert sweep("best", "abc12345").stdout.startswith("# trial abc12345-1 (stopped) of sweep")
+
+
 def test_status_without_an_id_is_the_newest(world: World) -> None:
     assert "no sweep yet" in sweep("status").stderr
     a_sweep(world)

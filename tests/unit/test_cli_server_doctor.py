@@ -51,7 +51,7 @@ def test_a_named_server(world: World) -> None:
 
 
 def test_the_figures_of_a_server_are_told(world: World) -> None:
-    agent = {"slots": 4, "free": 1, "quarantined": ["bad"]}
+    agent = {"slots": 4, "free": 0, "running": ["s-1", "s-2", "s-3"], "quarantined": ["bad"]}
     world.figures = {
         "agents": [agent, {"slots": 2, "free": 2}],
         "trials": {"running": 3, "finished": 12, "failed": 0},
@@ -66,7 +66,7 @@ def test_the_figures_of_a_server_are_told(world: World) -> None:
     }
     told = sweep("server", "status").stdout
     for line in (
-        "agents   2 agents, 3 of 6 slots busy, 1 resting",
+        "agents   2 agents, 3 of 6 slots busy, 1 in quarantine",
         "trials   12 finished, 3 running",
         "runs     1,234, 5,000,000 rows",
         "takes in 1,234 rows/s, 20 requests/s",

@@ -32,10 +32,12 @@ def test_three_failures_within_the_first_minute() -> None:
     assert tripped_at(FailurePolicy(flapping=False), [BAD, BAD, BAD, BAD], 1.0) is None
 
 
-def test_five_failures_unless_more_trials_end_well() -> None:
-    assert tripped_at(FailurePolicy(), [OK] * 3 + [BAD] * 9, 100.0) == 8
-    assert tripped_at(FailurePolicy(), [OK] * 6 + [BAD] * 5, 100.0) is None
-    assert tripped_at(FailurePolicy(), [OK] * 6 + [BAD] * 6, 100.0) == 12
+def test_five_failures_unless_two_trials_end_well() -> None:
+    """W&B's agent (0.23, `is_failing`) counts what ended before, the failures too."""
+    assert tripped_at(FailurePolicy(), [BAD] * 9, 100.0) == 5
+    assert tripped_at(FailurePolicy(), [BAD, OK] + [BAD] * 9, 100.0) == 6
+    assert tripped_at(FailurePolicy(), [BAD, OK, OK] + [BAD] * 9, 100.0) is None
+    assert tripped_at(FailurePolicy(), [OK, OK, BAD] * 9, 100.0) is None
     assert tripped_at(FailurePolicy(initial=0), [BAD] * 50, 100.0) is None
     assert tripped_at(FailurePolicy(initial=2), [BAD] * 50, 100.0) == 2
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.quarantine import LONGEST_REST_S, REST_S, SUSPICIOUS, Quarantine
+from agent.quarantine import AT_ONCE, LONGEST_REST_S, REST_S, SUSPICIOUS, Quarantine
 from agent.slots import Gate
 from sweeps.trial import AttemptState, Outcome, Reason
 
@@ -33,6 +33,19 @@ def test_a_good_end_or_a_late_failure_begins_the_count_anew() -> None:
         assert not quarantine.ended("s-8", outcome, seconds), "there was nothing to lift"
         fail(quarantine, SUSPICIOUS - 1)
         assert not quarantine.suspects()
+
+
+def test_where_a_trial_ended_well_before_one_failure_is_no_row() -> None:
+    """Nor for W&B's limits: three failures in the first minute, with good ends between them."""
+    quarantine = Quarantine()
+    for number in range(3):
+        fail(quarantine, 1)
+        assert len(quarantine.suspects(at_once=True)) == (1 if number == 0 else 0)
+        quarantine.ended("s-8", OK, 1.0)
+    fail(quarantine, AT_ONCE - 1)
+    assert not quarantine.suspects(at_once=True)
+    fail(quarantine, 1)
+    assert len(quarantine.suspects(at_once=True)) == AT_ONCE
 
 
 def test_what_tells_nothing_of_the_machine_changes_nothing() -> None:

@@ -12,7 +12,11 @@ if any(word.endswith("/sweep") for word in sys.orig_argv[:3]):
     live.Live.__init__.__defaults__ = (live.LEASE_S,)
 
 import os
+import socket
 import time
+
+if _host := os.environ.get("FAULT_HOST"):  # a machine of its own
+    socket.gethostname = lambda: _host
 
 if _clock := os.environ.get("FAULT_CLOCK"):  # a file with seconds: this process's clock is wrong
     _true = time.time

@@ -5,6 +5,7 @@ import { ago, duration, flat, number, time, value } from "../format.js";
 import { useNow } from "../hooks.js";
 import { html } from "../html.js";
 import { Link, path, projectPath } from "../router.js";
+import { busySlots } from "../sweep/standing.js";
 
 const OVER = ["finished", "failed", "canceled"];
 const PARAMETERS = 12;
@@ -89,7 +90,12 @@ function Agents({ sweep }) {
       0,
     );
   const hosts = [...new Set(agents.map((/** @type {any} */ each) => each.host ?? each.id))];
-  const busy = `${total("slots") - total("free")} of ${total("slots")} busy`;
+  const works = agents.reduce(
+    (/** @type {number} */ sum, /** @type {any} */ each) => sum + busySlots(each),
+    0,
+  );
+  const resting = agents.some((/** @type {any} */ each) => each.quarantined.length > 0);
+  const busy = `${works} of ${total("slots")} busy${resting ? ", in quarantine" : ""}`;
   return html`<span title=${hosts.join("\n")}>${busy}
     <span class="sweep-metric">${agents.length === 1 ? hosts[0] : `${agents.length} agents`}</span></span>`;
 }

@@ -3,6 +3,7 @@ import { Empty } from "../components/states.js";
 import { ago, bytes, duration, number, time } from "../format.js";
 import { html, useEffect, useState } from "../html.js";
 import { Link, path } from "../router.js";
+import { busySlots } from "../sweep/standing.js";
 import { Spark } from "./spark.js";
 
 const KEPT = 60;
@@ -164,7 +165,7 @@ function Agent({ agent }) {
     <th scope="row" title=${agent.id}><bdi>${agent.host ?? agent.id}</bdi>
       ${agent.wandb && html` <span class="badge">wandb agent</span>`}</th>
     <td><${Link} href=${path("sweeps", agent.sweep)}>${agent.sweep}<//></td>
-    <td class="figure">${number(slots - agent.free)} of ${number(slots)}</td>
+    <td class="figure">${number(busySlots(agent))} of ${number(slots)}</td>
     <td class="server-devices">${devices(agent.devices)}</td>
     <td class="server-runs">${agent.running.map(
       (/** @type {any} */ run) =>

@@ -8,6 +8,7 @@ import { useNow } from "../hooks.js";
 import { html } from "../html.js";
 import { AgentCommand } from "./head.js";
 import { isOver, plural } from "./orders.js";
+import { busySlots } from "./standing.js";
 
 /** @typedef {import("./trial_columns.js").Trials} Trials */
 
@@ -51,14 +52,15 @@ export function AgentsTab({ sweep, trials, onPick }) {
 /** @param {{agent: any, trials: Trials | undefined, now: number, onPick: (trial: number) => void}} props */
 function Agent({ agent, trials, now, onPick }) {
   const wandb = agent.id.startsWith("wandb-");
-  const busy = (agent.slots ?? 0) - (agent.free ?? 0);
+  const rests = agent.quarantined.length > 0;
+  const busy = busySlots(agent);
   return html`<section class="card sweep-agent" aria-label=${`Agent ${agent.id}`}>
     <h2>${agent.host ?? agent.id} ${wandb && html`<span class="badge">wandb agent</span>`}</h2>
     <p class="quiet"><code>${agent.id}</code></p>
-    <p>${busy} of ${plural(agent.slots ?? 0, "slot")} busy${agent.devices.length > 0 && html` on ${[...new Set(agent.devices)].join(", ")}`}</p>
+    <p>${rests && "In quarantine, "}${busy} of ${plural(agent.slots ?? 0, "slot")} busy${agent.devices.length > 0 && html` on ${[...new Set(agent.devices)].join(", ")}`}</p>
     ${agent.quarantined.map(
       (/** @type {any} */ why) =>
-        html`<p key=${String(why)} class="failure" role="alert">Resting: ${String(why)}</p>`,
+        html`<p key=${String(why)} class="failure" role="alert">${inWords(String(why))}</p>`,
     )}
     ${
       agent.running.length
@@ -73,6 +75,11 @@ function Agent({ agent, trials, now, onPick }) {
         : html`<p class="quiet">Nothing runs on it.</p>`
     }
   </section>`;
+}
+
+/** A sentence of its own. @param {string} why */
+function inWords(why) {
+  return why.charAt(0).toUpperCase() + why.slice(1);
 }
 
 /** @param {Trials} trials @param {number} at @param {number} now */

@@ -9,6 +9,9 @@ import { number } from "../format.js";
 import { html, useState } from "../html.js";
 import { useSession } from "../session.js";
 import { EnqueueDialog } from "./enqueue_dialog.js";
+import { atCap, capSays, plural } from "./standing.js";
+
+export { plural } from "./standing.js";
 
 const OVER = ["finished", "canceled", "failed"];
 
@@ -20,6 +23,13 @@ export function isOver(sweep) {
 /** Whether trials can be added to it, or tried again. @param {any} sweep */
 export function takesTrials(sweep) {
   return sweep.state !== "canceled" && sweep.state !== "stopping";
+}
+
+/** Why no configuration can be tried now; "" when one can. @param {any} sweep */
+function noRoom(sweep) {
+  return atCap(sweep)
+    ? `run_cap ${number(sweep.run_cap)} leaves no room: raise it first (Change run_cap)`
+    : "";
 }
 
 /** @param {any} sweep */
@@ -49,7 +59,8 @@ export function SweepOrders({ sweep, onDone }) {
   return html`<div class="sweep-orders" role="group" aria-label="Orders">
     ${
       takesTrials(sweep) &&
-      html`<button type="button" onClick=${() => ask("enqueue")}>Try a configuration</button>`
+      html`<button type="button" disabled=${atCap(sweep)} title=${noRoom(sweep)}
+        onClick=${() => ask("enqueue")}>Try a configuration</button>`
     }
     ${
       takesTrials(sweep) &&
@@ -138,7 +149,8 @@ export function TrialOrders({ sweep, trial, onDone }) {
     }
     ${
       takesTrials(sweep) &&
-      html`<button type="button" onClick=${() => ask("enqueue")}>Try a variation</button>`
+      html`<button type="button" disabled=${atCap(sweep)} title=${noRoom(sweep)}
+        onClick=${() => ask("enqueue")}>Try a variation</button>`
     }
     ${
       asked === "stop" &&
@@ -178,8 +190,9 @@ export function RunCap({ sweep, onDone }) {
     setCap(sweep.run_cap === null ? "" : String(sweep.run_cap));
     ask(true);
   };
+  const run_cap = cap.trim() === "" ? null : Number(cap);
+  const says = capSays(sweep, run_cap);
   const change = async () => {
-    const run_cap = cap.trim() === "" ? null : Number(cap);
     await put(`${url(sweep)}/run_cap`, { run_cap });
     notify(
       run_cap === null ? "The sweep has no run_cap now." : `run_cap is ${number(run_cap)} now.`,
@@ -196,13 +209,9 @@ export function RunCap({ sweep, onDone }) {
         </label>
         <p class="quiet">All trials count, whatever became of them. Empty: no cap.
           ${isOver(sweep) ? " A finished sweep goes on if it leaves anything to do." : ""}</p>
+        ${says && html`<p role="status">${says}</p>`}
       <//>`
     }`;
-}
-
-/** @param {number} count @param {string} what */
-export function plural(count, what) {
-  return `${number(count)} ${what}${count === 1 ? "" : "s"}`;
 }
 
 /** @param {number} running */
