@@ -100,7 +100,7 @@ def trials(
     """List the trials of a sweep.
 
     Each with its state (and why it ended so), objective and configuration. Where lines get too
-    long for the terminal they are cut; in a pipe, only the reasons of failures are.
+    long for the terminal they are cut; in a pipe, only the reasons are.
     """
     check_states(state, "trial")
     with connection.server() as client:
@@ -156,8 +156,9 @@ def _trial_table(rows: list[dict[str, Any]], metric: str, wide: bool) -> str:
 
 
 def _why(trial: Trial) -> str:
-    """Why a trial failed, in the words of its record; "" for one that did not."""
-    return str(trial.get("detail") or "") if trial["state"] == "failed" else ""
+    """Why a trial failed or was stopped (rule and step), in the words of its record; else ""."""
+    told = trial["state"] in ("failed", "stopped", "canceled")
+    return str(trial.get("detail") or "") if told else ""
 
 
 def _place(trial: Trial, with_host: bool) -> str:
@@ -203,7 +204,7 @@ def best(sweep: str, as_args: bool, as_json: bool) -> None:
 
         metric = status.get("metric") or {}
         click.echo(
-            f"# trial {trial['id']} of sweep {status['id']}\n"
+            f"# trial {trial['id']}{report.unfinished(trial)} of sweep {status['id']}\n"
             f"# {metric.get('name', 'objective')}: {_text.number(trial['objective'])}"
             f" ({metric.get('goal', 'minimize')})"
         )

@@ -12,6 +12,7 @@ import { newReportAddress } from "../report/block_text.js";
 import { Link, projectPath } from "../router.js";
 import { useSession } from "../session.js";
 import { isOver, plural, RunCap, SweepOrders } from "./orders.js";
+import { busySlots, mostTrials, waysOn } from "./standing.js";
 
 /** @param {{sweep: any, onDone: () => void, onPick: (trial: number) => void}} props */
 export function SweepHead({ sweep, onDone, onPick }) {
@@ -52,7 +53,7 @@ function Best({ sweep, onPick }) {
     ${
       best
         ? html`<p class="sweep-best-value">${number(best.objective)}
-            <button type="button" class="quiet-button" onClick=${() => onPick(best.number)}>trial ${best.number}</button></p>
+            <button type="button" class="quiet-button" onClick=${() => onPick(best.number)}>trial ${best.number}</button>${unfinished(best)}</p>
           <p class="sweep-config">${config.map(
             ([name, each]) =>
               html`<span key=${name}><span class="quiet">${name}</span> ${value(each)}</span>`,
@@ -68,20 +69,19 @@ function Facts({ sweep, onDone }) {
   const over = isOver(sweep);
   const elapsed = sweep.started ? (over ? sweep.ended : now) - sweep.started : null;
   const busy = sweep.agents.reduce(
-    (/** @type {number} */ sum, /** @type {any} */ each) =>
-      sum + (each.slots ?? 0) - (each.free ?? 0),
+    (/** @type {number} */ sum, /** @type {any} */ each) => sum + busySlots(each),
     0,
   );
+  const resting = sweep.agents.filter(
+    (/** @type {any} */ each) => each.quarantined.length > 0,
+  ).length;
   const slots = sweep.agents.reduce(
     (/** @type {number} */ sum, /** @type {any} */ each) => sum + (each.slots ?? 0),
     0,
   );
   const facts = [
     ["Method", sweep.method],
-    [
-      "Trials",
-      sweep.run_cap === null ? (sweep.total ?? "no cap") : `at most ${number(sweep.run_cap)}`,
-    ],
+    ["Trials", mostTrials(sweep)],
     [over ? "Took" : "Elapsed", elapsed === null ? "not started" : duration(Math.max(elapsed, 0))],
     over
       ? ["Ended", ago(sweep.ended, now)]
@@ -94,7 +94,9 @@ function Facts({ sweep, onDone }) {
     ],
     [
       "Agents",
-      sweep.agents.length ? `${sweep.agents.length}, ${busy} of ${slots} slots busy` : "none",
+      sweep.agents.length
+        ? `${sweep.agents.length}, ${busy} of ${slots} slots busy${resting ? `, ${resting} in quarantine` : ""}`
+        : "none",
     ],
   ];
   return html`<dl class="sweep-numbers">
@@ -115,7 +117,7 @@ function Next({ sweep, onPick }) {
       ${
         best &&
         html` The best of ${plural(done(counts), "trial")} is
-        ${" "}<button type="button" class="quiet-button" onClick=${() => onPick(best.number)}>trial ${best.number}</button>
+        ${" "}<button type="button" class="quiet-button" onClick=${() => onPick(best.number)}>trial ${best.number}</button>${unfinished(best)}
         ${" "}with ${number(best.objective)}. <code>sweep best ${sweep.id}</code> prints its configuration.`
       }
       ${
@@ -123,7 +125,7 @@ function Next({ sweep, onPick }) {
           ? html` It cannot go on; what trials logged is kept.`
           : failed
             ? html` All of its trials failed: the table says why. Mend what is wrong, then retry them.`
-            : html` It goes on if you raise run_cap, widen its space, or try a configuration of yours.`
+            : ` ${waysOn(sweep)}`
       }</p></div>`;
   if (state === "paused")
     return html`<div class="sweep-next" role="status"><p><strong>${is}.</strong>${" "}
@@ -141,6 +143,11 @@ function Next({ sweep, onPick }) {
       Run this on each machine:</p>
     <${AgentCommand} sweep=${sweep} />
   </div>`;
+}
+
+/** " (stopped)" of a trial that has a result and did not finish. @param {any} trial */
+function unfinished(trial) {
+  return trial.state === "finished" ? "" : ` (${trial.state})`;
 }
 
 /** "Finished: run_cap 9 is reached"; "Paused by a user". @param {any} sweep */
