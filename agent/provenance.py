@@ -18,6 +18,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from agent.launch import Launch, Program
@@ -55,10 +56,12 @@ class Provenance:
     Args:
         program: how the sweep's command runs here.
         environ: the agent's environment.
+        home: the agent's, whatever its environment says.
     """
 
-    def __init__(self, program: Program, environ: Mapping[str, str]) -> None:
-        self._program, self._environ = program, environ
+    def __init__(self, program: Program, environ: Mapping[str, str], home: Path) -> None:
+        self._program = program
+        self._environ = {**environ, "OPENSWEEP_HOME": str(home)}
         self._trials: queue.SimpleQueue[_Trial | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._shared: Captured | None = None
@@ -102,7 +105,8 @@ class Provenance:
     def _capture(self, launch: Launch) -> Captured:
         code = Captured({}, {})
         if "git" not in self._without:
-            code = of_code(str(self._program.cwd), diff="code" not in self._without)
+            diff = "code" not in self._without
+            code = of_code(str(self._program.cwd), self._environ, diff=diff)
         said: dict[str, Any] = {**of_machine(self._environ), **code.said}
         files = dict(code.files)
         python = _interpreter(launch.argv)
@@ -135,6 +139,7 @@ def _own(trial: _Trial, program: Program) -> dict[str, Any]:
         "args": masking.arguments(argv[behind:]),
         "command": masking.arguments(argv),
         "codePath": name,
+        "cwd": str(program.cwd),
         "startedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(trial.started)),
         **of_environment(trial.launch.env),
     }

@@ -23,6 +23,7 @@ from agent.outbox import Outbox
 from agent.provenance import Provenance
 from agent.sampler import Sampler, interval_from
 from agent.supervisor import Supervisor
+from logging_core.home import keep_out_of_git
 from sweeps.errors import ConfigurationError
 from sweeps.protocol.client import Client
 from sweeps.spec import Goal, SweepSpec
@@ -112,6 +113,7 @@ def prepare(
     program = check_program(spec.command, spec.program, origin=origin, environ=environ, cwd=workdir)
     with suppress(OSError):  # inject_folder says what is wrong
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        keep_out_of_git(home)
     inject = [inject_folder(home)]
     if provide_wandb or spec.provide_wandb:
         inject.insert(0, wandb_folder(home))
@@ -130,7 +132,7 @@ def prepare(
         afterwork=Afterwork(abandon, listener),
         listener=listener,
         sampler=Sampler(interval_from(environ), gpus, environ),
-        provenance=Provenance(program, environ),
+        provenance=Provenance(program, environ, home),
         program=program,
         inject=tuple(inject),
         runs=home / "runs",

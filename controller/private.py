@@ -10,11 +10,14 @@ import secrets
 import stat
 from pathlib import Path
 
+from logging_core.home import keep_out_of_git
 from sweeps.errors import ConfigurationError
 
 
 def home_folder(folder: Path) -> None:
     """Makes `folder` (0700) unless it is there already; one that is there keeps its mode.
+
+    A new or empty one is kept out of git: it may lie in a repository.
 
     Raises ConfigurationError when it cannot be made, or not be written to.
     """
@@ -24,6 +27,10 @@ def home_folder(folder: Path) -> None:
         raise _unfit(folder, error.strerror) from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise _unfit(folder, "this user may not write there")
+    try:
+        keep_out_of_git(folder)
+    except OSError as error:
+        raise _unfit(folder, error.strerror) from error
 
 
 def private_folder(folder: Path) -> None:

@@ -1,7 +1,8 @@
 """Which server this process's runs belong to, if one is known: from the environment, or the server
 that this user runs on this machine.
 
-Reads the environment and two small files; never the network, never starts anything. The server's
+Reads the environment and two small files, writes at most a .gitignore; never the network, never
+starts anything. The server's
 own side of these files is controller/server/home.py. Neighbours: follower.py, earlier.py.
 """
 
@@ -26,6 +27,13 @@ class Known(NamedTuple):
 def home_folder(environ: Mapping[str, str]) -> Path:
     """$OPENSWEEP_HOME, or ~/.opensweep; absolute."""
     return Path(os.path.abspath(os.path.expanduser(environ.get("OPENSWEEP_HOME") or _DEFAULT)))
+
+
+def keep_out_of_git(folder: Path) -> None:
+    """A new, empty folder gets a .gitignore for all that is in it: keys, passwords, runs. In one
+    that holds anything already nothing is written. Raises OSError."""
+    if not os.listdir(folder):
+        (folder / ".gitignore").write_text("*\n")
 
 
 _DEFAULT = os.path.join("~", ".opensweep")

@@ -1,7 +1,9 @@
 """Secrets out of what is recorded of a run's surroundings: environment, arguments, addresses.
 
 Recognised by the name that they go under, or by their own look. Better too much than too little.
-Patterns are compiled when first needed: init() masks the arguments alone, if there are any.
+Source text
+is masked by redacting.py. Patterns are compiled when first needed: init() masks the arguments
+alone, if there are any.
 """
 
 from __future__ import annotations
@@ -17,11 +19,12 @@ _NAME = (
 )
 _HARMLESS = frozenset({"PWD", "OLDPWD", "SSH_AUTH_SOCK"})
 _URL = r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]{0,20}://)[^/@\s]{0,2000}@"
-_LOOK = (
-    r"-----BEGIN|^eyJ[\w-]{10,}\.|\b(AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}|\bhf_\w{20,}"
+LOOK = (
+    r"\b(AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}|\bhf_\w{20,}"
     r"|\bsk-[\w-]{20,}|\bxox[abprs]-[\w-]{10,}|\bglpat-[\w-]{15,}|\bgithub_pat_\w{20,}"
     r"|\bwandb_v\d_\w{20,}|\bAIza[\w-]{30,}"
 )
+_WHOLE = r"-----BEGIN|^eyJ[\w-]{10,}\.|"
 _OPTION = r"(?s)^(--?|\+\+?)?(?P<name>[A-Za-z_][\w.-]*)=(?P<value>.*)$"
 _LONGEST = 4096
 _IN_ALL = 65_536
@@ -34,7 +37,7 @@ def is_secret(name: str) -> bool:
 
 def text(value: str) -> str:
     """`value` without names and passwords in addresses; masked whole if it looks like a secret."""
-    return MASK if re.search(_LOOK, value) else re.sub(_URL, r"\g<scheme>", value)
+    return MASK if re.search(_WHOLE + LOOK, value) else re.sub(_URL, r"\g<scheme>", value)
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:

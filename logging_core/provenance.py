@@ -115,9 +115,10 @@ def of_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     return said
 
 
-def of_code(folder: str, *, diff: bool = True) -> Captured:
-    """The repository that holds `folder`; empty where there is none. `diff`: patches, too."""
-    found = git.state(folder, diff=diff)
+def of_code(folder: str, environ: Mapping[str, str], *, diff: bool = True) -> Captured:
+    """The repository that holds `folder`; empty where there is none. `diff`: patches, too, without
+    what lies below the home that `environ` names."""
+    found = git.state(folder, environ, diff=diff)
     if found is None:
         return Captured({}, {})
     return Captured({"git": found.brief(), "root": found.root}, found.diffs)
@@ -169,7 +170,7 @@ def of_this_process(duties: Duties) -> Captured:
     code = Captured({}, {})
     if duties.git:
         if folder not in _of_repository:
-            _of_repository[folder] = of_code(folder, diff=duties.diff)
+            _of_repository[folder] = of_code(folder, os.environ, diff=duties.diff)
         code = _of_repository[folder]
     said = {
         **of_machine(os.environ),
@@ -178,6 +179,7 @@ def of_this_process(duties: Duties) -> Captured:
         "program": program,
         "args": masking.arguments(sys.argv[1:]),
         "codePath": os.path.relpath(file, code.said.get("root") or folder) if file else "",
+        "cwd": folder,
         "startedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         **code.said,
         **of_environment(os.environ),

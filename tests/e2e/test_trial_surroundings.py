@@ -51,12 +51,11 @@ def test_a_trial_says_where_it_comes_from_and_what_its_machine_did(
     make_world: Callable[..., World], tmp_path: Path
 ) -> None:
     world = make_world(WITH_LOGGER)
-    (tmp_path / ".gitignore").write_text("home/\nbroker/\n")
     git(tmp_path, "init", "-q", "-b", "trunk")
     git(tmp_path, "remote", "add", "origin", "https://me:hunter2@example.org/x.git")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-q", "-m", "first")
-    (tmp_path / "note.txt").write_text("new\n")
+    (tmp_path / "note.py").write_text("new\n")
     (trial_id,) = world.add({"x": 1})
     environ = {"OPENSWEEP_SYSTEM_INTERVAL": "0.1", "HF_TOKEN": "hunter2"}
     with world.agent(slots=1, environ=environ) as agent:
@@ -79,7 +78,11 @@ def test_a_trial_says_where_it_comes_from_and_what_its_machine_did(
     assert said["environment"]["HF_TOKEN"] == "***"
     assert said["environment"]["WANDB_RUN_ID"] == trial_id
     assert "hunter2" not in json.dumps(said)
-    assert b"+new\n" in (files / "diff.patch").read_bytes()
+    patch = (files / "diff.patch").read_bytes()
+    assert b"+new\n" in patch
+    changed = patch.count(b"diff --git")
+    assert changed == 1  # nothing of the agent's folder, or the broker's
+    assert said["cwd"] == str(tmp_path)
     assert "numpy==" in (files / "requirements.txt").read_text()
 
     system = [c for c in trial.chunks if c["kind"] == "system"]

@@ -14,7 +14,8 @@ import pytest
 from logger_place import clean_place as clean_place
 
 import opensweep
-from logging_core import git, masking, provenance
+from controller.private import home_folder
+from logging_core import git, masking, provenance, redacting
 from logging_core.commands import ask
 from logging_core.records import FileSaved, History, MetadataUpdate, Reader
 
@@ -43,7 +44,7 @@ def repository(tmp_path: Path) -> Path:
 
 def test_a_clean_repository_is_its_commit(repository: Path) -> None:
     run_git(repository, "remote", "add", "mirror", "https://u:pw@example.org/a.git")
-    found = git.state(str(repository / "src"))
+    found = git.state(str(repository / "src"), {})
     assert found is not None
     assert found.brief() == {
         "commit": run_git(repository, "rev-parse", "HEAD"),
@@ -63,7 +64,7 @@ def test_the_patch_makes_the_code_again(repository: Path, tmp_path: Path) -> Non
     (repository / "weights.bin").write_bytes(b"\0" * 100)
     (repository / "large.txt").write_text("x" * 200_000)
     (repository / "link").symlink_to("/etc/passwd")
-    found = git.state(str(repository / "src"))
+    found = git.state(str(repository / "src"), {})
     assert found is not None
     assert found.dirty
     index = (repository / ".git" / "index").stat()
@@ -92,7 +93,7 @@ def test_commits_that_are_only_here_are_in_a_patch_too(repository: Path, tmp_pat
     (clone / "more.py").write_text("more\n")
     run_git(clone, "add", ".")
     run_git(clone, "commit", "-q", "-m", "not pushed")
-    found = git.state(str(clone))
+    found = git.state(str(clone), {})
     assert found is not None
     assert list(found.diffs) == [f"diff_{base}.patch"]
     assert b"+more" in found.diffs[f"diff_{base}.patch"]
@@ -103,16 +104,16 @@ def test_a_patch_that_is_too_large_is_left_out_and_said_so(
 ) -> None:
     monkeypatch.setattr(git, "MAX_DIFF", 1000)
     (repository / "src" / "train.py").write_text("x\n" * 1000)
-    found = git.state(str(repository))
+    found = git.state(str(repository), {})
     assert found is not None
     assert found.diffs == {}
     assert "left out" in str(found.brief()["diff"])
 
 
 def test_no_repository_and_one_without_a_commit(tmp_path: Path) -> None:
-    assert git.state(str(tmp_path)) is None
+    assert git.state(str(tmp_path), {}) is None
     run_git(tmp_path, "init", "-q", "-b", "trunk")
-    found = git.state(str(tmp_path))
+    found = git.state(str(tmp_path), {})
     assert found is not None
     assert (found.commit, found.branch, found.diffs) == ("", "trunk", {})
 
@@ -168,6 +169,141 @@ def test_an_environment_without_end_is_cut() -> None:
 )
 def test_arguments(args: list[str], masked: list[str]) -> None:
     assert masking.arguments(args) == masked
+
+
+def test_a_patch_holds_sources_and_no_secrets(repository: Path) -> None:
+    """Homes, run folders, environments, files named like secrets: none of it, and it is said."""
+    (repository / "deploy.yaml").write_text("user: me\n")
+    run_git(repository, "add", ".")
+    run_git(repository, "commit", "-q", "-m", "second")
+    (repository / "deploy.yaml").write_text("user: me\npassword: hunter2\n")
+    private = [
+        "home/api_key", "home/server_id", "home/broker/agent_password", "home/valkey.py",
+        "box/outbox/a.py", "box/runs/s/t/files/a.py", "elsewhere/note.py", ".env", ".env.local",
+        "key.txt", "credentials.json", "id_rsa", "id_rsa.sh", "hf_token.yaml", "settings.json",
+        "app.ini", ".netrc", ".npmrc", "server.pem", "nb.ipynb", "wandb/run-1/a.py",
+        "opensweep/x/files/b.py", "mine/r1/records.1.bin", "mine/r1/files/c.py", "odd/pyvenv.cfg",
+        "odd/lib/d.py", "node_modules/e.js", ".cache/f.py", "secrets.py", "conf/secrets/g.yaml",
+    ]  # fmt: skip
+    for name in private:
+        (repository / name).parent.mkdir(parents=True, exist_ok=True)
+        (repository / name).write_text("hunter2\n")
+    (repository / "tokenizer.py").write_text("WANDB_API_KEY = 'hunter2'\nkey = 'loss'\n")
+    found = git.state(str(repository), {"OPENSWEEP_HOME": str(repository / "elsewhere")})
+    assert found is not None
+    patch = found.diffs["diff.patch"].decode()
+    assert "hunter2" not in patch
+    assert "+WANDB_API_KEY = '***'\n+key = 'loss'\n" in patch
+    assert "+password: ***\n" in patch
+    changed = [line for line in patch.splitlines() if line.startswith("diff --git")]
+    assert changed == [
+        "diff --git a/deploy.yaml b/deploy.yaml", "diff --git a/tokenizer.py b/tokenizer.py",
+    ]  # fmt: skip
+    notes = [line for line in patch.splitlines() if line.startswith("# opensweep: ")]
+    for said in ("elsewhere/note.py (below OPENSWEEP_HOME)", "home/api_key", "masked: deploy.yaml"):
+        assert any(said in note for note in notes), said
+    run_git(repository, "stash", "-q")
+    (repository / "tokenizer.py").unlink()
+    (repository.parent / "d.patch").write_text(patch)
+    run_git(repository, "apply", str(repository.parent / "d.patch"))
+
+
+def test_secrets_that_git_knows_are_left_out_as_well(repository: Path) -> None:
+    for name in (".env", "home/api_key", "home/server.lock", "home/x.py"):
+        (repository / name).parent.mkdir(exist_ok=True)
+        (repository / name).write_text("old\n")
+    run_git(repository, "add", "-f", ".")
+    run_git(repository, "commit", "-q", "-m", "careless")
+    for name in (".env", "home/api_key", "home/x.py"):
+        (repository / name).write_text("hunter2\n")
+    (repository / "src" / "train.py").write_text("lr = 3\n")
+    found = git.state(str(repository), {})
+    assert found is not None
+    patch = found.diffs["diff.patch"]
+    assert b"hunter2" not in patch
+    assert b"+lr = 3\n" in patch
+
+
+def test_a_new_home_is_kept_out_of_git(tmp_path: Path) -> None:
+    home_folder(tmp_path / "home")
+    assert (tmp_path / "home" / ".gitignore").read_text() == "*\n"
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "train.py").touch()
+    home_folder(tmp_path / "code")  # somebody's own folder: its files stay in git
+    assert not (tmp_path / "code" / ".gitignore").exists()
+
+
+SECRET_HEX = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.mark.parametrize(
+    ("line", "masked"),
+    [
+        (f'wandb.login(key="{SECRET_HEX}")', 'wandb.login(key="***")'),
+        ("os.environ['HF_TOKEN'] = 'abc'", "os.environ['HF_TOKEN'] = '***'"),
+        ('os.environ.setdefault("X_API_KEY", "abc")', 'os.environ.setdefault("X_API_KEY", "***")'),
+        ('api_key = os.getenv("MY_API_KEY", "abc")', 'api_key = os.getenv("MY_API_KEY", "***")'),
+        ('    api_key: str | None = "abc"  # mine', '    api_key: str | None = "***"  # mine'),
+        ('f(user="a", password=\'b"c\')', "f(user=\"a\", password='***')"),
+        ('add("--api-key", type=str, default="abc")', 'add("--api-key", type=str, default="***")'),
+        (r'"  \"API_KEY\": \"abc\",\n"', r'"  \"API_KEY\": \"***\",\n"'),
+        ('aws = ("AKIAABCDEFGHIJKLMNOP", 1)', 'aws = ("***", 1)'),
+        ('db = "postgres://me:pw@host/x"', 'db = "postgres://***@host/x"'),
+        ('password = "$ecret!"', 'password = "***"'), ('password="get me"', 'password="***"'),
+        ("dbPassword = 'x1'", "dbPassword = '***'"),
+        ('API_KEY = (\n    "abc"\n)', 'API_KEY = (\n    "***"\n)'),
+        *((same, same) for same in (
+            'api_key = os.environ["API_KEY"]', 'key = "loss"', 'pad_token = "<pad>"',
+            "api_key=api_key,", "max_tokens = 512", "def f(password: str = None) -> str:",
+            'for key, value in sorted(x.items(), key=lambda kv: kv["name"]):', 'eos_token="</s>"',
+            "from transformers import AutoTokenizer", 'auth_token = f"{prefix}"',
+            'url = "https://example.org/a@b"', 'f"redis://{user}:{password}@{host}"',
+            f'commit = "{SECRET_HEX}"', "password = getpass.getpass()", "token = tokens[0]",
+            'keys = ["query", "key", "value_projection_layer_norm"]', "self.secret = secret",
+            'headers = {"Authorization": f"Bearer {key}"}', 'API_KEY = "WANDB_API_KEY"',
+            'def kept_secret(path: Path) -> str:\n    """The secret in a file."""',
+            'parser.add_argument("--token", required=True)', 'key: "val/accuracy_top5"',
+        )),
+    ],
+)  # fmt: skip
+def test_secrets_in_programs_lose_their_value(line: str, masked: str) -> None:
+    assert redacting.source(line, bare=False) == masked
+
+
+@pytest.mark.parametrize(
+    ("line", "masked"),
+    [
+        ("export WANDB_API_KEY=abc", "export WANDB_API_KEY=***"),
+        ("HF_TOKEN=abc python train.py", "HF_TOKEN=*** python train.py"),
+        ("python train.py --api-key abc --lr 1", "python train.py --api-key *** --lr 1"),
+        (f"wandb login {SECRET_HEX}", "wandb login ***"),
+        ("password: hunter2  # mine", "password: ***  # mine"),
+        ("secret: |\n  hunter2", "secret: |\n  ***"),
+        *((same, same) for same in (
+            "API_KEY=$OTHER", "password: null", "api_key: ${oc.env:KEY}", "tokenizer: gpt2",
+            "key: val_loss", "pad_token: x",
+        )),
+    ],
+)  # fmt: skip
+def test_secrets_in_scripts_and_configurations_lose_their_value(line: str, masked: str) -> None:
+    assert redacting.source(line, bare=True) == masked
+
+
+def test_a_private_key_goes_whole() -> None:
+    body = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gt"
+    kind = "RSA PRIVATE KEY-----"
+    key = f"+K = '-----BEGIN {kind}\n+{body}\n+ab==\n+-----END {kind}'\n+x = 1\n"
+    masked = redacting.source(key, bare=False, prefix=1)
+    assert masked == "+K = '***\n+***\n+***\n+***'\n+x = 1\n"
+    assert redacting.source(f" {body}\n+y", bare=False, prefix=1) == " ***\n+y"  # the end of one
+    code = 'if "***" in text:\n    return 1\nx = load(text)'
+    assert redacting.source(code.replace("***", f"-----BEGIN {kind}"), bare=False) == code
+
+
+def test_what_git_says_of_a_place_is_masked_as_well() -> None:
+    hunk = "@@ -1 +1 @@ def f(password='x1'):\n-a\n+b\n"
+    masked = redacting.source(hunk, bare=False, prefix=1)
+    assert masked == hunk.replace("x1", "***")
 
 
 # -- packages and machine -------------------------------------------------------------------------
@@ -240,6 +376,7 @@ def test_even_a_short_run_says_where_it_comes_from(repository: Path) -> None:
     run = only_run(repository)
     said = json.loads((run / "files" / "opensweep-metadata.json").read_text())
     assert said["args"] == ["--secret", "***", "--lr=1"]
+    assert (said["cwd"], said["root"]) == (str(repository),) * 2
     assert (said["program"], said["codePath"]) == ("train.py", "train.py")
     assert said["git"]["commit"] == run_git(repository, "rev-parse", "HEAD")
     assert (run / "files" / "code" / "train.py").read_text().startswith("import opensweep")

@@ -25,6 +25,7 @@ export function Origin({ run, files, saved }) {
   );
   const said = { ...data, ...run.metadata };
   const git = said.git ?? {};
+  const folder = data?.cwd ?? data?.root; // the repository's, where the script's own is not known
   const args = Array.isArray(said.args) ? said.args : [];
   const command = [said.python ? "python" : "", said.program, ...args.map(quoted)]
     .filter(Boolean)
@@ -41,7 +42,7 @@ export function Origin({ run, files, saved }) {
           said.program &&
             html`<code>${command}</code> <${Copy} text=${command} label="Copy command" />`,
         ],
-        ["Directory", data?.root && html`<code>${data.root}</code>`],
+        ["Directory", folder && html`<code>${folder}</code>`],
         ["Repository", git.remote && html`<${Remote} address=${git.remote} />`],
         ["Branch", git.branch],
         [
