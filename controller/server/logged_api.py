@@ -21,6 +21,7 @@ from sweeps.errors import UsageError
 MOST_RUNS = 1000
 """Runs in a request."""
 _MOST_KEYS = 100_000
+_LONGEST_KEY = 10_000
 _SPECIFICATION = ("panelDefId", "fieldSettings", "stringSettings")
 
 
@@ -31,13 +32,18 @@ async def logged(request: Request) -> Response:
     string, bool, list, map, nil), for a map as which type ("histogram", …), by how many of them.
     `metrics`: what define_metric said, by metric or glob. `charts`: custom charts by key:
     {"spec", "fields", "texts", "table"}.
+
+    With {key}: {"runs"}, those of the runs that logged it, in the order in which they were named.
     """
     body = await read_json(request)
     runs = list(dict.fromkeys(body.texts("runs")))
     if len(runs) > MOST_RUNS:
         raise UsageError(f"runs: at most {MOST_RUNS:,}, not {len(runs):,}")
-    found = services(request)
-    return await found.call(_logged, found, runs, _kind(body))
+    found, kind = services(request), _kind(body)
+    key = body.optional_text("key", longest=_LONGEST_KEY)
+    if key is not None:
+        return await found.call(_having, found, runs, kind, key)
+    return await found.call(_logged, found, runs, kind)
 
 
 def _kind(body: Fields) -> ChunkKind:
@@ -45,6 +51,11 @@ def _kind(body: Fields) -> ChunkKind:
     if kind not in (ChunkKind.HISTORY, ChunkKind.SYSTEM):
         raise UsageError(f"kind: expected history or system, not {kind!r}")
     return ChunkKind(kind)
+
+
+def _having(found: Services, runs: list[str], kind: ChunkKind, key: str) -> Response:
+    by_run = found.store.keys_of_runs(runs, kind)
+    return json_response({"runs": [run for run in runs if key in by_run[run]]})
 
 
 def _logged(found: Services, runs: list[str], kind: ChunkKind) -> Response:

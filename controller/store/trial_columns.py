@@ -47,7 +47,7 @@ class TrialColumns:
         values: of running trials the newest value of the objective.
         params: the configurations, by dotted names.
         metrics: of the summary, those that were asked for; numbers alone.
-        metric_names: numbers that there are in summaries.
+        metric_names: numbers that there are in summaries, but for those inside of media.
     """
 
     cursor: float
@@ -123,6 +123,15 @@ def _flat(config: Mapping[str, Any], above: str) -> list[tuple[str, Any]]:
     return found
 
 
+def _without_media(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What a medium says of itself (its height, its rows) nobody logged as a result."""
+    return {
+        name: _without_media(value) if isinstance(value, dict) else value
+        for name, value in summary.items()
+        if not (isinstance(value, dict) and isinstance(value.get("_type"), str))
+    }
+
+
 def _document(text: str) -> dict[str, Any]:
     try:
         document = orjson.loads(text)
@@ -166,7 +175,7 @@ def _metric_names(connection: Connection, sweep_id: str) -> list[str]:
     )
     names: dict[str, None] = {}
     for text in connection.scalars(query):
-        for name, value in _flat(_document(text), ""):
+        for name, value in _flat(_without_media(_document(text)), ""):
             if isinstance(value, int | float) and not isinstance(value, bool):
                 names[name] = None
     return sorted(names)

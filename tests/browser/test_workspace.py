@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-from browser_site import STARTED, Site, until
+from browser_site import STARTED, Site, Watched, until
 from playwright.sync_api import Locator, Page, expect
 
 from controller.store import Chunk, ChunkKind
@@ -249,3 +249,50 @@ def test_histograms_media_and_custom_charts(site: Site, page: Page, project: str
     expect(panel(page, "w").get_by_role("img", name="w", exact=True)).to_be_visible()
     expect(panel(page, "seen").get_by_role("img")).to_be_visible()
     expect(panel(page, "curve_table")).to_have_count(0)
+
+
+def test_tables_are_tables_and_panels_begin_with_a_run_that_has_the_key(
+    site: Site, page: Page, project: str
+) -> None:
+    table = json.dumps({"columns": ["text", "score"], "data": [["good", 7], ["bad", 2]]}).encode()
+    answers = {"_type": "table-file", "path": "media/table/t.table.json", "nrows": 2, "ncols": 2}
+    weights = {"_type": "histogram", "values": [1, 3], "bins": [0, 1, 2]}
+    logged = [{"loss": 1.0, "answers": answers, "weights": weights}]
+    for name in ("first", "second"):
+        site.run(f"{project}-{name}", project, logged, name=name)
+        site.save(f"{project}-{name}", {"media/table/t.table.json": table})
+    site.run(f"{project}-bare", project, [{"loss": 1.0}], name="bare")  # the first of the list
+    page.goto(f"/projects/{project}/charts")
+    expect(panel(page, "weights").get_by_role("img", name="weights", exact=True)).to_be_visible()
+    listed = panel(page, "weights").get_by_label("Run", exact=True).get_by_role("option")
+    expect(listed).to_have_text(["first", "second"])
+    tables = panel(page, "answers").get_by_role("table", name="answers")
+    expect(tables).to_have_count(2)
+    expect(tables.first.get_by_role("cell", name="good")).to_be_visible()
+    page.goto(f"/runs/{project}-first?tab=charts")
+    cells = panel(page, "answers").get_by_role("table", name="answers").get_by_role("cell")
+    expect(cells.filter(has_text="bad")).to_be_visible()
+
+
+@pytest.mark.parametrize("where", ["workspace", "run"])
+def test_a_question_that_failed_is_told_and_asked_again(
+    site: Site, watched: Watched, project: str, where: str
+) -> None:
+    page, run = watched.page, f"{project}-{where}"
+    site.run(run, project, rows(1.0), name="only")
+    broken = {"error": {"kind": "InternalError", "message": "It broke."}}
+    page.route("**/api/logged", lambda route: route.fulfill(status=500, json=broken))
+    page.goto(f"/projects/{project}/charts" if where == "workspace" else f"/runs/{run}?tab=charts")
+    expect(page.get_by_role("alert")).to_contain_text("It broke.")
+    expect(page.get_by_text("logged nothing")).to_have_count(0)
+    page.unroute("**/api/logged")
+    page.route("**/api/series", lambda route: route.fulfill(status=500, json=broken))
+    page.get_by_role("button", name="Try again").click()
+    loss = panel(page, "train/loss")
+    expect(loss.get_by_role("alert")).to_contain_text("It broke.")
+    expect(loss).not_to_contain_text("has logged")
+    with page.expect_request("**/api/series"):
+        loss.get_by_role("button", name="Try again").click()
+    page.unroute("**/api/series")
+    says(page, "train/loss", "1 curve")
+    watched.errors.clear()

@@ -12,6 +12,7 @@ import {
   overlaysOf,
   placeOf,
   sceneOf,
+  tableFiles,
 } from "../../controller/dashboard/static/js/components/media_items.js";
 import {
   bestValues,
@@ -149,4 +150,12 @@ test("names of JavaScript's own are names like any other", () => {
   const odd = { _type: "constructor", path: "p" };
   assert.deepEqual(itemsOf(odd), [odd]);
   assert.equal(ownSummary({ constructor: odd }).constructor, "constructor");
+});
+
+test("a table has files, the parts of one that grew first", () => {
+  assert.deepEqual(tableFiles({ _type: "table-file", path: "b" }), ["b"]);
+  const grown = { _type: "incremental-table-file", path: "b", previous_increments_paths: ["a"] };
+  assert.deepEqual(tableFiles(grown), ["a", "b"]);
+  assert.equal(tableFiles({ _type: "table-file" }), null);
+  assert.equal(tableFiles({ _type: "image-file", path: "b" }), null);
 });

@@ -13,7 +13,10 @@ import {
   bestOf,
   bestSoFar,
   front,
+  isRaised,
+  secondResult,
   telling,
+  tooFew,
   worthACurve,
 } from "../../controller/dashboard/static/js/sweep/results.js";
 
@@ -37,6 +40,31 @@ test("the front is what no other point beats in both", () => {
   assert.deepEqual(front(x, y, false, false), [0, 1, 2]);
   assert.deepEqual(front(x, y, true, true), [5, 3, 2]);
   assert.deepEqual(front([1, 1, 1], [2, 2, 3], false, false), [0]);
+});
+
+test("what is weighed first is a result, not any number", () => {
+  const names = ["epoch", "lr", "train_loss", "val.loss", "val.loss.best", "zoom"];
+  assert.equal(secondResult(names, "val.loss"), "train_loss");
+  assert.equal(secondResult(["epoch", "val.loss.best", "width"], "val.loss"), "width");
+  assert.equal(secondResult(["alpha", "step_time"], "loss"), "step_time");
+  assert.equal(secondResult(["epoch"], "loss"), "epoch");
+  assert.equal(secondResult([], "loss"), undefined);
+  assert.deepEqual(["val/acc", "accuracy", "F1", "latency", "loss"].map(isRaised), [
+    true,
+    true,
+    true,
+    false,
+    false,
+  ]);
+});
+
+test("too few trials: what is said knows whether more will come, and how many there are", () => {
+  const few = { trials: 6, needs: 10 };
+  assert.equal(tooFew(few, 8, false).title, "Needs 8 more trials");
+  assert.match(tooFew(few, 8, false).why, /^8 ended with a value so far; with fewer than 16 /);
+  assert.equal(tooFew(few, 15, false).title, "Needs 1 more trial");
+  assert.equal(tooFew(few, 15, true).title, "Too few trials (15) to say; 16 are needed");
+  assert.equal(tooFew(few, 16, true).title, "");
 });
 
 test("colours are spent on all but the worst tenth", () => {

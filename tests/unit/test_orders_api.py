@@ -27,6 +27,9 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
         yield made
 
 
+PICTURE = {"_type": "image-file", "path": "media/images/a.png", "height": 9, "size": 100}
+
+
 def run(world: World, trial_id: str, outcome: Outcome, objective: float | None = None) -> None:
     world.store.start_attempt(trial_id, 1, agent_id="a", host="box1", device="cuda:0")
     world.store.end_attempt(
@@ -34,7 +37,12 @@ def run(world: World, trial_id: str, outcome: Outcome, objective: float | None =
         1,
         outcome,
         objective=objective,
-        summary={"loss": objective, "val": {"acc": 0.5}, "note": "text"},
+        summary={
+            "loss": objective,
+            "val": {"acc": 0.5, "pic": PICTURE},
+            "note": "text",
+            "pic": PICTURE,
+        },
         retry=lambda _: False,
     )
 

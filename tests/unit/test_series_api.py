@@ -295,6 +295,25 @@ class TestLogged:
         _, data, _ = ask(world, "/api/logged", {"runs": ["one"], "kind": "system"})
         assert json.loads(data) == {"keys": [], "total": 0, "metrics": {}, "charts": {}}
 
+    def test_runs_that_logged_other_media(self, world: World, run: str) -> None:
+        page = {"_type": "html-file", "path": "media/html/a.html"}
+        tall = {"_type": "image-file", "path": "media/images/a.png", "height": 9}
+        logged = {run: {"loss": 1, "page": page}, "ended": {"loss": 2, "pic": tall, "page": page}}
+        assert ask(world, "/api/runs", {"id": "ended", "uid": "ended", "project": "p"})[0] == 200
+        for name, row in logged.items():
+            post(world, name, [(0, 1.0, row)])
+        asked = {"runs": [run, "ended"], "kind": "history"}
+        status, data, _ = ask(world, "/api/logged", asked)
+        assert status == 200
+        assert [(key["name"], key["type"], key["runs"]) for key in json.loads(data)["keys"]] == [
+            ("loss", "", 2),
+            ("page", "html-file", 2),
+            ("pic", "image-file", 1),
+        ]
+        for key, having in {"page": [run, "ended"], "pic": ["ended"], "none": []}.items():
+            _, data, _ = ask(world, "/api/logged", {**asked, "key": key})
+            assert json.loads(data) == {"runs": having}
+
     @pytest.mark.parametrize(
         ("body", "message"),
         [

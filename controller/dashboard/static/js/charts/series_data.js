@@ -6,7 +6,7 @@
  * live.js (says what has changed), sweeps/protocol/series.py (the bytes).
  */
 import { series as fetchSeries } from "../api.js";
-import { useEffect, useMemo, useRef, useState } from "../html.js";
+import { useCallback, useEffect, useMemo, useRef, useState } from "../html.js";
 import { subscribe } from "../live.js";
 import { isRising, lowerBound } from "./curves.js";
 import { nameOf, SeriesCache } from "./series_cache.js";
@@ -22,11 +22,13 @@ import { nameOf, SeriesCache } from "./series_cache.js";
  * @property {number} [points] of a series, at most about so many
  * @property {"history" | "system"} [kind]
  * @property {boolean | string[]} [live] follows all runs, or these
- * @typedef {{series: Kept[], loading: boolean, error: Error | undefined}} Found
+ * @typedef {{series: Kept[], loading: boolean, error: Error | undefined,
+ *   reload: () => void}} Found
  *   run by run, and of each key by key; what is not there yet is not in it
  */
 
 const PAUSE_MS = 400; // between two looks at runs that go on
+const AGAIN_MS = 5000; // after a failure
 const ROOM = 0.05; // of a range, to be fetched at each side of it
 
 export const cache = new SeriesCache(fetchSeries);
@@ -39,7 +41,10 @@ export function useSeries(wanted) {
   const { runs, keys, x = "_step", range = null, kind = "history", live = false } = wanted;
   const points = rounded(wanted.points ?? 1000);
   const [turn, setTurn] = useState(0);
-  const [failed, setFailed] = useState(/** @type {Error | undefined} */ (undefined));
+  const [tries, setTries] = useState(0);
+  const [last, setLast] = useState(
+    /** @type {{of?: object, error?: Error}} */ ({}), // it stays until an answer comes
+  );
   const who = runs.join("\n");
   const what = keys.join("\n");
   const coarse = useLook(kind, x, null, null, points);
@@ -48,20 +53,22 @@ export function useSeries(wanted) {
   const fine = useLook(kind, x, low && low - room, high && high + room, points);
   const looks = range ? [coarse, fine] : [coarse];
 
+  const question = useMemo(() => ({}), [who, what, coarse, range && fine]);
+  const failed = last.of === question ? last.error : undefined;
+
   useEffect(() => {
-    setFailed(undefined);
     let timer = 0;
     const told = (/** @type {Error | undefined} */ error) => {
-      setFailed(error);
+      setLast({ of: question, error });
       if (!error) setTurn((before) => before + 1);
-      else timer ||= setTimeout(() => setFailed(undefined), 5000);
+      else timer ||= setTimeout(() => setTries((before) => before + 1), AGAIN_MS);
     };
     const wishes = looks.map((look) => cache.want({ look, runs, keys, told, again: false }));
     return () => {
       for (const drop of wishes) drop();
       clearTimeout(timer);
     };
-  }, [who, what, coarse, range && fine, failed === undefined]);
+  }, [question, tries]);
 
   const followed =
     live === true ? who : live ? live.filter((id) => runs.includes(id)).join("\n") : "";
@@ -96,6 +103,7 @@ export function useSeries(wanted) {
     };
   }, [followed, what]);
 
+  const reload = useCallback(() => setTries((before) => before + 1), []);
   return useMemo(() => {
     /** @type {Kept[]} */
     const series = [];
@@ -110,8 +118,8 @@ export function useSeries(wanted) {
         if (!whole || (range && !detail)) loading = true;
       }
     }
-    return { series, loading: loading && !failed, error: failed };
-  }, [who, what, coarse, range && fine, turn, failed]);
+    return { series, loading: loading && !failed, error: failed, reload };
+  }, [question, turn, failed]);
 }
 
 /** The same object for the same look. @param {Look["kind"]} kind @param {string} x

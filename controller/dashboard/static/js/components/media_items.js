@@ -47,6 +47,13 @@ export function itemsOf(value) {
   );
 }
 
+/** The files of a table, which the server reads as one (tables.py); null: it is no table.
+ * @param {Record<string, any>} value @returns {string[] | null} */
+export function tableFiles({ _type, path, previous_increments_paths: before }) {
+  if (!String(_type).includes("table") || typeof path !== "string") return null;
+  return [...(Array.isArray(before) ? before : []), path];
+}
+
 /** @param {MediaItem} item @param {unknown} caption @returns {MediaItem} */
 function withCaption(item, caption) {
   return typeof caption === "string" && caption && !item.caption ? { ...item, caption } : item;

@@ -13,6 +13,7 @@ import { ObjectiveChart } from "../sweep/charts/objective.js";
 import { ParallelChart } from "../sweep/charts/parallel.js";
 import { SliceCharts } from "../sweep/charts/slices.js";
 import { axesOf } from "../sweep/parameters.js";
+import { valuesOf } from "../sweep/results.js";
 import { brushed, NONE_CHOSEN, picked, selected } from "../sweep/selection.js";
 import { useTrials } from "../sweep/trials_data.js";
 import { looksOf } from "../sweep/view.js";
@@ -68,7 +69,9 @@ function PlainChart({ kind, view }) {
 
 /** @param {{kind: string, view: View}} props */
 function AnalysedChart({ kind, view }) {
-  const analysis = useAnalysis(view.sweep.id, view.settings.of === "rank" ? "rank" : "value");
+  const of = view.settings.of === "rank" ? "rank" : "value";
+  const known = useMemo(() => valuesOf(view.trials), [view.trials.objectives]);
+  const analysis = useAnalysis(view.sweep.id, of, known);
   if (kind === "importance")
     return html`<${ImportanceChart} view=${view} analysis=${analysis} onSlice=${() => {}} />`;
   if (kind === "correlation")

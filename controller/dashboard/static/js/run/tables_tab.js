@@ -1,5 +1,6 @@
 /** The tables that a run logged: one at a time, at its newest step. Neighbour: components/data_table.js. */
 import { DataTable } from "../components/data_table.js";
+import { tableFiles } from "../components/media_items.js";
 import { Empty } from "../components/states.js";
 import { number } from "../format.js";
 import { html } from "../html.js";
@@ -8,9 +9,7 @@ import { mediaOf } from "./logged_values.js";
 
 /** The tables of a summary that have files. @param {Record<string, any>} summary @returns {[string, any][]} */
 export function tablesOf(summary) {
-  return mediaOf(summary).filter(
-    ([, value]) => value._type.includes("table") && typeof value.path === "string",
-  );
+  return mediaOf(summary).filter(([, value]) => tableFiles(value));
 }
 
 /** @param {{run: Record<string, any>}} props */
@@ -23,17 +22,15 @@ export function TablesTab({ run }) {
       <pre>run.log({"answers": opensweep.Table(columns=["text", "score"], data=rows)})</pre>
     <//>`;
   const [name, value] = tables.find(([each]) => each === asked) ?? tables[0];
-  const parts = Array.isArray(value.previous_increments_paths)
-    ? value.previous_increments_paths
-    : [];
+  const files = tableFiles(value) ?? [];
   return html`<section class="tables-tab" aria-label="Tables">
     <div class="tables-bar">
       <label>Table <select value=${name} onChange=${(/** @type {any} */ event) => setName(event.target.value)}>
         ${tables.map(([each, one]) => html`<option key=${each} value=${each}>${each} (${number(one.nrows ?? null)} rows)</option>`)}
       </select></label>
       <a class="button" href=${`/api${path("runs", run.id, "file")}?path=${encodeURIComponent(value.path)}&download=1`} download>Download</a>
-      ${parts.length > 0 && html`<span class="quiet">in ${parts.length + 1} parts; the download is the newest</span>`}
+      ${files.length > 1 && html`<span class="quiet">in ${files.length} parts; the download is the newest</span>`}
     </div>
-    <${DataTable} key=${`${name} ${value.path}`} label=${name} config=${run.config} source=${{ api: `/api${path("runs", run.id)}`, paths: [...parts, value.path] }} />
+    <${DataTable} key=${`${name} ${value.path}`} label=${name} config=${run.config} source=${{ api: `/api${path("runs", run.id)}`, paths: files }} />
   </section>`;
 }

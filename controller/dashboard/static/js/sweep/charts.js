@@ -19,6 +19,7 @@ import { ParallelChart } from "./charts/parallel.js";
 import { ParetoChart } from "./charts/pareto.js";
 import { SliceCharts } from "./charts/slices.js";
 import { axesOf } from "./parameters.js";
+import { valuesOf } from "./results.js";
 import { brushed, picked, selected } from "./selection.js";
 import { looksOf } from "./view.js";
 
@@ -46,7 +47,9 @@ export function SweepCharts({ sweep, trials, chosen, onChoose, onMetrics }) {
   );
   // It takes longest: it is asked for first, beside the trials.
   const [settings] = useJsonQuery("charts", /** @type {Record<string, any>} */ ({}));
-  const analysis = useAnalysis(sweep.id, settings.importance?.of === "rank" ? "rank" : "value");
+  const known = useMemo(() => (trials ? valuesOf(trials) : 0), [trials?.objectives]);
+  const of = settings.importance?.of === "rank" ? "rank" : "value";
+  const analysis = useAnalysis(sweep.id, of, known);
   if (error && !space) return html`<${Failure} error=${error} retry=${reload} />`;
   if (!space || !trials) return html`<${Loading} what="Loading the trials" />`;
   return html`<${Shown} sweep=${sweep} space=${space} trials=${trials} chosen=${chosen}

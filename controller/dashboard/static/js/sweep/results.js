@@ -5,6 +5,40 @@
 
 /** @typedef {import("./trial_columns.js").Trials} Trials */
 
+/** Names of what only counts: no result that anybody weighs. */
+const COUNTER = /(^|[._/])(epoch|step|global_step|iter|iteration|batch|seed)s?$/i;
+const RAISED = named(
+  "acc|accuracy|auc|auroc|f1|precision|recall|score|reward|return|iou|bleu|throughput",
+);
+const WEIGHED = named(
+  "loss|err|error|mse|rmse|mae|perplexity|ppl|nll|time|latency|duration|seconds|size|flop|memory|cost|energy|param",
+);
+
+/** Whether a name has one of these words. @param {string} words */
+function named(words) {
+  return new RegExp(`(^|[^a-z])(${words})s?($|[^a-z])`, "i");
+}
+
+/** Whether more of a result is better, by its name. @param {string} name */
+export function isRaised(name) {
+  return RAISED.test(name);
+}
+
+/**
+ * What is weighed against the objective, as long as nobody chose: a loss, an accuracy, a time rather
+ * than any number, and what was made of the objective itself, or counts, last of all.
+ * @param {readonly string[]} names @param {string} metric @returns {string | undefined}
+ */
+export function secondResult(names, metric) {
+  /** @param {string} name */
+  const rank = (name) => {
+    if (COUNTER.test(name)) return 3;
+    if (name.startsWith(`${metric}.`)) return 2;
+    return RAISED.test(name) || WEIGHED.test(name) ? 0 : 1;
+  };
+  return [...names].sort((a, b) => rank(a) - rank(b))[0];
+}
+
 /** @param {number} a @param {number} b @param {boolean} maximize */
 const better = (a, b, maximize) => (maximize ? a > b : a < b);
 
@@ -118,4 +152,33 @@ export function worthACurve(trials, passes, picked, maximize, most) {
     most,
   );
   return { at: [...wanted].sort((a, b) => a - b), ...count, of: all.length };
+}
+
+/** How many trials have a value of the objective. @param {Trials} trials */
+export function valuesOf({ objectives }) {
+  return objectives.reduce((sum, each) => sum + (Number.isFinite(each) ? 1 : 0), 0);
+}
+
+/**
+ * What to say where an analysis has too few trials; of the page's count, which is never behind. No
+ * title: there are enough by now, and the answer is on its way.
+ * @param {{trials: number, needs: number}} analysis @param {number} known trials with a value
+ * @param {boolean} over whether the sweep is: no more will come
+ * @returns {{title: string, why: string}}
+ */
+export function tooFew({ trials, needs }, known, over) {
+  const [wanted, have] = [trials + needs, Math.max(trials, known)];
+  const more = wanted - have;
+  if (more <= 0) return { title: "", why: "" };
+  const chance = `with fewer than ${wanted} the answer would be chance.`;
+  const ended = `${have} ended with a value`;
+  if (over)
+    return {
+      title: `Too few trials (${have}) to say; ${wanted} are needed`,
+      why: `${ended}; ${chance}`,
+    };
+  return {
+    title: `Needs ${more} more ${more === 1 ? "trial" : "trials"}`,
+    why: `${ended} so far; ${chance}`,
+  };
 }

@@ -31,9 +31,13 @@ const MOST_ROWS = 10_000;
 export function CustomChartPanel({ panel, runs, height, frame }) {
   const chart = /** @type {import("./layout.js").Chart} */ (panel.chart);
   const field = `summary.${chart.table}`;
-  const { data: values, error } = useRunValues(runs, [field]);
+  const { data: values, error, reload } = useRunValues(runs, [field]);
   const files = useMemo(() => filesOf(runs, values?.[field]), [runs, values]);
-  const { data, error: failed } = useFetch(
+  const {
+    data,
+    error: failed,
+    reload: readAgain,
+  } = useFetch(
     (signal) => Promise.all(files.slice(0, MOST_RUNS).map((each) => read(each, signal))),
     [JSON.stringify(files.map(({ run, file }) => [run.id, file]))],
   );
@@ -51,7 +55,7 @@ export function CustomChartPanel({ panel, runs, height, frame }) {
   };
   const wrong = error ?? failed;
   return html`<${Panel} ...${frame} title=${title} subtitle=${title === panel.title ? "" : panel.title} csv=${rows}>
-    ${wrong && html`<${Failure} error=${wrong} />`}
+    ${wrong && html`<${Failure} error=${wrong} retry=${error ? reload : readAgain} />`}
     ${values && !files.length && html`<p class="quiet panel-says">None of these runs has the table ${chart.table} yet.</p>`}
     ${isKnown(chart.spec) ? html`<${Drawn} drawing=${drawing} title=${title} height=${height} alone=${runs.length === 1} />` : html`<${AsTable} chart=${chart} files=${files} height=${height} />`}
     ${files.length > MOST_RUNS && html`<p class="quiet panel-says">The first ${MOST_RUNS} of ${files.length} runs.</p>`}

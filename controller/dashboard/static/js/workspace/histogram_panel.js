@@ -12,16 +12,19 @@ import { useLive } from "../hooks.js";
 import { html, useMemo, useRef, useState } from "../html.js";
 import { path } from "../router.js";
 import { gridOf } from "./histograms.js";
+import { useRunsWith } from "./logged.js";
 
 const SAMPLES = 200; // histograms at most
 const PAUSE_MS = 3000;
 
 /** @param {import("./panel_of.js").PanelProps} props */
-export function HistogramPanel({ panel, runs, height, frame }) {
+export function HistogramPanel({ panel, runs: all, kind, height, frame }) {
   const [key] = panel.keys;
+  const having = useRunsWith(all, key, kind);
+  const { runs } = having;
   const [chosen, setChosen] = useState("");
   const run = runs.find(({ id }) => id === chosen) ?? runs[0];
-  const { data, error } = useLive(
+  const { data, error, reload } = useLive(
     run?.live ? [`run/${run.id}`] : [],
     async (signal) => {
       if (!run) return [];
@@ -49,8 +52,10 @@ export function HistogramPanel({ panel, runs, height, frame }) {
       ${runs.map(({ id, name }) => html`<option key=${id} value=${id}>${name}</option>`)}
     </select>`;
   return html`<${Panel} ...${frame} title=${panel.title} tools=${choice} csv=${table}>
-    ${error && html`<${Failure} error=${error} />`}
-    ${data && !found && html`<p class="quiet panel-says">${run?.name} has not logged ${key}.</p>`}
+    ${having.error && html`<${Failure} error=${having.error} retry=${having.reload} />`}
+    ${error && html`<${Failure} error=${error} retry=${reload} />`}
+    ${!having.error && having.ready && !run && html`<p class="quiet panel-says">None of these runs has logged ${key}.</p>`}
+    ${!error && run && data && !found && html`<p class="quiet panel-says">${run.name} has logged no histogram as ${key}.</p>`}
     ${
       found &&
       html`<${HeatMap} label=${panel.title} grid=${found.grid} x=${found.x} y=${found.y} xLabel="Step" yLabel=""

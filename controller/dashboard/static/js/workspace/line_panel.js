@@ -6,6 +6,7 @@ import { series as fetchSeries } from "../api.js";
 import { LineChart } from "../charts/line_chart.js";
 import { Panel } from "../charts/panel.js";
 import { useSeries } from "../charts/series_data.js";
+import { Failure } from "../components/states.js";
 import { html, useMemo } from "../html.js";
 import { curvesOf, runOfCurve } from "./curves_of.js";
 import { definition } from "./layout.js";
@@ -34,7 +35,7 @@ export function LinePanel({
   const ids = useMemo(() => runs.map(({ id }) => id), [runs]);
   const live = useMemo(() => runs.filter((run) => run.live).map(({ id }) => id), [runs]);
   const looked = { runs: ids, keys, x, range: zoom, kind };
-  const { series, loading, error } = useSeries({
+  const { series, loading, error, reload } = useSeries({
     ...looked,
     live,
     points: settings.points ?? points,
@@ -71,7 +72,7 @@ export function LinePanel({
   };
   return html`<${Panel} ...${frame} title=${panel.title} csv=${rows} fullCsv=${allRows}
     tools=${zoom && html`<button type="button" class="panel-tool" onClick=${() => onSettings({ zoom: undefined })}>Reset zoom</button>`}>
-    ${error && html`<p class="failure panel-says" role="alert">${error.message}</p>`}
+    ${error && html`<${Failure} error=${error} retry=${reload} />`}
     ${!error && !loading && !curves.length && html`<p class="quiet panel-says">None of these runs has logged ${keys.join(", ")}${keys.includes(x) || x.startsWith("_") ? "" : ` together with ${x}`}.</p>`}
     <${LineChart} label=${panel.title} series=${curves} xLabel=${labelOf(x)} xScale=${scale}
       yScale=${settings.ylog ? "log" : "linear"} xRange=${zoom} yRange=${yRange}

@@ -1,25 +1,30 @@
 /**
- * Media of the shown runs side by side, with one slider for the step. Neighbours:
+ * Media of the shown runs side by side, with one slider for the step; tables as tables. Neighbours:
  * components/media.js (draws one), panel_of.js.
  */
 import { get } from "../api.js";
 import { Panel } from "../charts/panel.js";
+import { DataTable } from "../components/data_table.js";
 import { Media } from "../components/media.js";
+import { tableFiles } from "../components/media_items.js";
 import { Failure } from "../components/states.js";
 import { number } from "../format.js";
 import { useFetch, useLive } from "../hooks.js";
 import { html, useRef, useState } from "../html.js";
 import { path } from "../router.js";
+import { useRunsWith } from "./logged.js";
 
 const MOST = 8; // runs side by side
 const PAUSE_MS = 3000;
 
 /** @param {import("./panel_of.js").PanelProps} props */
-export function MediaPanel({ panel, runs, height, frame }) {
+export function MediaPanel({ panel, runs: all, kind, height, frame }) {
   const [key] = panel.keys;
+  const having = useRunsWith(all, key, kind);
+  const { runs } = having;
   const [step, setStep] = useState(/** @type {number | null} */ (null));
   const shown = runs.slice(0, MOST);
-  const { data, error } = useLive(
+  const { data, error, reload } = useLive(
     shown.filter((run) => run.live).map(({ id }) => `run/${id}`),
     async (signal) =>
       Promise.all(
@@ -34,21 +39,23 @@ export function MediaPanel({ panel, runs, height, frame }) {
   const last = useRef(/** @type {number[][]} */ ([]));
   if (data) last.current = data;
   const steps = data ?? last.current;
-  const all = [...new Set(steps.flat())].sort((a, b) => a - b);
-  const newest = all.length - 1;
-  const at = step === null ? newest : Math.max(placeOf(all, step), 0);
+  const every = [...new Set(steps.flat())].sort((a, b) => a - b);
+  const newest = every.length - 1;
+  const at = step === null ? newest : Math.max(placeOf(every, step), 0);
   return html`<${Panel} ...${frame} title=${panel.title}>
-    ${error && html`<${Failure} error=${error} />`}
+    ${having.error && html`<${Failure} error=${having.error} retry=${having.reload} />`}
+    ${error && html`<${Failure} error=${error} retry=${reload} />`}
+    ${!having.error && having.ready && !runs.length && html`<p class="quiet panel-says">None of these runs has logged ${key}.</p>`}
     ${
-      all.length > 1 &&
+      every.length > 1 &&
       html`<label class="setting media-step">Step
-        <input type="range" min="0" max=${newest} value=${at} aria-valuetext=${String(all[at])}
-          onInput=${(/** @type {any} */ event) => setStep(Number(event.target.value) === newest ? null : all[Number(event.target.value)])} />
-        <output>${number(all[at])}</output></label>`
+        <input type="range" min="0" max=${newest} value=${at} aria-valuetext=${String(every[at])}
+          onInput=${(/** @type {any} */ event) => setStep(Number(event.target.value) === newest ? null : every[Number(event.target.value)])} />
+        <output>${number(every[at])}</output></label>`
     }
     <div class="panel-scroll media-runs" style=${{ maxHeight: frame.full ? undefined : `${height - 24}px` }}>
       ${shown.map((run, i) => {
-        const mine = (steps[i] ?? [])[placeOf(steps[i] ?? [], all[at] ?? 0)];
+        const mine = (steps[i] ?? [])[placeOf(steps[i] ?? [], every[at] ?? 0)];
         return (
           mine !== undefined &&
           html`<${OfRun} key=${run.id} run=${run} name=${key} step=${mine} alone=${shown.length === 1} />`
@@ -70,7 +77,7 @@ function placeOf(rising, most) {
 /** @param {{run: import("./curves_of.js").Run, name: string, step: number, alone: boolean}} props */
 function OfRun({ run, name, step, alone }) {
   const api = `/api${path("runs", run.id)}`;
-  const { data, error } = useFetch(
+  const { data, error, reload } = useFetch(
     async (signal) => {
       const query = { key: [name], from: step, to: step };
       return (await get(`${api}/rows`, query, { signal })).rows.at(-1)?.[name] ?? null;
@@ -79,10 +86,16 @@ function OfRun({ run, name, step, alone }) {
   );
   const last = useRef(/** @type {any} */ (null));
   if (data) last.current = data;
+  const files = last.current && tableFiles(last.current);
   const url = (/** @type {string} */ file) => `${api}/file?path=${encodeURIComponent(file)}`;
   return html`<figure class="media-run">
     ${!alone && html`<figcaption><i class="run-color" style=${{ background: run.color }}></i>${run.name} <span class="quiet">step ${number(step)}</span></figcaption>`}
-    ${error && html`<${Failure} error=${error} />`}
-    ${last.current && html`<${Media} value=${last.current} url=${url} name=${name} />`}
+    ${error && html`<${Failure} error=${error} retry=${reload} />`}
+    ${
+      last.current &&
+      (files
+        ? html`<${DataTable} key=${files.join("\n")} label=${name} source=${{ api, paths: files }} />`
+        : html`<${Media} value=${last.current} url=${url} name=${name} />`)
+    }
   </figure>`;
 }

@@ -7,12 +7,12 @@ const PAUSE_MS = 2000;
 
 /**
  * @param {import("./curves_of.js").Run[]} runs @param {string[]} names
- * @returns {{data: Record<string, Map<string, any>> | undefined, error: Error | undefined}} by name,
- *   the value of each run that has one
+ * @returns {{data: Record<string, Map<string, any>> | undefined, error: Error | undefined,
+ *   reload: () => void}} by name, the value of each run that has one
  */
 export function useRunValues(runs, names) {
   const ids = runs.map(({ id }) => id);
-  const { data, error } = useLive(
+  const { data, error, reload } = useLive(
     runs.filter((run) => run.live).map(({ id }) => `run/${id}`),
     async (signal) => {
       if (!ids.length || !names.length) return {};
@@ -42,5 +42,5 @@ export function useRunValues(runs, names) {
   const last = useRef(/** @type {Record<string, Map<string, any>> | undefined} */ (undefined));
   if (data) last.current = data;
   const usable = last.current && names.every((name) => last.current?.[name]);
-  return { data: usable ? last.current : undefined, error };
+  return { data: usable ? last.current : undefined, error, reload };
 }

@@ -56,7 +56,6 @@ export function PanelSections({
   const [ownFull, setOwnFull] = useState(/** @type {string | null} */ (null));
   const all = useMemo(() => (logged ? sectionsOf(logged, view) : []), [logged, view]);
   const sections = useMemo(() => searched(all, search), [all, search]);
-  if (error && !logged) return html`<${Failure} error=${error} retry=${reload} />`;
 
   const columns = view.columns || Math.max(Math.floor((width + 12) / (LEAST + 12)), 1);
   const edited = all.flatMap(({ panels }) => panels).find(({ id }) => id === editing);
@@ -79,8 +78,9 @@ export function PanelSections({
     onPick: rest.onPick,
   };
   return html`<div class="panel-sections" ref=${place}>
-    ${!logged && html`<${Loading} what="Looking what these runs have logged" />`}
-    ${logged && !all.length && html`<p class="empty">${runs.length ? "These runs have logged nothing that could be drawn yet." : "No run is shown. Choose runs on the left."}</p>`}
+    ${error && html`<${Failure} error=${error} retry=${reload} />`}
+    ${!logged && !error && html`<${Loading} what="Looking what these runs have logged" />`}
+    ${logged && !error && !all.length && html`<p class="empty">${runs.length ? "These runs have logged nothing that could be drawn yet." : "No run is shown. Choose runs on the left."}</p>`}
     ${logged && all.length > 0 && !sections.length && html`<p class="empty">No panel fits “${search}”.</p>`}
     ${width > 0 && sections.slice(0, many).map((section) => html`<${Section} key=${section.name} section=${section} ...${shared} />`)}
     ${sections.length > many && html`<button type="button" class="more-sections" onClick=${() => setMany(many + SECTIONS)}>${`${sections.length - many} more sections`}</button>`}

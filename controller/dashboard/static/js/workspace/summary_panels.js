@@ -25,14 +25,14 @@ const NONE = [];
 /** @param {PanelProps} props */
 export function BarPanel({ panel, runs, settings, frame }) {
   const [key] = panel.keys;
-  const { data, error } = useRunValues(runs, panel.keys);
+  const { data, error, reload } = useRunValues(runs, panel.keys);
   const items = useMemo(
     () => (data ? barsOf(runs, data[key], settings) : []),
     [data, runs, settings],
   );
   const rows = () => [["run", key], ...items.map(({ label, value }) => [label, value])];
   return html`<${Panel} ...${frame} title=${panel.title} csv=${rows}>
-    ${error && html`<${Failure} error=${error} />`}
+    ${error && html`<${Failure} error=${error} retry=${reload} />`}
     ${data && !items.length && html`<p class="quiet panel-says">No run has a number as ${key}.</p>`}
     <div class="panel-scroll"><${Bars} label=${panel.title} items=${items} /></div>
   <//>`;
@@ -61,7 +61,7 @@ function barsOf(runs, values, { middle = "mean" }) {
 /** @param {PanelProps} props */
 export function ScatterPanel({ panel, runs, settings, height, frame, onPick }) {
   const [x, y, z] = panel.keys;
-  const { data, error } = useRunValues(runs, panel.keys.filter(Boolean));
+  const { data, error, reload } = useRunValues(runs, panel.keys.filter(Boolean));
   const points = useMemo(() => pointsOf(runs, data, x, y, z), [runs, data, x, y, z]);
   const rows = () => [
     ["run", x, y, ...(z ? [z] : [])],
@@ -72,7 +72,7 @@ export function ScatterPanel({ panel, runs, settings, height, frame, onPick }) {
   ];
   return html`<${Panel} ...${frame} title=${panel.title === x ? `${y} over ${x}` : panel.title} csv=${rows}
     subtitle=${z && `colour: ${z}`}>
-    ${error && html`<${Failure} error=${error} />`}
+    ${error && html`<${Failure} error=${error} retry=${reload} />`}
     ${data && !points.members.length && html`<p class="quiet panel-says">No run has a number as ${x} and as ${y}.</p>`}
     <${Scatter} label=${panel.title} points=${points} xLabel=${x} yLabel=${y} height=${height}
       xScale=${settings.xlog ? "log" : x.endsWith("_at") ? "time" : "linear"} yScale=${settings.ylog ? "log" : "linear"} onPick=${onPick} />
@@ -112,7 +112,7 @@ function shades(values) {
 
 /** @param {PanelProps} props */
 export function ParallelPanel({ panel, runs, settings, height, frame, onPick }) {
-  const { data, error } = useRunValues(runs, panel.keys);
+  const { data, error, reload } = useRunValues(runs, panel.keys);
   const [brushes, setBrushes] = useState(/** @type {Record<string, any>} */ ({}));
   const [order, setOrder] = useState(NONE);
   const [hidden, setHidden] = useState(NONE);
@@ -151,7 +151,7 @@ export function ParallelPanel({ panel, runs, settings, height, frame, onPick }) 
   ];
   return html`<${Panel} ...${frame} title=${panel.title} csv=${rows}
     tools=${hidden.length > 0 && html`<button type="button" class="panel-tool" onClick=${() => setHidden(NONE)}>Show all axes</button>`}>
-    ${error && html`<${Failure} error=${error} />`}
+    ${error && html`<${Failure} error=${error} retry=${reload} />`}
     ${
       axes.length > 0 &&
       html`<${ParallelCoordinates} label=${panel.title} axes=${axes} ids=${ids} parts=${parts} lowLast=${!dark}

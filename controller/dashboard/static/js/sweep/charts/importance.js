@@ -9,6 +9,7 @@ import { Empty, Failure, Loading } from "../../components/states.js";
 import { value } from "../../format.js";
 import { useChanges, useFetch } from "../../hooks.js";
 import { html, useEffect } from "../../html.js";
+import { tooFew, valuesOf } from "../results.js";
 
 /**
  * @typedef {import("../view.js").View} View
@@ -20,12 +21,16 @@ import { html, useEffect } from "../../html.js";
  *   correlations: {name: string, has_value: boolean, value: any, rho: number, low: number, high: number, trials: number}[]}} Analysis
  */
 
+const OVER = ["finished", "canceled", "failed"];
 const PAUSE_MS = 10_000;
 /** Of so few trials that each changes what is said. */
 const PAUSE_OF_FEW_MS = 2000;
 
-/** @param {string} sweep its id @param {string} of "value" or "rank" */
-export function useAnalysis(sweep, of) {
+/**
+ * @param {string} sweep its id @param {string} of "value" or "rank"
+ * @param {number} known trials with a value that the page knows: an answer of fewer is behind
+ */
+export function useAnalysis(sweep, of, known) {
   const fetched = useFetch(
     (signal) =>
       /** @type {Promise<Analysis>} */ (
@@ -36,11 +41,13 @@ export function useAnalysis(sweep, of) {
   const few = (fetched.data?.needs ?? 0) > 0;
   const pause = few ? PAUSE_OF_FEW_MS : PAUSE_MS;
   useChanges([`sweep/${sweep}`], fetched.reload, pause);
+  const behind = few && known > (fetched.data?.trials ?? 0);
+  const again = fetched.data?.stale || behind;
   useEffect(() => {
-    if (!fetched.data?.stale) return;
+    if (!again) return;
     const timer = setTimeout(fetched.reload, pause);
     return () => clearTimeout(timer);
-  }, [fetched.data]);
+  }, [fetched.data, fetched.error, again]);
   return fetched;
 }
 
@@ -71,7 +78,7 @@ export function ImportanceChart({ view, analysis, onSlice }) {
     ...(data?.pairs ?? []).map((p) => [p.names.join(" × "), p.share, p.low, p.high, null]),
   ];
   return html`<${Panel} title="Importance" tools=${tools} csv=${rows}>
-    <${Answer} analysis=${analysis}>
+    <${Answer} view=${view} analysis=${analysis}>
       ${
         items.length > 0 &&
         html`<${Bars} label="Share of the variance of the objective" items=${items} from=${0} to=${1} format=${percent} onPick=${onSlice} />
@@ -122,7 +129,7 @@ export function CorrelationChart({ view, analysis }) {
   ];
   const fixed = (/** @type {number} */ rho) => (rho > 0 ? "+" : "") + rho.toFixed(2);
   return html`<${Panel} title=${`Correlation with ${view.metric}`} csv=${rows}>
-    <${Answer} analysis=${analysis} anyway>
+    <${Answer} view=${view} analysis=${analysis} anyway>
       ${
         items.length
           ? html`<${Bars} label=${`Rank correlation with ${view.metric}`} items=${items} from=${-1} to=${1} format=${fixed} />
@@ -133,15 +140,18 @@ export function CorrelationChart({ view, analysis }) {
   <//>`;
 }
 
-/** @param {{analysis: Fetched, anyway?: boolean, children?: any}} props */
-function Answer({ analysis, anyway = false, children }) {
+/** @param {{view: View, analysis: Fetched, anyway?: boolean, children?: any}} props */
+function Answer({ view, analysis, anyway = false, children }) {
   const { data, error } = analysis;
   if (error && !data) return html`<${Failure} error=${error} retry=${analysis.reload} />`;
   if (!data) return html`<${Loading} what="Working it out" />`;
   if (data.problem) return html`<${Empty} title="No analysis"><p>${data.problem}</p><//>`;
-  if (data.needs && !anyway)
-    return html`<${Empty} title=${`Needs ${data.needs} more ${data.needs === 1 ? "trial" : "trials"}`}>
-      <p>${data.trials} ended with a value so far; with fewer than ${data.trials + data.needs} the answer would be chance.</p><//>`;
+  if (data.needs && !anyway) {
+    const { title, why } = tooFew(data, valuesOf(view.trials), OVER.includes(view.sweep.state));
+    return title
+      ? html`<${Empty} title=${title}><p>${why}</p><//>`
+      : html`<${Loading} what="Working it out" />`;
+  }
   if (!data.parameters.length && !anyway)
     return html`<${Empty} title="Nothing varies"><p>All trials have the same parameters, or the same objective.</p><//>`;
   return children;

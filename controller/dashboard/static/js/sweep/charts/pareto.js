@@ -3,23 +3,20 @@ import { Panel } from "../../charts/panel.js";
 import { Scatter } from "../../charts/scatter.js";
 import { Empty } from "../../components/states.js";
 import { html, useEffect, useMemo } from "../../html.js";
-import { front } from "../results.js";
+import { front, isRaised, secondResult } from "../results.js";
 import { columnOf } from "../selection.js";
 import { useFacts } from "../view.js";
 
 /** @typedef {import("../view.js").View} View */
 
-/** Names of what only counts: no result that anybody weighs. */
-const COUNTER = /(^|[._/])(epoch|step|global_step|iter|iteration|batch|seed)s?$/i;
 const FRONT = "#d55e00";
 
 /** @param {{view: View, onMetrics: (names: string[]) => void}} props */
 export function ParetoChart({ view, onMetrics }) {
   const { trials, metric, maximize, looks, settings, passes, chosen } = view;
   const names = trials.metricNames.filter((name) => name !== metric && !name.startsWith("_"));
-  const usual = names.find((name) => !COUNTER.test(name)) ?? names[0];
-  const other = names.includes(settings.metric) ? settings.metric : usual;
-  const raise = settings.raise === true;
+  const other = names.includes(settings.metric) ? settings.metric : secondResult(names, metric);
+  const raise = settings.raise ?? isRaised(other ?? "");
   useEffect(() => {
     if (other) onMetrics([other]);
   }, [other]);
@@ -52,7 +49,7 @@ export function ParetoChart({ view, onMetrics }) {
   );
   const tools =
     other &&
-    html`<select aria-label="Second result" value=${other} onChange=${(/** @type {any} */ e) => view.set({ metric: e.target.value })}>
+    html`<select aria-label="Second result" value=${other} onChange=${(/** @type {any} */ e) => view.set({ metric: e.target.value, raise: undefined })}>
         ${names.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select>
       <select aria-label="Its goal" value=${raise ? "raise" : "lower"} onChange=${(/** @type {any} */ e) => view.set({ raise: e.target.value === "raise" })}>
         <option value="lower">lower is better</option><option value="raise">higher is better</option></select>`;
