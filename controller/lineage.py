@@ -1,7 +1,8 @@
 """Where an artifact comes from and what became of it: runs and artifacts that lead to each other.
 
-From one node the graph is followed backwards (who made it, of what) and forwards (who used it, what
-that made), nearest first, until there are enough. What a node has besides is counted and not shown.
+From one node the graph is followed backwards (who logged it, of what) and forwards (who used it,
+what that made), nearest first, until there are enough. What a node has besides is counted and not
+shown.
 Neighbours: store/artifact_lists.py (the facts), server/lineage_api.py.
 """
 
@@ -74,8 +75,7 @@ def _beside(
         return [("artifact", one.id) for one in listed]
     if forwards:
         return [("run", run_id) for run_id in store.users_of_artifact(node)]
-    maker = known[node].run_id
-    return [] if maker is None else [("run", maker)]
+    return [("run", run_id) for run_id in store.loggers_of_artifact(node)]
 
 
 def _describe(store: Store, found: Lineage, known: dict[str, ArtifactRecord]) -> None:

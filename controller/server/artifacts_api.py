@@ -286,7 +286,8 @@ async def users(request: Request) -> Response:
 
 
 async def of_run(request: Request) -> Response:
-    """GET /api/runs/{id}/artifacts?used=1: {artifacts} that the run made, or used."""
+    """GET /api/runs/{id}/artifacts?used=1: {artifacts} that the run logged, or used; those that it
+    logged and did not make have another `run`."""
     found = services(request)
     used = Fields(request.query_params).whole("used", 0) > 0
     listed = await found.call(

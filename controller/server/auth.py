@@ -36,7 +36,8 @@ OPEN_PREFIXES = (SIGNED, "/sdk/otel/", "/static/")
 What comes in below the second is thrown away unread; below the third are the files of the pages."""
 SESSION = "/api/session"
 CODE = SESSION + "/code"
-_NO_PAGES = ("/api/", "/graphql", "/metrics", "/files/", "/artifactsV2/", *OPEN_PREFIXES)
+_METRICS = "/metrics"
+_NO_PAGES = ("/api/", "/graphql", _METRICS, "/files/", "/artifactsV2/", *OPEN_PREFIXES)
 
 _READING_POSTS = frozenset(
     {"/graphql", "/api/series", "/api/logged", "/api/panels", "/api/blobs/fetch", CODE}
@@ -221,6 +222,9 @@ def _unknown(scope: Scope, *, given: bool) -> Response:
     if _is_ours(scope):
         message = f"the API key {what} (OPENSWEEP_API_KEY)"
         answer = error_response(401, "ConfigurationError", message)
+    elif scope["path"] == _METRICS:
+        hint = "send `Authorization: Bearer KEY` (OPENSWEEP_API_KEY); docs/server.md says how"
+        answer = Response(f"the API key {what}: {hint}\n", 401, media_type="text/plain")
     else:
         answer = _graphql_error(401, f"the API key {what} (WANDB_API_KEY, `wandb login`)")
     answer.headers["WWW-Authenticate"] = "Bearer"

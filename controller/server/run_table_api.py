@@ -39,11 +39,13 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def known(request: Request) -> Response:
-    """GET /api/run-table/fields?project=&sweep=&containing=: {"runs", "total", "fields"}.
+    """GET /api/run-table/fields?project=&sweep=&containing=:
+    {"runs", "total", "fields", "metrics"}.
 
     `fields`: [{"name": "config.lr", "runs", "kinds"}], names below config, summary and metadata
     that some run has, with how many have them, those of most runs first; with `search` those that
-    have it in them. At most 2,000; `total` says how many there are.
+    have it in them. At most 2,000; `total` says how many there are. `metrics`: what the project's
+    sweeps are after, the newest sweep's first.
     """
     found = services(request)
     query, _ = await run_query(request, found)
@@ -56,7 +58,9 @@ async def known(request: Request) -> Response:
         if search in f"{document}.{each.name}".casefold()
     ]
     listed.sort(key=lambda each: -each["runs"])
-    return numbers_response({"runs": runs, "total": len(listed), "fields": listed[:_FIELDS]})
+    metrics = await found.call(found.store.sweep_metrics, query.scope.project)
+    told = {"runs": runs, "total": len(listed), "fields": listed[:_FIELDS], "metrics": metrics}
+    return numbers_response(told)
 
 
 async def values(request: Request) -> Response:

@@ -31,6 +31,7 @@ from controller.store.schema import (
     artifact_collections,
     artifact_drafts,
     artifact_links,
+    artifact_logged,
     artifact_other_ids,
     artifact_uses,
     artifacts,
@@ -193,7 +194,8 @@ class ArtifactChanges(ArtifactLists):
             )
         ).all()
         for table in (
-            *(artifact_aliases, artifact_links, artifact_blobs, artifact_uses),
+            *(artifact_aliases, artifact_links, artifact_blobs, artifact_logged),
+            artifact_uses,
             artifact_other_ids,
         ):
             connection.execute(delete(table).where(table.c.artifact_id == old.id))

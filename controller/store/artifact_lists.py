@@ -36,6 +36,7 @@ from controller.store.schema import (
     artifact_aliases,
     artifact_collections,
     artifact_links,
+    artifact_logged,
     artifact_uses,
     artifacts,
 )
@@ -125,14 +126,27 @@ class ArtifactLists:
                 connection.scalars(query.order_by(artifact_uses.c.created, artifact_uses.c.run_id))
             )
 
+    def loggers_of_artifact(self, artifact_id: str) -> list[str]:
+        """The ids of the runs that logged its content: the one that made it, then others."""
+        made = select(artifacts.c.run_id).where(artifacts.c.id == artifact_id)
+        logged = select(artifact_logged.c.run_id).where(
+            artifact_logged.c.artifact_id == artifact_id
+        )
+        logged = logged.order_by(artifact_logged.c.created, artifact_logged.c.run_id)
+        with self._db.read() as connection:
+            maker = connection.scalar(made)
+            return [*([] if maker is None else [maker]), *connection.scalars(logged)]
+
     def artifacts_of_run(self, run_id: str, *, used: bool) -> list[ArtifactRecord]:
-        """What a run made, or what it used, in that order."""
+        """What a run logged, or what it used, in that order. What it logged it has made, unless it
+        was a version already: `ArtifactRecord.run_id` tells."""
         if used:
             query = ARTIFACTS.join(artifact_uses, artifact_uses.c.artifact_id == artifacts.c.id)
             query = query.where(artifact_uses.c.run_id == run_id)
             query = query.order_by(artifact_uses.c.created, artifacts.c.id)
         else:
-            query = ARTIFACTS.where(artifacts.c.run_id == run_id)
+            logged = select(artifact_logged.c.artifact_id).where(artifact_logged.c.run_id == run_id)
+            query = ARTIFACTS.where((artifacts.c.run_id == run_id) | artifacts.c.id.in_(logged))
             query = query.order_by(artifacts.c.created, artifacts.c.id)
         with self._db.read() as connection:
             return all_of(connection, query)

@@ -18,7 +18,7 @@ from controller.store.artifact_records import ArtifactRecord, NewArtifact, Said
 from controller.store.artifact_rows import by_id
 from controller.store.files import batches, hold_blobs
 from controller.store.marks import touch_run
-from controller.store.schema import artifact_blobs, artifact_uses, artifacts, runs
+from controller.store.schema import artifact_blobs, artifact_logged, artifact_uses, artifacts, runs
 from sweeps.errors import NotFoundError
 from sweeps.project import NO_PROJECT
 
@@ -63,6 +63,8 @@ class ArtifactStore(ArtifactChanges):
             self._point_aliases(connection, project, new.name, new.aliases, known)
         else:
             self._see_again(connection, by_id(connection, known), Said.of(new), now)
+            if not new.use:
+                self._log_again(connection, new.run_id, by_id(connection, known), now)
             if new.md5_digest is not None:
                 change_artifact(connection, known, {"md5_digest": new.md5_digest})
         if new.use and new.run_id is not None:
@@ -77,6 +79,19 @@ class ArtifactStore(ArtifactChanges):
         expires = None if said.ttl_s is None else now + said.ttl_s
         change_artifact(connection, known.id, {"tags": tags, "expires": expires, "updated": now})
         self._point_aliases(connection, known.project, known.name, said.aliases, known.id)
+
+    def _log_again(
+        self, connection: Connection, run_id: str | None, known: ArtifactRecord, now: float
+    ) -> None:
+        """A run logged what is a version already: it is among what that run logged, too."""
+        if run_id is None or run_id == known.run_id:
+            return
+        connection.execute(
+            self._db.insert_absent(artifact_logged).values(
+                run_id=run_id, artifact_id=known.id, created=now
+            )
+        )
+        touch_run(connection, run_id, now)
 
     def _add_version(
         self, connection: Connection, new: NewArtifact, project: str, version: int, now: float

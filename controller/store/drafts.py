@@ -61,7 +61,9 @@ class DraftStore(ArtifactStore):
                 query = ARTIFACTS.where(here, artifacts.c.md5_digest == new.digest)
                 known = one(connection, query.order_by(artifacts.c.version.desc()).limit(1))
                 if known is not None:
-                    self._see_again(connection, known, new.said, self._db.read_clock(connection))
+                    now = self._db.read_clock(connection)
+                    self._see_again(connection, known, new.said, now)
+                    self._log_again(connection, new.run_id, known, now)
                     self._name_artifact(connection, new.client_id, artifact_id=known.id)
                     return by_id(connection, known.id)
             draft = self._open_draft(connection, new)

@@ -20,7 +20,7 @@ from controller.store.run_fields import RunField
 from controller.store.run_groups import GroupPage
 from controller.store.run_index import FieldValues, RunIndex, RunPage, RunQuery, Scope
 from controller.store.run_keys import Known
-from controller.store.schema import artifact_uses, metadata, runs, sweeps
+from controller.store.schema import artifact_logged, artifact_uses, metadata, runs, sweeps
 from sweeps.errors import Fenced, IllegalTransition, NotFoundError, RunExists
 from sweeps.trial import TrialState
 
@@ -31,7 +31,7 @@ _PAGE = 500
 _RECORDED = [
     table
     for table in metadata.sorted_tables
-    if table is artifact_uses
+    if table in (artifact_logged, artifact_uses)
     or any(key.column is runs.c.id for key in table.foreign_keys if key.parent.name == "run_id")
 ]
 """The tables in which a run has rows of its own."""

@@ -389,6 +389,16 @@ artifact_uses = Table(
     Index(None, "artifact_id"),
 )
 
+# Runs whose content was a version already, of another run: they logged it, too.
+artifact_logged = Table(
+    "artifact_logged",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("artifact_id", ForeignKey("artifacts.id"), primary_key=True),
+    Column("created", Double, nullable=False),
+    Index(None, "artifact_id"),
+)
+
 # A version that a W&B client is still sending, under the id that it will have. `digest` is the
 # client's; several processes that send parts of one agree on a `distributed_id`. `base` is the
 # version that an incremental one adds to, `said` what becomes of it (aliases, tags, metadata, …).

@@ -27,6 +27,7 @@ from controller.store.engine import Database
 from controller.store.records import SweepRecord
 from controller.store.schema import attempts, sweeps
 from sweeps.errors import NotFoundError, StoreError
+from sweeps.project import NO_PROJECT
 from sweeps.trial import AttemptState, SweepState, check_sweep
 
 _ALL = select(sweeps)
@@ -111,6 +112,19 @@ class SweepStore:
         """All sweeps, or those in one state; the newest first."""
         query = _ALL.order_by(sweeps.c.created.desc(), sweeps.c.id.desc())
         return self._select(query if state is None else query.where(sweeps.c.state == state))
+
+    def sweep_metrics(self, project: str | None, newest: int = 50) -> list[str]:
+        """Names of the metrics of a project's newest sweeps, or of everybody's; each once, the
+        newest sweep's first."""
+        query = select(sweeps.c.spec).order_by(sweeps.c.created.desc(), sweeps.c.id.desc())
+        if project is not None:
+            names = [project, ""] if project == NO_PROJECT else [project]
+            query = query.where(sweeps.c.project.in_(names))
+        with self._db.read() as connection:
+            specs = connection.scalars(query.limit(newest)).all()
+        metrics = (spec.get("metric") for spec in specs)
+        named = (metric.get("name") for metric in metrics if isinstance(metric, Mapping))
+        return list(dict.fromkeys(name for name in named if isinstance(name, str)))
 
     def open_sweeps(self) -> list[SweepRecord]:
         """The sweeps that a controller has work with; the oldest first.

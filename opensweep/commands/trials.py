@@ -117,7 +117,8 @@ def trials(
     elif not rows:
         connection.say(f"no trial is {state}" if state else "no trials yet")
     else:
-        click.echo(_trial_table(rows, str(metric.get("name") or "objective"), wide))
+        name = metric.get("name")
+        click.echo(_trial_table(rows, f"{name}(best)" if name else "objective", wide))
 
 
 def _trial_table(rows: list[dict[str, Any]], metric: str, wide: bool) -> str:
@@ -206,7 +207,7 @@ def best(sweep: str, as_args: bool, as_json: bool) -> None:
         click.echo(
             f"# trial {trial['id']}{report.unfinished(trial)} of sweep {status['id']}\n"
             f"# {metric.get('name', 'objective')}: {_text.number(trial['objective'])}"
-            f" ({metric.get('goal', 'minimize')})"
+            f" (best of its history; {metric.get('goal', 'minimize')})"
         )
         click.echo(yaml.safe_dump(trial["config"], sort_keys=False, allow_unicode=True), nl=False)
 

@@ -264,7 +264,7 @@ def test_tables_alerts_and_artifacts(page: Page, site: Site, run_id: str) -> Non
 
     site.artifact("page", "weights", {"w": b"1"}, run=run_id)
     page.get_by_role("tab", name="Artifacts").click()
-    made = page.get_by_role("table", name="Made artifacts")
+    made = page.get_by_role("table", name="Logged artifacts")
     expect(made.get_by_role("link", name="weights:v0")).to_be_visible()
     page.get_by_role("link", name="artifact weights:v0").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("weights:v0")

@@ -245,7 +245,7 @@ def test_the_trials_are_sorted_filtered_and_searched(site: Site, page: Page, pro
     with page.expect_download() as saved:
         page.get_by_role("button", name="CSV").click()
     lines = Path(saved.value.path()).read_text().splitlines()
-    assert lines[0].startswith("Trial,State,loss,lr,Duration")
+    assert lines[0].startswith("Trial,State,loss (best),lr,Duration")
     assert (len(lines), lines[1].split(",")[3]) == (61, "0.0001")
 
 

@@ -102,6 +102,12 @@ def test_the_same_digest_is_the_version_that_has_it(store):
     assert store.find_other_id("client") == (first.id, None)
 
 
+def test_who_begins_what_is_a_version_already_has_logged_it(store):
+    made = log(store, "a")
+    assert begin(store, "a", run_id=new_run(store)).id == made.id
+    assert [one.id for one in store.artifacts_of_run("run1", used=False)] == [made.id]
+
+
 def test_two_drafts_of_the_same_content_become_one_version(store):
     one, two = begin(store, "a", client_id="c1"), begin(store, "a", client_id="c2")
     assert one.id != two.id

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import update
 
+from controller.lineage import trace
 from controller.store import open_store
 from controller.store.artifact_records import NewArtifact
 from controller.store.files import NewFile
@@ -245,6 +246,33 @@ def test_which_run_made_it_and_which_used_it(store):
         store.use_artifact("nobody", made.id)
     with pytest.raises(NotFoundError):
         store.use_artifact("run1", "nothing")
+
+
+def test_content_that_is_a_version_already_is_logged_by_both_runs(store):
+    for run_id in ("run1", "run2", "run3"):
+        new_run(store, run_id, project="p")
+    made = log(store, "a", run_id="run1")
+    for run_id in ("run1", "run2", "run2"):
+        assert log(store, "a", run_id=run_id).id == made.id
+    log(store, "a", run_id="run3", use=True)
+    for run_id in ("run1", "run2"):
+        assert [one.id for one in store.artifacts_of_run(run_id, used=False)] == [made.id]
+    assert store.artifacts_of_run("run3", used=False) == []
+    assert store.get_artifact(made.id).run_id == "run1"
+    assert store.loggers_of_artifact(made.id) == ["run1", "run2"]
+    traced = trace(store, ("artifact", made.id))
+    version = ("artifact", made.id)
+    assert set(traced.edges) == {
+        (("run", "run1"), version),
+        (("run", "run2"), version),
+        (version, ("run", "run3")),
+    }
+    store.end_run("run2", 1, 0)
+    store.delete_run("run2")
+    assert store.loggers_of_artifact(made.id) == ["run1"]
+    log(store, "a", run_id="run3")
+    store.delete_artifact(made.id, with_aliases=True)
+    assert store.artifacts_of_run("run3", used=False) == []
 
 
 def test_what_can_be_changed(store):

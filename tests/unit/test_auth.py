@@ -272,6 +272,15 @@ def test_clients_of_wandb_are_told_in_their_own_form(world: World, keys: dict[st
     assert "role write" in answer["errors"][0]["message"]
 
 
+def test_prometheus_is_told_in_its_own_form(world: World) -> None:
+    for given in ({}, {"Authorization": "Bearer " + "0" * 40}):
+        answer = urllib3.request("GET", f"{world.url}/metrics", headers=given)
+        told = answer.data.decode()
+        assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+        assert "Authorization: Bearer" in told
+        assert "WANDB" not in told
+
+
 def test_wrong_keys_are_logged_now_and_then_and_never_the_key(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -139,7 +139,7 @@ def test_trials(world: World) -> None:
     a_sweep(world)
     result = sweep("trials", "abc12345")
     lines = result.stdout.splitlines()
-    assert lines[0].split() == ["TRIAL", "STATE", "val/acc", "STEPS", "TIME", "WHY", "CONFIG"]
+    assert lines[0].split() == ["TRIAL", "STATE", "val/acc(best)", "STEPS", "TIME", "WHY", "CONFIG"]
     assert "failed (out_of_gpu_memory)" in lines[2]
     assert "lr=0.1 optimizer.name=adam" in lines[1]
     assert "  CUDA  lr=" in lines[2]

@@ -138,6 +138,17 @@ def test_what_takes_no_orders_cannot_be_stopped(world: World) -> None:
     assert "end its process" in told["refused"][1]["why"]
 
 
+def test_names_come_with_what_the_sweeps_are_after(world: World) -> None:
+    for number, metric in enumerate(("old_loss", "val_loss", "val_loss", None)):
+        spec = {"method": "random", "metric": {"name": metric}} if metric else {"method": "random"}
+        given = {"name": "s", "yaml": "", "spec": spec, "seed": 1, "origin": {}}
+        world.store.create_sweep(sweep_id=f"metrics{number}", project="aims", **given)
+    told = world.raw("GET", "/api/run-table/fields?project=aims", Authorization=f"Bearer {KEY}")[1]
+    assert told["metrics"] == ["val_loss", "old_loss"]
+    told = world.raw("GET", "/api/run-table/fields?project=p", Authorization=f"Bearer {KEY}")[1]
+    assert told["metrics"] == []
+
+
 def test_changes_need_the_right_to_write(world: World) -> None:
     made = world.client.create_key("reader", role=Role.READ.value)
     reader = f"Bearer {made['key']}"

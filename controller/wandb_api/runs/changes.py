@@ -82,9 +82,11 @@ def update_state(_root: Any, info: Info, input: Mapping[str, Any]) -> dict[str, 
 def delete(_root: Any, info: Info, input: Mapping[str, Any]) -> dict[str, Any]:
     """Mutation.deleteRun. Artifacts that it made stay, unless `deleteArtifacts` says otherwise."""
     run, store = _named(info, input), door(info).store
-    made = store.artifacts_of_run(run.id, used=False) if input.get("deleteArtifacts") else []
+    logged = store.artifacts_of_run(run.id, used=False) if input.get("deleteArtifacts") else []
     store.delete_run(run.id)
-    for artifact in made:
+    for artifact in logged:
+        if artifact.run_id != run.id:  # another's, too
+            continue
         with suppress(NotFoundError):  # somebody was quicker
             store.delete_artifact(artifact.id, with_aliases=True)
     return {"success": True, "run": run, "clientMutationId": input.get("clientMutationId")}

@@ -21,6 +21,8 @@ export default function LoginPage() {
       setState({ busy: false, error: error instanceof Error ? error.message : String(error) });
     }
   };
+  const sweep = /^\/sweeps\/([a-z0-9]+)/.exec(afterLogin())?.[1];
+  const command = sweep ? `sweep open ${sweep}` : "sweep open";
   return html`<div class="login">
     <form class="card" onSubmit=${logIn}>
       <h1>Log in</h1>
@@ -33,8 +35,8 @@ export default function LoginPage() {
     </form>
     <section class="login-ways" aria-label="Ways in">
       <h2>Without typing a key</h2>
-      <p>In a terminal that knows this server, <code>sweep open</code> opens these pages logged in,
-        or prints a link that does.</p>
+      <p>In a terminal that knows this server, such as one on its machine,
+        ${" "}<code>${command}</code> opens ${sweep ? "this sweep" : "these pages"} logged in, or prints a link that does.</p>
       <h2>No key yet?</h2>
       <p>Whoever runs the server makes one for you:</p>
       <pre><code>sweep server key create NAME --role read</code></pre>

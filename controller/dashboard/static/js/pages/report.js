@@ -4,7 +4,7 @@
  * Neighbours: report/view.js (reads), report/editor.js (writes).
  */
 import { get } from "../api.js";
-import { Failure, Loading } from "../components/states.js";
+import { Empty, Failure, Loading } from "../components/states.js";
 import { useFetch } from "../hooks.js";
 import { html } from "../html.js";
 import { usePage } from "../page.js";
@@ -24,8 +24,8 @@ export default function ReportPage({ match }) {
 
 /** @param {{id: string}} props */
 function OneReport({ id }) {
-  const { may } = useSession();
-  const editing = useLocation().searchParams.get("edit") === "1" && may("write");
+  const { session, may } = useSession();
+  const asked = useLocation().searchParams.get("edit") === "1";
   const { data, error, reload } = useFetch(
     (signal) => get(path("api", "reports", id), {}, { signal }),
     [id],
@@ -34,13 +34,22 @@ function OneReport({ id }) {
   if (error && !data) return html`<${Failure} error=${error} retry=${reload} />`;
   if (!data) return html`<${Loading} />`;
   const address = path("reports", id);
-  if (!editing) return html`<${ReportView} report=${data} onChanged=${reload} />`;
+  if (asked && !session) return html`<${Loading} />`;
+  if (!asked || !may("write"))
+    return html`${asked && html`<p class="failure" role="status">${readsOnly(session)}</p>`}
+      <${ReportView} report=${data} onChanged=${reload} />`;
   const leave = () => navigate(address);
   return html`<${ReportEditor} report=${data} onSaved=${reload} onLeave=${leave} />`;
 }
 
+/** @param {import("../session.js").Session | undefined} session */
+function readsOnly(session) {
+  return `Your key may ${session?.role ?? "read"} and not write: to write reports, log in with one of the role write.`;
+}
+
 /** Begins with what the address says: a project, a title, text with panels; or a sweep. */
 function NewReport() {
+  const { session, may } = useSession();
   const { searchParams } = useLocation();
   const sweep = searchParams.get("sweep");
   const { data, error, reload } = useFetch(
@@ -57,8 +66,12 @@ function NewReport() {
     [sweep, searchParams.get("text")],
   );
   usePage("New report", data?.project ?? null);
+  if (session && !may("write"))
+    return html`<${Empty} title="Writing needs another key"><p>${readsOnly(session)}</p>
+      <p>${"Whoever runs the server makes one: "}<code>sweep server key create ${session.user} --role write</code></p>
+    <//>`;
   if (error && !data) return html`<${Failure} error=${error} retry=${reload} />`;
-  if (!data) return html`<${Loading} />`;
+  if (!data || !session) return html`<${Loading} />`;
   const saved = (/** @type {Report} */ report) =>
     navigate(`${path("reports", report.id)}?edit=1`, { replace: true });
   const leave = () => navigate(projectPath(data.project, "reports"));

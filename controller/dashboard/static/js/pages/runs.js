@@ -78,7 +78,7 @@ export default function RunsPage({ match }) {
   const fields = useMemo(() => fieldsOf(known.data?.fields ?? []), [known.data]);
   const byName = (/** @type {string} */ name) =>
     fields.find((each) => each.name === name) ?? fieldOf({ name });
-  const columns = chosenColumns ?? usual(known.data?.fields ?? []);
+  const columns = chosenColumns ?? usual(known.data?.fields ?? [], known.data?.metrics);
   const goalOf = useGoals(project, figure === "best");
   /** @type {(name: string) => import("../runs/cells.js").Shown} */
   const figureOf = (name) => {

@@ -7,6 +7,7 @@ import { ago, duration, flat, value } from "../format.js";
 import { html } from "../html.js";
 import { Link, path } from "../router.js";
 import { useRunColors } from "../runs/run_colors.js";
+import { BEST_OF_TRIAL, objectiveHead } from "../sweep/objective.js";
 
 /** @typedef {{id: string, name: string, state: string}} Run */
 
@@ -21,7 +22,10 @@ export function TableView({ answer }) {
     <table>
       <thead>
         <tr>${columns.map(
-          (name, i) => html`<th class=${numeric[i] ? "report-digits" : ""} title=${name}>
+          (
+            name,
+            i,
+          ) => html`<th class=${numeric[i] ? "report-digits" : ""} title=${/^summary/.test(name) ? `${name}: the last value` : name}>
             ${name.replace(SHORT, "")}</th>`,
         )}</tr>
       </thead>
@@ -57,13 +61,12 @@ export function BestView({ answer }) {
   const { panel, sweep, trials } = answer;
   const configs = trials.map((trial) => flat(trial.config));
   const names = [...new Set(configs.flatMap((config) => Object.keys(config)))];
-  const metric = sweep.metric?.name ?? "objective";
   return html`<${Titled} title=${panel.title || `Best ${trials.length} of ${sweep.name}`}>
     <table>
       <thead>
         <tr>
           <th>Trial</th>
-          <th class="report-digits">${metric}</th>
+          <th class="report-digits" title=${BEST_OF_TRIAL}>${objectiveHead(sweep.metric)}</th>
           ${names.map((name) => html`<th class=${numeric(configs, name)}>${name}</th>`)}
         </tr>
       </thead>

@@ -1,4 +1,4 @@
-/** The artifacts that a run used and made, and their lineage. Neighbour: artifact/lineage.js. */
+/** The artifacts that a run used and logged, and their lineage. Neighbour: artifact/lineage.js. */
 import { get } from "../api.js";
 import { Lineage } from "../artifact/lineage.js";
 import { Empty, Failure, Loading } from "../components/states.js";
@@ -33,13 +33,13 @@ run.log_artifact(artifact)</pre>
     <//>`;
   return html`<div class="artifacts-tab">
     <${Listed} title="Used" artifacts=${data.used} empty="It used none." />
-    <${Listed} title="Made" artifacts=${data.made} empty="It made none." />
+    <${Listed} title="Logged" artifacts=${data.made} run=${run.id} empty="It logged none." />
     <section aria-label="Lineage"><h2>Lineage</h2><${Lineage} of=${`${api}/lineage`} /></section>
   </div>`;
 }
 
-/** @param {{title: string, artifacts: any[], empty: string}} props */
-function Listed({ title, artifacts, empty }) {
+/** @param {{title: string, artifacts: any[], empty: string, run?: string}} props `run`: who logged them */
+function Listed({ title, artifacts, empty, run }) {
   return html`<section aria-label=${title}>
     <h2>${title}</h2>
     ${
@@ -49,7 +49,8 @@ function Listed({ title, artifacts, empty }) {
             <thead><tr><th>Name</th><th>Type</th><th>Aliases</th><th>Files</th><th>Size</th><th>Created</th></tr></thead>
             <tbody>${artifacts.map(
               (each) => html`<tr key=${each.id}>
-                <td><${Link} href=${path("artifacts", each.id)}>${each.name}:v${each.version}<//></td>
+                <td><${Link} href=${path("artifacts", each.id)}>${each.name}:v${each.version}<//>
+                  ${run && each.run !== run && html` <span class="quiet" title="Its content was this version already">the same content</span>`}</td>
                 <td>${each.type}</td>
                 <td>${each.aliases.map((/** @type {string} */ alias) => html`<span key=${alias} class="word">${alias}</span> `)}</td>
                 <td class="data-value">${number(each.files)}</td>

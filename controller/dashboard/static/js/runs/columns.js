@@ -32,6 +32,8 @@ export const OWN = [
 ];
 export const NAME = "display_name";
 const FIRST = ["state", "created_at", "duration", "username", "tags", "sweep"];
+/** Trials have none: their agents are no users. */
+const USERS = ["metadata.username"];
 const SECTIONS = /** @type {const} */ ({
   config: "Config",
   summary: "Summary",
@@ -61,20 +63,30 @@ export function field({ name, runs, kinds = [] }) {
 }
 
 /**
- * The columns where nobody chose any: what runs are, then configs and metrics that most have.
- * @param {Known[]} known @returns {string[]}
+ * The columns where nobody chose any: what runs are, what the project's sweeps are after, then
+ * configs and metrics that most have.
+ * @param {Known[]} known @param {string[]} [metrics] of the sweeps @returns {string[]}
  */
-export function usual(known) {
+export function usual(known, metrics = []) {
+  const after = metrics.flatMap((metric) => {
+    const whole = `summary.${metric}`;
+    const spelled = [whole, `summary.${metric.replaceAll(".", "/")}`];
+    const found = spelled.find((each) => known.some(({ name }) => name === each));
+    if (found) return [found];
+    return known.filter(({ name }) => name.startsWith(`${whole}.`)).map(({ name }) => name);
+  });
   const numbers = (/** @type {string} */ prefix) =>
     known
       .filter(({ name, kinds }) => {
         const bare = name.slice(prefix.length);
-        if (!name.startsWith(prefix) || bare.startsWith("_")) return false;
+        if (!name.startsWith(prefix) || bare.startsWith("_") || after.includes(name)) return false;
         return kinds.some((kind) => kind === "number" || kind === "text" || kind === "flag");
       })
       .slice(0, MOST)
       .map(({ name }) => name);
-  return [...FIRST, ...numbers("config."), ...numbers("summary.")];
+  const users = known.some(({ name }) => USERS.includes(name));
+  const own = FIRST.filter((name) => users || name !== "username");
+  return [...own, ...after.slice(0, MOST), ...numbers("config."), ...numbers("summary.")];
 }
 
 /** @param {Field} field */

@@ -11,6 +11,7 @@ import { html } from "../html.js";
 import { newReportAddress } from "../report/block_text.js";
 import { Link, projectPath } from "../router.js";
 import { useSession } from "../session.js";
+import { BEST_OF_TRIAL } from "./objective.js";
 import { isOver, plural, RunCap, SweepOrders } from "./orders.js";
 import { busySlots, mostTrials, waysOn } from "./standing.js";
 
@@ -52,7 +53,7 @@ function Best({ sweep, onPick }) {
     <p class="quiet">${metric ? `Best ${metric.name} (${metric.goal})` : "No metric: trials are not compared"}</p>
     ${
       best
-        ? html`<p class="sweep-best-value">${number(best.objective)}
+        ? html`<p class="sweep-best-value" title=${BEST_OF_TRIAL}>${number(best.objective)}
             <button type="button" class="quiet-button" onClick=${() => onPick(best.number)}>trial ${best.number}</button>${unfinished(best)}</p>
           <p class="sweep-config">${config.map(
             ([name, each]) =>

@@ -11,6 +11,7 @@ import { duration, number, time, value } from "../format.js";
 import { useNow } from "../hooks.js";
 import { html, useMemo } from "../html.js";
 import { useJsonQuery, useQuery } from "../router.js";
+import { BEST_OF_TRIAL, objectiveHead } from "./objective.js";
 import { selected } from "./selection.js";
 import { cell, ordered } from "./trial_order.js";
 
@@ -99,11 +100,11 @@ export function TrialsTable({ sweep, trials, chosen, onChoose }) {
 }
 
 /**
- * @typedef {{key: string, label: string, width: number, align?: "left" | "right", pinned?: boolean}} Known
+ * @typedef {{key: string, label: string, width: number, align?: "left" | "right", pinned?: boolean, title?: string}} Known
  * @param {any} sweep @param {Trials} trials @returns {Known[]}
  */
 function columnsOf(sweep, trials) {
-  const metric = sweep.metric?.name ?? "Objective";
+  const metric = objectiveHead(sweep.metric);
   const params = Object.keys(trials.params).map((name) => ({
     key: `param:${name}`,
     label: name,
@@ -113,7 +114,13 @@ function columnsOf(sweep, trials) {
   return [
     { key: "number", label: "Trial", width: 92, align: "right", pinned: true },
     { key: "state", label: "State", width: 104 },
-    { key: "objective", label: metric, width: widthOf(metric, 116, 240), align: "right" },
+    {
+      key: "objective",
+      label: metric,
+      width: widthOf(metric, 116, 240),
+      align: "right",
+      title: sweep.metric ? BEST_OF_TRIAL : undefined,
+    },
     ...params,
     { key: "duration", label: "Duration", width: 92, align: "right" },
     { key: "steps", label: "Steps", width: 80, align: "right" },
