@@ -47,6 +47,15 @@ def test_a_key_opens_what_was_asked_for_and_logging_out_closes_it(
     context.close()
 
 
+def test_the_bare_address_of_a_sweep_says_which_command_opens_it(
+    site: Site, browser: Browser
+) -> None:
+    context, watched = stranger(site, browser)
+    watched.page.goto("/sweeps/abc12345")
+    expect(watched.page.get_by_text("sweep open abc12345", exact=True)).to_be_visible()
+    context.close()
+
+
 def test_a_link_logs_in_once_and_leaves_no_code_in_the_address(
     site: Site, browser: Browser
 ) -> None:
