@@ -139,6 +139,15 @@ def test_a_sweep_from_its_first_trial_to_its_last(
     confirm(page, "How many trials", "Change")
     expect(page.get_by_text("4, no more will come (run_cap 1)")).to_be_visible()
     expect(counts).to_contain_text("4 of 4 trials are over: 3 finished, 1 stopped")
+    # At its cap only what the server takes is offered; a lower cap takes nothing back.
+    expect(page.get_by_text("It goes on if you raise run_cap; a configuration")).to_be_visible()
+    expect(page.get_by_role("button", name="Try a configuration")).to_be_disabled()
+    page.get_by_role("button", name="Change run_cap").click()
+    page.get_by_label("run_cap").fill("1")
+    expect(page.get_by_text("4 trials are there: no more will come.")).to_be_visible()
+    confirm(page, "How many trials", "Change")
+    expect(page.get_by_text("4, no more will come (run_cap 1)")).to_be_visible()
+    expect(counts).to_contain_text("4 of 4 trials are over: 3 finished, 1 stopped")
     page.get_by_role("tab", name="Trials").click()
     row = page.get_by_role("row").filter(has=page.get_by_role("button", name="Trial 4"))
     for text in ("finished", "0.3", "sgd"):

@@ -101,10 +101,17 @@ for step in range(10):
 """
 
 
+HOLD = """
+import os
+while run.config.x > 6 and not os.path.exists("go"):
+    time.sleep(0.05)
+"""
+
+
 def test_agents_that_live_through_a_restore_mix_nothing_up(box: Box) -> None:
     """They run what the lost database handed out, and have sent it what nobody else will see: no
     token is handed out twice, and each history is that of one attempt."""
-    box.write(STEPS)
+    box.write(STEPS + HOLD)
     sweep_id = box.create()
     agent = box.start("agent", sweep_id, "--slots", "2")
 
@@ -120,6 +127,7 @@ def test_agents_that_live_through_a_restore_mix_nothing_up(box: Box) -> None:
     with contextlib.closing(sqlite3.connect(box.folder / "home" / "opensweep.db")) as database:
         began = {trial for (trial,) in database.execute("SELECT id FROM trials")}
     box.sweep("server", "start")
+    (box.folder / "go").touch()
     out, err = agent.communicate(timeout=90)
     assert agent.returncode == 0, out + err
     trials = box.json("trials", sweep_id)
