@@ -140,7 +140,9 @@ test("columns that nobody chose are those that most runs have", () => {
   assert.deepEqual(chosen.slice(-2), ["config.lr", "summary.val/acc"]);
   assert.equal(chosen[0], "state");
   assert.ok(!chosen.includes("username"));
-  assert.ok(usual([...known, { name: "metadata.username", runs: 1, kinds: ["text"] }]).includes("username"));
+  assert.ok(
+    usual([...known, { name: "metadata.username", runs: 1, kinds: ["text"] }]).includes("username"),
+  );
   const all = fields(known);
   assert.equal(all.find(({ name }) => name === "summary.val/acc")?.label, "val/acc");
   assert.ok(all.every(({ name }) => name !== "metadata.tags"));
@@ -149,9 +151,17 @@ test("columns that nobody chose are those that most runs have", () => {
 
 test("what the sweeps are after comes before other columns", () => {
   const number = (/** @type {string} */ name) => ({ name, runs: 9, kinds: ["number"] });
-  const names = ["summary.epoch", "summary.val/acc", "summary.val_loss", "summary.err.min", "config.lr"];
+  const names = [
+    "summary.epoch",
+    "summary.val/acc",
+    "summary.val_loss",
+    "summary.err.min",
+    "config.lr",
+  ];
   const known = names.map(number);
-  const shown = usual(known, ["val_loss", "val.acc", "err", "gone"]).filter((each) => each.includes("."));
+  const shown = usual(known, ["val_loss", "val.acc", "err", "gone"]).filter((each) =>
+    each.includes("."),
+  );
   const first = ["summary.val_loss", "summary.val/acc", "summary.err.min"];
   assert.deepEqual(shown, [...first, "config.lr", "summary.epoch"]);
 });
