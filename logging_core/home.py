@@ -33,7 +33,9 @@ def keep_out_of_git(folder: Path) -> None:
     """A new, empty folder gets a .gitignore for all that is in it: keys, passwords, runs. In one
     that holds anything already nothing is written. Raises OSError."""
     if not os.listdir(folder):
-        (folder / ".gitignore").write_text("*\n")
+        descriptor = os.open(folder / ".gitignore", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write("*\n")
 
 
 _DEFAULT = os.path.join("~", ".opensweep")

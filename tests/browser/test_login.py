@@ -41,8 +41,9 @@ def test_a_key_opens_what_was_asked_for_and_logging_out_closes_it(
     page.get_by_role("menuitem", name="Log out").click()
     expect(page.get_by_label("API key")).to_be_visible()
     assert context.cookies() == []
-    page.goto("/server")
-    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    another = context.new_page()
+    another.goto("/server")
+    expect(another.get_by_role("heading", name="Log in")).to_be_visible()
     assert {int(error[:3]) for error in watched.errors} == {401, 403}
     context.close()
 

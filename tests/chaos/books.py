@@ -262,7 +262,7 @@ def _litter(root: Path) -> Iterator[Path]:
     yield from (root / "tmp").iterdir()
     yield from (root / "server" / "artifacts" / "incoming").glob("*")
     for path in root.rglob("*"):
-        hidden = path.name.startswith(".") and path.name != ".lock"
+        hidden = path.name.startswith(".") and path.name not in (".lock", ".gitignore")
         if path.suffix in (".draft", ".tmp", ".part") or hidden:
             yield path
     for box in root.glob("box*"):

@@ -131,7 +131,7 @@ def test_a_sweep_runs_from_the_wheel_alone(wheel: Path, home: Path, tmp_path: Pa
         (home / "bin" / tool).chmod(0o755)
     shown = run(home / "bin" / "sweep", "run", "sweep.yaml", cwd=work, env=env)
     (url,) = re.findall(r"in the browser: (http\S+)", shown)
-    assert fetch_page(url) > 10
+    assert fetch_page(url) > 3
     assert not asked.exists()
     # A script of its own finds the server that runs by now, and a follower carries its run.
     alone = "import opensweep; opensweep.init(id='alone').log({'a': 1})"

@@ -90,13 +90,20 @@ export function ReportEditor({ report, onSaved, onLeave }) {
       area.current?.setSelectionRange(end, end);
     });
   };
-  /** @param {KeyboardEvent} event */
-  const press = (event) => {
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s") {
-      event.preventDefault();
-      save();
-    }
-  };
+  const newest = useRef(save);
+  newest.current = save;
+  // Wherever the focus is: for the moment after a dialog it is nowhere.
+  useEffect(() => {
+    /** @param {KeyboardEvent} event */
+    const press = (event) => {
+      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s") {
+        event.preventDefault();
+        newest.current();
+      }
+    };
+    addEventListener("keydown", press);
+    return () => removeEventListener("keydown", press);
+  }, []);
   const scroll = () => {
     const from = area.current;
     const to = shown.current;
@@ -105,7 +112,7 @@ export function ReportEditor({ report, onSaved, onLeave }) {
     to.scrollTop = part * (to.scrollHeight - to.clientHeight);
   };
 
-  return html`<div class="report-editor" onKeyDown=${press}>
+  return html`<div class="report-editor">
     <header class="report-head">
       <input class="report-title" aria-label="Title" placeholder="Title" maxlength="300" value=${title}
         onInput=${(/** @type {any} */ event) => setTitle(event.target.value)} />
