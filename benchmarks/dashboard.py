@@ -127,7 +127,7 @@ class Bench:
         """The slowest of some points, from before log() until the chart has changed."""
         environment = {**os.environ, "OPENSWEEP_URL": self.url, "OPENSWEEP_API_KEY": KEY}
         count = self.repeat + 2
-        with tempfile.TemporaryDirectory() as folder, self.page() as page:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, self.page() as page:
             script = subprocess.Popen(
                 [sys.executable, "-c", _SCRIPT, str(count)],
                 cwd=folder,
