@@ -15,15 +15,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sweeps.objective import best_of
+from sweeps.objective import best_of, metric_value
 from sweeps.retry import decide
 from sweeps.search import Ended, Reported, Searcher, TrialSeen, make_searcher
 from sweeps.spec import Goal, SweepSpec
 from sweeps.stopping import make_rule
 from sweeps.trial import AttemptState, Outcome, Reason, TrialState
 
-Objective = Callable[[Mapping[str, Any], int], float | None]
-"""(config, iteration from 1) -> the objective value that it reports; None or NaN: none."""
+Objective = Callable[[Mapping[str, Any], int], "float | Mapping[str, Any] | None"]
+"""(config, iteration from 1) -> the objective value that it reports; None or NaN: none. Or the
+whole row that it logs, by the names of metrics."""
 Duration = Callable[[Mapping[str, Any], int], float]
 """(config, iteration) -> seconds on the virtual clock, above 0."""
 Fault = Callable[[int, int, int], Outcome | None]
@@ -49,6 +50,8 @@ class SimTrial:
     state: TrialState = TrialState.QUEUED
     objective: float | None = None
     curve: list[float] = field(default_factory=list)  # of its last attempt
+    metrics: dict[str, float] = field(default_factory=dict)  # the last of each other one, the same
+    seconds: float = 0.0  # that its last attempt ran
     outcomes: list[Outcome] = field(default_factory=list)  # one an attempt
     started: float = 0.0
     ended: float = 0.0
@@ -56,7 +59,16 @@ class SimTrial:
 
     def seen(self) -> TrialSeen:
         """What a searcher may know of it."""
-        return TrialSeen(self.number, self.config, self.state, self.objective, tuple(self.curve))
+        return TrialSeen(
+            self.number,
+            self.config,
+            self.state,
+            self.objective,
+            tuple(self.curve),
+            self.metrics,
+            self.seconds,
+            self.outcomes[-1].reason if self.outcomes else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -127,6 +139,7 @@ class _Sweep:
 
     def __post_init__(self) -> None:
         metric = self.spec.metric
+        self.name = "" if metric is None else metric.name
         self.maximize = metric is not None and metric.goal is Goal.MAXIMIZE
         self.target = None if metric is None else metric.target
         self.searcher = make_searcher(self.spec, self.seed)
@@ -170,6 +183,8 @@ class _Sweep:
                 return
             trial.state = TrialState.RUNNING
             trial.curve.clear()
+            trial.metrics.clear()
+            trial.seconds = 0.0
             self._schedule(trial, 1)
 
     def _new_trial(self) -> SimTrial | None:
@@ -188,6 +203,7 @@ class _Sweep:
     def _schedule(self, trial: SimTrial, iteration: int) -> None:
         seconds = self.duration(trial.config, iteration)
         self.busy += seconds
+        trial.seconds += seconds
         heapq.heappush(self.due, (self.now + seconds, trial.number, iteration))
 
     def _advance(self, trial: SimTrial, iteration: int) -> None:
@@ -199,7 +215,13 @@ class _Sweep:
         else:
             self._end(trial, outcome or _ended_well(trial))
 
-    def _report(self, trial: SimTrial, reported: float | None) -> Outcome | None:
+    def _report(
+        self, trial: SimTrial, reported: float | Mapping[str, Any] | None
+    ) -> Outcome | None:
+        if isinstance(reported, Mapping):
+            found = {name: metric_value(reported, name) for name in reported if name != self.name}
+            trial.metrics |= {name: value for name, value in found.items() if value is not None}
+            reported = metric_value(reported, self.name)
         value = best_of([reported], maximize=self.maximize)
         if value is None:
             return None
@@ -230,7 +252,16 @@ class _Sweep:
             trial.objective = best_of(trial.curve, maximize=self.maximize)
         if self.rule is not None:
             self.rule.end(trial.number)
-        self.searcher.tell(Ended(trial.number, trial.state, trial.objective))
+        self.searcher.tell(
+            Ended(
+                trial.number,
+                trial.state,
+                trial.objective,
+                dict(trial.metrics),
+                trial.seconds,
+                outcome.reason,
+            )
+        )
 
     def _restart(self) -> None:
         self.searcher = make_searcher(self.spec, self.seed)

@@ -16,12 +16,12 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy
 
-from sweeps.trial import TrialState
+from sweeps.trial import Reason, TrialState
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class TrialSeen:
         objective: its final value in the user's own direction; None while it runs, and when it
             failed.
         curve: its finite objective values, iteration 1 first.
+        metrics, seconds, reason: as in Ended.
     """
 
     number: int
@@ -50,15 +51,21 @@ class TrialSeen:
     state: TrialState
     objective: float | None
     curve: tuple[float, ...] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    seconds: float | None = None
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True)
 class Prior:
     """A run of before the sweep, or beside it: what it tried, and what came of it in the user's
-    own direction; None when it failed or had no value. Its config may be of another space."""
+    own direction; None when it failed or had no value. Its config may be of another space.
+    `metrics` and `seconds` are as in Ended."""
 
     config: Mapping[str, Any]
     objective: float | None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -80,11 +87,23 @@ class Reported:
 
 @dataclass(frozen=True)
 class Ended:
-    """Trial `number` is over. `objective` is None when it failed or never had one."""
+    """Trial `number` is over.
+
+    Attributes:
+        objective: None when it failed or never had one.
+        metrics: the last finite value of each further name in the file's `metrics`, in the user's
+            direction; a name that it never logged is left out.
+        seconds: wall seconds that it ran, times the accelerators it held (1 on a CPU); None where
+            unknown.
+        reason: of its last attempt's end; None where unknown.
+    """
 
     number: int
     state: TrialState
     objective: float | None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    seconds: float | None = None
+    reason: Reason | None = None
 
 
 Event = Suggested | Reported | Ended
@@ -106,7 +125,7 @@ class Searcher(ABC):
     def know(self, prior: Iterable[Prior]) -> None:
         """Takes in prior runs: before all else, and once."""
         for run in prior:
-            self._on_prior(run.config, run.objective)
+            self._on_prior(run)
 
     def ask(self, count: int) -> list[Suggestion]:
         """The next trials, at most `count`, all of them pending from now on.
@@ -140,7 +159,7 @@ class Searcher(ABC):
         if isinstance(event, Reported):
             self._on_reported(event.number, event.iteration, event.value)
         else:
-            self._on_ended(event.number, event.state, event.objective)
+            self._on_ended(event)
 
     def snapshot(self) -> dict[str, Any]:
         """What `restore` needs beyond the trials, as JSON; small, whatever the number of trials."""
@@ -158,7 +177,16 @@ class Searcher(ABC):
             for iteration, value in enumerate(trial.curve, start=1):
                 self.tell(Reported(trial.number, iteration, value))
             if trial.state.over:
-                self.tell(Ended(trial.number, trial.state, trial.objective))
+                self.tell(
+                    Ended(
+                        trial.number,
+                        trial.state,
+                        trial.objective,
+                        trial.metrics,
+                        trial.seconds,
+                        trial.reason,
+                    )
+                )
 
     @property
     def total(self) -> int | None:
@@ -169,7 +197,7 @@ class Searcher(ABC):
     def _propose(self, number: int) -> dict[str, Any] | None:
         """The config of trial `number`, the caller's to keep; None: nothing is left to try."""
 
-    def _on_prior(self, config: Mapping[str, Any], objective: float | None) -> None:  # noqa: B027
+    def _on_prior(self, run: Prior) -> None:  # noqa: B027
         """There was a run of before."""
 
     def _on_suggested(self, number: int, config: Mapping[str, Any]) -> None:  # noqa: B027
@@ -178,7 +206,7 @@ class Searcher(ABC):
     def _on_reported(self, number: int, iteration: int, value: float) -> None:  # noqa: B027
         """A running trial has a value."""
 
-    def _on_ended(self, number: int, state: TrialState, objective: float | None) -> None:  # noqa: B027
+    def _on_ended(self, end: Ended) -> None:  # noqa: B027
         """A trial is over."""
 
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sweeps.search.axes import Axes, Coordinate
-from sweeps.search.base import Searcher, generator
+from sweeps.search.base import Ended, Prior, Searcher, generator
 from sweeps.space import Space
 from sweeps.trial import TrialState
 
@@ -110,14 +110,14 @@ class BayesSearch(Searcher):
 
     # -- what is known ------------------------------------------------------------------------
 
-    def _on_prior(self, config: Mapping[str, Any], objective: float | None) -> None:
+    def _on_prior(self, run: Prior) -> None:
         """Kept among the trials, under a number that none of those has."""
-        point = self._axes.encode(config)
+        point = self._axes.encode(run.config)
         if point is None:
             return
-        usable = objective is not None and math.isfinite(objective)
+        usable = run.objective is not None and math.isfinite(run.objective)
         state = TrialState.FINISHED if usable else TrialState.FAILED
-        trial = _Trial(point, state, objective if usable else None)
+        trial = _Trial(point, state, run.objective if usable else None)
         self._trials[min(self._trials, default=0) - 1] = trial
         self._tried.add(self._axes.key(self._axes.decode(point)))
 
@@ -133,12 +133,12 @@ class BayesSearch(Searcher):
             trial.iteration, trial.latest = iteration, value
         trial.low, trial.high = min(trial.low, value), max(trial.high, value)
 
-    def _on_ended(self, number: int, state: TrialState, objective: float | None) -> None:
-        trial = self._trials.get(number)
+    def _on_ended(self, end: Ended) -> None:
+        trial = self._trials.get(end.number)
         if trial is not None:
-            trial.state = state
-            usable = objective is not None and math.isfinite(objective)
-            trial.objective = objective if usable else None
+            trial.state = end.state
+            usable = end.objective is not None and math.isfinite(end.objective)
+            trial.objective = end.objective if usable else None
 
     # -- what the model is told ---------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sweeps.search.base import Searcher
+from sweeps.search.base import Prior, Searcher
 from sweeps.space import Space
 
 
@@ -54,8 +54,8 @@ class GridSearch(Searcher):
     def _on_suggested(self, number: int, config: Mapping[str, Any]) -> None:  # noqa: ARG002
         self._take(config)
 
-    def _on_prior(self, config: Mapping[str, Any], objective: float | None) -> None:  # noqa: ARG002
-        self._take(config)
+    def _on_prior(self, run: Prior) -> None:
+        self._take(run.config)
 
     def _take(self, config: Mapping[str, Any]) -> None:
         point = self._grid.find(config)
