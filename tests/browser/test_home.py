@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
-from browser_site import KEY, Site, until
+from browser_site import KEY, Site
 from playwright.sync_api import Browser, Page, expect
 
+from benchmarks.demo_data import add_held_sweep
 from controller.store import NewTrial
 from opensweep.local import Settings, start_server, stop_server
-from sweeps.errors import Fenced
 from sweeps.trial import AttemptState, Outcome, Reason, SweepState
 
 SWEEP = """
@@ -30,18 +29,10 @@ ENDS = {
 
 def begin(site: Site, name: str, project: str, *ends: str) -> str:
     """A sweep that runs, with a trial for each of `ends`, one that runs and one that waits."""
-    sweep = site.sweep(SWEEP.format(name=name, project=project))
+    sweep = add_held_sweep(site.store, SWEEP.format(name=name, project=project))
     site.store.set_sweep_state(sweep, SweepState.RUNNING)
     new = [NewTrial(n, {"lr": n / 10}) for n in range(1, len(ends) + 3)]
-
-    def added() -> bool:
-        """In the name of the server's own loop, which takes the sweep at some moment."""
-        with contextlib.suppress(Fenced):
-            generation = site.store.get_sweep(sweep).generation
-            return bool(site.store.add_trials(sweep, generation, new, {}))
-        return False
-
-    until(added)
+    site.store.add_trials(sweep, 1, new, {})
     for number, end in enumerate(ends, 1):
         start(site, f"{sweep}-{number}")
         finish(site, f"{sweep}-{number}", end, number / 8)

@@ -20,6 +20,7 @@ from browser_site import KEY, Site, Watched, until
 from hostile_run import BACKWARDS, LINK, LONG, MARKDOWN, MARKUP, QUOTES
 from playwright.sync_api import Error, Page, expect
 
+from benchmarks.demo_data import add_held_sweep
 from controller.store.records import NewTrial
 from sweeps.trial import SweepState
 
@@ -170,12 +171,10 @@ def test_hostile_names_of_projects(guard: Guard, site: Site) -> None:
 
 
 def test_a_hostile_sweep(guard: Guard, site: Site) -> None:
-    sweep_id = site.sweep(SWEEP)
+    sweep_id = add_held_sweep(site.store, SWEEP)
     site.store.set_sweep_state(sweep_id, SweepState.RUNNING)
-    site.store.take_sweep(sweep_id, "test", 60)  # if the server has not: then under its lease
-    generation = site.store.get_sweep(sweep_id).generation
     trials = [NewTrial(n, {"text": MARKUP, "lr": n / 10}) for n in (1, 2)]
-    site.store.add_trials(sweep_id, generation, trials, {})
+    site.store.add_trials(sweep_id, 1, trials, {})
     guard.visit(f"/sweeps/{sweep_id}")
     expect(guard.page.get_by_text(MARKUP).first).to_be_visible()
     guard.visit(f"/runs/{sweep_id}-1")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import math
 import re
-import secrets
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,9 +12,9 @@ import pytest
 from browser_site import STARTED, Site
 from playwright.sync_api import Locator, Page, expect
 
+from benchmarks.demo_data import add_held_sweep
 from controller.store import Chunk, ChunkKind, NewTrial
 from sweeps.protocol.chunks import encode, pack_points
-from sweeps.spec import load_spec
 from sweeps.trial import AttemptState, Outcome, Reason
 
 SWEEP = """\
@@ -70,26 +69,10 @@ def add(site: Site, sweep: str, numbers: range) -> None:
         )
 
 
-def begun(site: Site, project: str) -> str:
-    """A sweep that no controller works on: it would take these trials for lost ones."""
-    text, made = SWEEP.format(project=project), secrets.token_hex(4)
-    site.store.create_sweep(
-        sweep_id=made,
-        name="charts",
-        project=project,
-        yaml=text,
-        spec=load_spec(text).source,
-        seed=1,
-        origin={},
-    )
-    assert site.store.take_sweep(made, "the test", 3600)
-    return made
-
-
 @pytest.fixture(scope="module")
 def sweep(site: Site) -> str:
     """One for all tests that only look: what they brush and pick is in the address."""
-    made = begun(site, "sweep-charts")
+    made = add_held_sweep(site.store, SWEEP.format(project="sweep-charts"))
     add(site, made, range(1, 41))
     return made
 
@@ -233,7 +216,7 @@ def test_axes_are_moved_flipped_and_hidden(page: Page, sweep: str) -> None:
 
 
 def test_a_new_end_shows_and_a_trial_is_picked(site: Site, page: Page, project: str) -> None:
-    sweep = begun(site, project)
+    sweep = add_held_sweep(site.store, SWEEP.format(project=project))
     page.goto(f"/sweeps/{sweep}")
     expect(page.get_by_text("No trial yet")).to_be_visible()
     add(site, sweep, range(1, 2))
