@@ -18,7 +18,7 @@ import { pngOf, save, svgOf } from "./pictures.js";
  * @property {any} [tools] buttons of its own, before the others
  * @property {(import("../components/menu.js").MenuItem | false | null | undefined)[]} [actions] in
  *   the menu, before the others
- * @property {() => Rows | Promise<Rows>} [csv] what is drawn, as a table
+ * @property {() => Rows} [csv] what is drawn, as a table
  * @property {() => Rows | Promise<Rows>} [fullCsv] all that is on record
  * @property {boolean} [full] with it, `onFull` must change it; without: the panel knows itself
  * @property {(full: boolean) => void} [onFull]
@@ -31,7 +31,7 @@ const MOST_ROWS = 300; // of the table that is shown
 /** @param {PanelProps} props */
 export function Panel({ title, subtitle, tools, actions = [], csv, fullCsv, link, ...props }) {
   const [own, setOwn] = useState(false);
-  const [table, setTable] = useState(/** @type {Rows | null} */ (null));
+  const [table, setTable] = useState(false);
   const element = useRef(/** @type {HTMLElement | null} */ (null));
   const body = useRef(/** @type {HTMLElement | null} */ (null));
   const full = props.full ?? own;
@@ -69,7 +69,7 @@ export function Panel({ title, subtitle, tools, actions = [], csv, fullCsv, link
   const copy = () => copyText(new URL(link ?? "", location.href).href, "The link is copied.");
   const items = [
     ...actions,
-    csv && { label: "Show as a table", act: async () => setTable(await csv()) },
+    csv && { label: "Show as a table", act: () => setTable(true) },
     { label: "Save as PNG", act: () => saveAs("png", () => pngOf(drawn(), title)) },
     { label: "Save as SVG", act: () => saveAs("svg", () => svgOf(drawn(), title)) },
     csv && { label: "Save as CSV (what is drawn)", act: () => saveAs("csv", asCsv(csv)) },
@@ -89,7 +89,7 @@ export function Panel({ title, subtitle, tools, actions = [], csv, fullCsv, link
       </span>
     </header>
     <div class="panel-body" ref=${body}>${props.children}</div>
-    ${table && html`<${Numbers} title=${title} rows=${table} onClose=${() => setTable(null)} />`}
+    ${table && csv && html`<${Numbers} title=${title} rows=${csv()} onClose=${() => setTable(false)} />`}
   </section>`;
 }
 
@@ -102,7 +102,8 @@ function Corners({ inward }) {
   </svg>`;
 }
 
-/** @param {{title: string, rows: Rows, onClose: () => void}} props */
+/** What is drawn now: it follows the chart, which may not have its data yet.
+ * @param {{title: string, rows: Rows, onClose: () => void}} props */
 function Numbers({ title, rows: [head = [], ...rows], onClose }) {
   return html`<${Dialog} title=${title} onClose=${onClose}>
     <div class="panel-table" tabindex="0" role="region" aria-label="Table">
