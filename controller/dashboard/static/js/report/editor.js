@@ -8,7 +8,7 @@
 import { ApiError, get, post, put } from "../api.js";
 import { notify } from "../components/dialog.js";
 import { ago } from "../format.js";
-import { html, useEffect, useRef, useState } from "../html.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../html.js";
 import { path } from "../router.js";
 import { ReportBody } from "./body.js";
 import { Conflict } from "./conflict.js";
@@ -37,7 +37,8 @@ export function ReportEditor({ report, onSaved, onLeave }) {
   const shown = useRef(/** @type {HTMLElement | null} */ (null));
   const changed = title !== seen.title || text !== seen.text || !seen.id;
 
-  useEffect(() => {
+  // Before the frame is drawn: a window that closes first would lose what was typed.
+  useLayoutEffect(() => {
     const draft = { title, text, version: seen.version, kept: Date.now() / 1000 };
     keepDraft(name, differing(draft, seen));
   }, [title, text, seen]);
