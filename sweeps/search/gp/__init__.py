@@ -4,7 +4,9 @@
     process       the process: hyperparameters by MAP, posterior, its gradients, more data
     outputs       values made fit for a Gaussian: standardised, half-ranked, power-transformed
     improvement   the logarithm of the expected improvement, and its derivative
+    columns       a space as columns of numbers and codes: there and back, draws, neighbours
+    acquisition   how promising a point is: a sum of logarithms with gradients, over fantasies
 
-All of it works on arrays: which column is what parameter is for the caller to know. Pure, and
-deterministic for the same input on the same machine.
+All but `columns` work on arrays: which column is what parameter is for the caller to know. Pure,
+and deterministic for the same input on the same machine.
 """
