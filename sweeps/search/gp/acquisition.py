@@ -16,7 +16,6 @@ columns of categories. Neighbours: maximise.py climbs it, model.py puts it toget
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -36,8 +35,8 @@ class Term(Protocol):
         """At points (q, d): (q,), finite."""
         ...
 
-    def value_and_gradient(self, point: Array) -> tuple[float, Array]:
-        """At one point (d,), and the gradient there, (d,), both finite."""
+    def value_and_gradient(self, points: Array) -> tuple[Array, Array]:
+        """The same, and the gradient at each point, (q, d), finite."""
         ...
 
 
@@ -59,18 +58,17 @@ class Improvement:
         each = log_improvement(mean.reshape(len(points), -1), deviation, self._best)
         return _log_mean(each)
 
-    def value_and_gradient(self, point: Array) -> tuple[float, Array]:
-        mean, variance, by_mean, by_variance = self._process.gradients(point)
-        deviation = math.sqrt(variance)
-        by_deviation = by_variance / (2.0 * deviation)
+    def value_and_gradient(self, points: Array) -> tuple[Array, Array]:
+        mean, variance, pull = self._process.gradients(points)
+        deviation = np.sqrt(variance)[:, None]
         z = (self._best - mean) / deviation
         log, slope = log_h(z)
-        each = log + math.log(deviation)
-        value = float(_log_mean(each[None, :])[0])
-        shares = np.exp(each - value) / len(each)
-        by_z = -(by_mean + by_deviation[:, None] * z) / deviation
-        gradient: Array = by_z @ (shares * slope) + by_deviation / deviation
-        return value, gradient
+        each = log + np.log(deviation)
+        value = _log_mean(each)
+        shares = np.exp(each - value[:, None]) / each.shape[1]
+        by_mean = -shares * slope / deviation
+        by_deviation = (shares * (1.0 - z * slope) / deviation).sum(1)
+        return value, pull(by_mean, by_deviation / (2.0 * deviation[:, 0]))
 
 
 class Product:
@@ -85,10 +83,10 @@ class Product:
             total = total + term.value(points)
         return total
 
-    def value_and_gradient(self, point: Array) -> tuple[float, Array]:
-        total, gradient = 0.0, np.zeros(len(point))
+    def value_and_gradient(self, points: Array) -> tuple[Array, Array]:
+        total, gradient = np.zeros(len(points)), np.zeros(points.shape)
         for term in self._terms:
-            value, slope = term.value_and_gradient(point)
+            value, slope = term.value_and_gradient(points)
             total, gradient = total + value, gradient + slope
         return total, gradient
 
@@ -102,11 +100,12 @@ class Mean:
     def value(self, points: Array) -> Array:
         return _log_mean(np.stack([term.value(points) for term in self._terms], axis=1))
 
-    def value_and_gradient(self, point: Array) -> tuple[float, Array]:
-        values, slopes = zip(*(t.value_and_gradient(point) for t in self._terms), strict=True)
-        each = np.array(values)
-        value = float(_log_mean(each[None, :])[0])
-        gradient: Array = (np.exp(each - value) / len(each)) @ np.stack(slopes)
+    def value_and_gradient(self, points: Array) -> tuple[Array, Array]:
+        values, slopes = zip(*(t.value_and_gradient(points) for t in self._terms), strict=True)
+        each = np.stack(values, axis=1)
+        value = _log_mean(each)
+        shares = np.exp(each - value[:, None]) / each.shape[1]
+        gradient: Array = np.einsum("qk,kqd->qd", shares, np.stack(slopes))
         return value, gradient
 
 

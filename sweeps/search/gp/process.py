@@ -14,21 +14,26 @@ factor. Neighbours: kernel.py; improvement.py.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 from scipy.optimize import minimize
 
-from sweeps.search.gp.kernel import differences, distances, matern, matern_slope
+from sweeps.search.gp.kernel import distances, matern, matern_slope
 
 Array = NDArray[np.float64]
+Pull = Callable[[Array, Array], Array]
 
 MOST_FITTED = 300
 """Hyperparameters are fitted to so many points at most: the better half of them, and others."""
 
 _LEAST_NOISE = 1e-6
+_LEAST_VARIANCE = 1e-12
+_ROOT5 = math.sqrt(5.0)
 _LENGTH = (math.sqrt(2.0), math.sqrt(3.0))  # of log ℓ: the mean (without log √d), the deviation
 _VARIANCE_SD = 1.0
 _NOISE = (-5.0, 1.5)
@@ -67,37 +72,55 @@ def usual(columns: int) -> Hyperparameters:
     return Hyperparameters(np.full(columns, length**-2.0), 1.0, math.exp(-4.0) + _LEAST_NOISE)
 
 
-def negative_log_posterior(logarithms: Array, pairs: Array, values: Array) -> tuple[float, Array]:
-    """What `fit` minimises, and its gradient.
+class Evidence:
+    """What `fit` minimises: the negative logarithm of the posterior density, and its gradient.
+
+    Each pair of points counts once: half the exponentials, and LAPACK's symmetric routines.
 
     Args:
-        logarithms: of the hyperparameters, of shape (d + 2,).
-        pairs: `differences` of the points with themselves, (n, n, d).
+        points: (n, d).
         values: (n,).
+        categorical: which columns are categories, (d,).
     """
-    columns = len(logarithms) - 2
-    found = Hyperparameters.of(logarithms)
-    distance = pairs @ found.weights
-    correlation = matern(distance)
-    covariance = found.variance * correlation
-    covariance[np.diag_indices(len(values))] += found.noise
-    try:
-        factor = np.linalg.cholesky(covariance)
-    except np.linalg.LinAlgError:
-        return 1e10, np.zeros_like(logarithms)
-    inverse = cho_solve((factor, True), np.eye(len(values)), check_finite=False)
-    alpha = inverse @ values
-    likelihood = -0.5 * values @ alpha - np.log(np.diag(factor)).sum()
-    by_covariance = 0.5 * (np.outer(alpha, alpha) - inverse)
-    gradient = np.empty_like(logarithms)
-    by_distance = by_covariance * matern_slope(distance)
-    gradient[:columns] = (
-        found.weights * found.variance * np.tensordot(by_distance, pairs, axes=([0, 1], [0, 1]))
-    )
-    gradient[columns] = found.variance * (by_covariance * correlation).sum()
-    gradient[columns + 1] = np.trace(by_covariance) * (found.noise - _LEAST_NOISE)
-    prior, by_prior = _log_prior(logarithms)
-    return -(likelihood + prior), -(gradient + by_prior)
+
+    def __init__(self, points: Array, values: Array, categorical: NDArray[np.bool_]) -> None:
+        n = len(points)
+        self._values = values
+        self._one, self._other = np.tril_indices(n, -1)
+        self._places = self._one + n * self._other  # of the pairs, in a matrix by columns
+        self._pairs = (points[self._one] - points[self._other]) ** 2
+        self._pairs[:, categorical] = self._pairs[:, categorical] > 0
+
+    def __call__(self, logarithms: Array) -> tuple[float, Array]:
+        """At logarithms of the hyperparameters, (d + 2,)."""
+        n, columns = len(self._values), len(logarithms) - 2
+        found = Hyperparameters.of(logarithms)
+        r = _ROOT5 * np.sqrt(self._pairs @ found.weights)
+        decay = np.exp(-r)
+        correlation = (1.0 + r + r * r / 3.0) * decay
+        covariance = np.zeros(n * n)
+        covariance[self._places] = found.variance * correlation
+        lower = covariance.reshape(n, n, order="F")
+        lower[np.diag_indices(n)] = found.variance + found.noise
+        factor, failed = dpotrf(lower, lower=1, clean=0, overwrite_a=1)
+        if failed:
+            return 1e10, np.zeros_like(logarithms)
+        half_logarithm = float(np.log(np.diag(factor)).sum())
+        alpha, _ = dpotrs(factor, self._values, lower=1)
+        likelihood = -0.5 * float(self._values @ alpha) - half_logarithm
+        inverse, _ = dpotri(factor, lower=1, overwrite_c=1)
+        by_pair = alpha[self._one] * alpha[self._other]
+        by_pair -= inverse.ravel(order="F")[self._places]
+        trace = 0.5 * float(alpha @ alpha - np.diag(inverse).sum())
+        gradient = np.empty_like(logarithms)
+        by_distance = by_pair * (1.0 + r) * decay
+        gradient[:columns] = (
+            (-5.0 / 6.0) * found.variance * found.weights * (by_distance @ self._pairs)
+        )
+        gradient[columns] = found.variance * (float(by_pair @ correlation) + trace)
+        gradient[columns + 1] = trace * (found.noise - _LEAST_NOISE)
+        prior, by_prior = _log_prior(logarithms)
+        return -(likelihood + prior), -(gradient + by_prior)
 
 
 def _log_prior(logarithms: Array) -> tuple[float, Array]:
@@ -114,8 +137,8 @@ def fit(
     points: Array,
     values: Array,
     categorical: NDArray[np.bool_],
-    rng: np.random.Generator,
     *,
+    most: int = MOST_FITTED,
     before: Hyperparameters | None = None,
 ) -> Hyperparameters:
     """The hyperparameters of the largest posterior density that L-BFGS finds.
@@ -123,24 +146,21 @@ def fit(
     Args:
         points: (n, d); numbers in [0, 1], categories as codes.
         values: (n,), about standard normal, finite.
+        most: so many points are looked at; of more the better half of these, and others.
         before: of an earlier fit, to begin at; the usual ones are tried as well.
     """
-    if len(values) > MOST_FITTED:
-        order = np.argsort(values, kind="stable")
-        half = MOST_FITTED // 2
-        others = rng.choice(order[half:], MOST_FITTED - half, replace=False)
-        chosen = np.r_[order[:half], others]
+    if len(values) > most:
+        chosen = _few(values, most)
         points, values = points[chosen], values[chosen]
     columns = points.shape[1]
-    pairs = differences(points, points, categorical)
+    evidence = Evidence(points, values, categorical)
     bounds = [_BOUNDS["weight"]] * columns + [_BOUNDS["variance"], _BOUNDS["noise"]]
     low, high = np.array(bounds).T
     starts = [usual(columns)] if before is None else [before, usual(columns)]
     tries = [
         minimize(
-            negative_log_posterior,
+            evidence,
             np.clip(start.logarithms, low, high),
-            args=(pairs, values),
             jac=True,
             method="L-BFGS-B",
             bounds=bounds,
@@ -149,6 +169,14 @@ def fit(
         for start in starts
     ]
     return Hyperparameters.of(min(tries, key=lambda one: float(one.fun)).x)
+
+
+def _few(values: Array, most: int) -> NDArray[np.intp]:
+    """The places of the best half of `most`, and of others evenly by their rank."""
+    order = np.argsort(values, kind="stable")
+    half = most // 2
+    others = np.linspace(half, len(values) - 1, most - half).astype(np.intp)
+    return np.sort(np.r_[order[:half], order[others]])
 
 
 class Process:
@@ -198,7 +226,7 @@ class Process:
         covariance = self._covariance(at, self.points)
         solved = solve_triangular(self._factor, covariance.T, lower=True, check_finite=False)
         variance = self.hyperparameters.variance - (solved**2).sum(0)
-        return covariance @ self._alpha, np.maximum(variance, 1e-12)
+        return covariance @ self._alpha, np.maximum(variance, _LEAST_VARIANCE)
 
     def joint(self, at: Array) -> tuple[Array, Array]:
         """Mean and covariance matrix, (q, q), at points (q, d)."""
@@ -206,23 +234,25 @@ class Process:
         solved = solve_triangular(self._factor, covariance.T, lower=True, check_finite=False)
         return covariance @ self._alpha, self._covariance(at, at) - solved.T @ solved
 
-    def gradients(self, at: Array) -> tuple[Array, float, Array, Array]:
-        """Mean (f,), variance, and their gradients (d, f) and (d,), at one point (d,).
-
-        In columns of categories the gradients are 0.
-        """
+    def gradients(self, at: Array) -> tuple[Array, Array, Pull]:
+        """Mean (q, f) and variance (q,) at points (q, d), and the way back: a function that takes
+        the derivatives of something by those, of the same shapes, and gives its gradient by the
+        points, (q, d). In columns of categories that is 0."""
         weights, variance = self.hyperparameters.weights, self.hyperparameters.variance
-        steps = at[None, :] - self.points
-        squares = steps**2
-        squares[:, self._categorical] = squares[:, self._categorical] > 0
-        distance = squares @ weights
+        distance = distances(at, self.points, weights, self._categorical)
         covariance = variance * matern(distance)
-        slopes = (2.0 * variance * matern_slope(distance))[:, None] * steps * weights
-        slopes[:, self._categorical] = 0.0
-        solved = cho_solve((self._factor, True), covariance, check_finite=False)
+        solved = cho_solve((self._factor, True), covariance.T, check_finite=False).T
+        left = np.maximum(variance - (covariance * solved).sum(1), _LEAST_VARIANCE)
         alpha = self._alpha.reshape(len(self.points), -1)
-        left = max(variance - float(covariance @ solved), 1e-12)
-        return covariance @ alpha, left, slopes.T @ alpha, -2.0 * slopes.T @ solved
+
+        def pull(by_mean: Array, by_variance: Array) -> Array:
+            by_covariance = by_mean @ alpha.T - 2.0 * by_variance[:, None] * solved
+            by_distance = by_covariance * (variance * matern_slope(distance))
+            steps = at * by_distance.sum(1)[:, None] - by_distance @ self.points
+            found: Array = np.where(self._categorical, 0.0, 2.0 * weights * steps)
+            return found
+
+        return covariance @ alpha, left, pull
 
     def left_out(self, values: Array) -> tuple[Array, Array]:
         """Mean and variance (with noise) of each value, (n,), given all the others
