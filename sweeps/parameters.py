@@ -2,7 +2,7 @@
 
 Follows W&B's schema: which keys belong to which distribution, what they default to, what a
 parameter without `distribution` is, and what is refused. All that is wrong is a SpecError here,
-so that a Space that exists can be drawn from.
+so that a Space that exists can be drawn from. `when:` is ours (`sweeps.conditions`).
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sweeps.conditions import When, in_order, read_when
 from sweeps.distributions import (
     Beta,
     Categorical,
@@ -187,22 +188,43 @@ def place_in_file(path: Path) -> tuple[str, ...]:
 def read_space(section: Section) -> tuple[Space, list[str]]:
     """The space of a `parameters` section, and warnings. Raises SpecError."""
     warnings: list[str] = []
-    parameters = list(_read_level(section, (), warnings))
-    seen: dict[str, Path] = {}
-    for parameter in parameters:
-        if parameter.name in seen:
+    leaves = _read_level(section, (), (), warnings)
+    known: dict[str, tuple[Path, Distribution]] = {}
+    for parameter, _ in leaves:
+        if parameter.name in known:
             raise section.error(
                 f"a nested parameter and one with a dot in its name are both {parameter.name!r}.",
                 hint="Rename one of them.",
             )
-        seen[parameter.name] = parameter.path
+        known[parameter.name] = (parameter.path, parameter.distribution)
+    whens = [tuple(w for when in under for w in read_when(when, known)) for _, under in leaves]
+    parameters = [
+        replace(leaf, when=when) if when else leaf
+        for (leaf, _), when in zip(leaves, whens, strict=True)
+    ]
+    _refuse_circles(section, {p.path: p.when for p in parameters})
     return Space(tuple(parameters)), warnings
 
 
-def _read_level(section: Section, above: Path, warnings: list[str]) -> list[Parameter]:
+def _refuse_circles(section: Section, whens: Mapping[Path, tuple[When, ...]]) -> None:
+    try:
+        in_order(list(whens), lambda path: [when.parent for when in whens[path]])
+    except ValueError as circle:
+        way = " needs ".join(".".join(path) for path in circle.args)
+        raise section.error(
+            f"these are there only if they are: {way}.", *place_in_file(circle.args[0])[1:], "when"
+        ) from None
+    except RecursionError:
+        raise section.error("the conditions lean on each other too deeply.") from None
+
+
+def _read_level(
+    section: Section, above: Path, under: tuple[Section, ...], warnings: list[str]
+) -> list[tuple[Parameter, tuple[Section, ...]]]:
+    """The leaves, each with the `when` sections that it is under, its own among them."""
     if not section.data:
         raise section.error("is empty.", hint="Name at least one parameter.")
-    found: list[Parameter] = []
+    found: list[tuple[Parameter, tuple[Section, ...]]] = []
     for name in section.data:
         if not _NAME.fullmatch(name):
             raise section.error(
@@ -213,11 +235,13 @@ def _read_level(section: Section, above: Path, warnings: list[str]) -> list[Para
             )
         path = (*above, name)
         parameter = _parameter_section(section, name)
+        whens = (*under, parameter.section("when")) if "when" in parameter else under
         if "parameters" in parameter:
-            parameter.only(["parameters"], "a nested parameter")
-            found += _read_level(parameter.section("parameters"), path, warnings)
+            parameter.only(["parameters", "when"], "a nested parameter")
+            found += _read_level(parameter.section("parameters"), path, whens, warnings)
         else:
-            found.append(Parameter(path, _read_distribution(parameter, ".".join(path), warnings)))
+            distribution = _read_distribution(parameter, ".".join(path), warnings)
+            found.append((Parameter(path, distribution), whens))
     return found
 
 
@@ -240,7 +264,8 @@ def _read_distribution(section: Section, name: str, warnings: list[str]) -> Dist
         )
     known = _KINDS[named]
     section.only(
-        (*known.keys, *known.defaults, "distribution"), f"a parameter with distribution {named}"
+        (*known.keys, *known.defaults, "distribution", "when"),
+        f"a parameter with distribution {named}",
     )
     distribution = known.build(section.with_defaults(known.defaults))
     if isinstance(distribution, Continuous) and not _finite(distribution):
@@ -266,7 +291,7 @@ def _infer(section: Section) -> str:
     if "min" in section or "max" in section:
         bounds = (section.number("min"), section.number("max"))
         return "int_uniform" if all(isinstance(bound, int) for bound in bounds) else "uniform"
-    keys = ("value", "values", "min", "max", "distribution", "parameters")
+    keys = ("value", "values", "min", "max", "distribution", "parameters", "when")
     for key in section.data:
         if key not in ("mu", "sigma", "a", "b", "q", "probabilities"):
             section.only(keys, "a parameter")

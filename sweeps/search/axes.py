@@ -3,17 +3,21 @@
 W&B's distributions come down to three kinds of axis, each with `encode` (value to coordinate) and
 `decode` (back). Those whose density is neither flat nor flat in the logarithm (normal, beta, …) are
 real numbers u in [0, 1] with value ppf(u), so that a model's flat prior is the distribution itself.
-Constants have no axis. Knows no model: `tpe` turns axes into Optuna's distributions.
+Constants have no axis. A parameter's `when` becomes conditions on the coordinates of its parents,
+and what is not there has no coordinate. Knows no model: `tpe` turns axes into Optuna's
+distributions.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+from sweeps.conditions import When
 from sweeps.distributions import (
     Categorical,
     Constant,
@@ -24,9 +28,11 @@ from sweeps.distributions import (
     Uniform,
     canonical,
 )
+from sweeps.enumeration import Enumeration, Need, rising, together
 from sweeps.space import Path, Space
 
 _MOST_STEPS = 2**31  # a step finer than this is none
+_MOST_LOOKED = 100_000  # points of a ring that are held against the constraints
 _TAIL = 1e-9  # six standard deviations: how far out an unbounded distribution is searched
 
 Coordinate = int | float
@@ -154,68 +160,211 @@ def _number(value: Any) -> float:
         return math.nan
 
 
+@dataclass(frozen=True)
+class Condition:
+    """Axis `parent` is there, with a coordinate in one of `ranges`, ends included (and integral
+    where the axis is a Choice or a Whole)."""
+
+    parent: str
+    ranges: tuple[tuple[Coordinate, Coordinate], ...]
+
+    def holds(self, coordinate: Coordinate) -> bool:
+        return any(low <= coordinate <= high for low, high in self.ranges)
+
+
 class Axes:
-    """The axes of a space, by dotted name, and the way between configs and coordinates."""
+    """The axes of a space, by dotted name, and the way between configs and coordinates.
+
+    Attributes:
+        by_name: the axes of all parameters that can ever be there; parents before children.
+        conditions: of the axes that are not always there; all of an axis's must hold.
+        constrained: whether `allows` has anything to look at.
+    """
 
     def __init__(self, space: Space) -> None:
         self._space = space
         self._paths: dict[str, Path] = {}
-        self._constants: dict[Path, Constant] = {}
+        self._constants = {
+            p.path: p.distribution.value
+            for p in space.parameters
+            if isinstance(p.distribution, Constant)
+        }
         self.by_name: dict[str, Axis] = {}
-        for parameter in space.parameters:
-            found = axis(parameter.distribution)
-            if found is not None:
+        self.conditions: dict[str, tuple[Condition, ...]] = {}
+        self.constrained = bool(space.constraints)
+        conditions: dict[Path, tuple[Condition, ...] | None] = {}  # None: never there
+        for parameter in space.parents_first:
+            mine = conditions[parameter.path] = self._conditions(parameter.when, conditions)
+            found = None if mine is None else axis(parameter.distribution)
+            if found is not None and mine is not None:
                 self._paths[parameter.name] = parameter.path
                 self.by_name[parameter.name] = found
-            elif isinstance(parameter.distribution, Constant):
-                self._constants[parameter.path] = parameter.distribution
+                if mine:
+                    self.conditions[parameter.name] = mine
+
+    def _conditions(
+        self, whens: Iterable[When], known: Mapping[Path, tuple[Condition, ...] | None]
+    ) -> tuple[Condition, ...] | None:
+        """Those on the coordinates; a constant parent's own stand for it."""
+        found: dict[Condition, None] = {}
+        for when in whens:
+            above = known[when.parent]
+            if above is None:
+                return None
+            if when.parent in self._constants:
+                if not when.holds(self._constants[when.parent]):
+                    return None
+                found |= dict.fromkeys(above)
+            else:
+                name = ".".join(when.parent)
+                found[Condition(name, _ranges(self.by_name[name], when))] = None
+        return tuple(found)
+
+    def active(self, coordinates: Mapping[str, Coordinate]) -> frozenset[str]:
+        """The axes that are there at `coordinates`, which may have others besides."""
+        there: set[str] = set()
+        for name in self.by_name:
+            if name in coordinates and all(
+                condition.parent in there and condition.holds(coordinates[condition.parent])
+                for condition in self.conditions.get(name, ())
+            ):
+                there.add(name)
+        return frozenset(there)
+
+    def allows(self, coordinates: Mapping[str, Coordinate]) -> bool:
+        """Whether the point keeps the file's constraints."""
+        return not self.constrained or self._space.allows(self._flat(coordinates))
 
     def encode(self, config: Mapping[str, Any]) -> dict[str, Coordinate] | None:
-        """The coordinates of a full config; None when it is none of this space's."""
-        flat = self._space.flatten(config)
+        """The coordinates of a full config's parameters that are there; None when it is no point
+        of this space: one of them is missing, or has no such value."""
+        flat = self._space.prune(self._space.flatten(config))
         coordinates: dict[str, Coordinate] = {}
         for name, axis_ in self.by_name.items():
             path = self._paths[name]
-            place = axis_.encode(flat[path]) if path in flat else None
+            if path not in flat:
+                conditions = self.conditions.get(name)
+                if conditions and not all(
+                    c.parent in coordinates and c.holds(coordinates[c.parent]) for c in conditions
+                ):
+                    continue
+                return None
+            place = axis_.encode(flat[path])
             if place is None:
                 return None
             coordinates[name] = place
         return coordinates
 
     def decode(self, coordinates: Mapping[str, Coordinate]) -> dict[str, Any]:
-        """The nested config at `coordinates`, plain JSON values."""
-        flat = {path: copy.deepcopy(c.value) for path, c in self._constants.items()}
+        """The nested config at `coordinates`, plain JSON values. Coordinates of what is not there
+        are passed over. Raises KeyError when one is missing."""
+        return self._space.nest(self._flat(coordinates))
+
+    def _flat(self, coordinates: Mapping[str, Coordinate]) -> dict[Path, Any]:
+        flat: dict[Path, Any] = {path: copy.deepcopy(v) for path, v in self._constants.items()}
+        there: set[str] = set()
         for name, axis_ in self.by_name.items():
-            flat[self._paths[name]] = axis_.decode(coordinates[name])
-        # in the space's order, as a random draw has it
-        return self._space.nest({p.path: flat[p.path] for p in self._space.parameters})
+            conditions = self.conditions.get(name)
+            if conditions is None or all(
+                c.parent in there and c.holds(coordinates[c.parent]) for c in conditions
+            ):
+                there.add(name)
+                flat[self._paths[name]] = axis_.decode(coordinates[name])
+        # in the space's order, as a random draw has it; constants have conditions, too
+        return self._space.prune(flat) if self._space.conditional else self._space.sort(flat)
 
     def key(self, config: Mapping[str, Any]) -> Hashable:
         """The same for two configs exactly when they are the same point."""
-        return tuple(canonical(value) for value in self._space.flatten(config).values())
+        flat = self._space.prune(self._space.flatten(config))
+        if not self._space.conditional:
+            return tuple(canonical(value) for value in flat.values())
+        return tuple((path, canonical(value)) for path, value in flat.items())
 
-    @property
+    @cached_property
     def size(self) -> int | None:
-        """How many points there are; None when a parameter is a real number."""
-        sizes = [axis_.size for axis_ in self.by_name.values()]
-        return None if None in sizes else math.prod(size for size in sizes if size is not None)
+        """How many points there are, whatever the constraints; None when a parameter is a real
+        number."""
+        return None if self._points is None else self._points.total
+
+    @cached_property
+    def _points(self) -> Enumeration[str] | None:
+        """All points of a finite space."""
+        counts: dict[str, int] = {}
+        needs = {}
+        for name, axis_ in self.by_name.items():
+            if isinstance(axis_, Real):
+                return None
+            counts[name] = axis_.size
+            needs[name] = [
+                Need(c.parent, self._places(c.parent, c)) for c in self.conditions.get(name, ())
+            ]
+        return Enumeration(counts, needs)
+
+    def _places(self, parent: str, condition: Condition) -> tuple[tuple[int, int], ...]:
+        low = self.by_name[parent].low
+        return tuple((int(first - low), int(last - low)) for first, last in condition.ranges)
 
     def ring(self, config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Every point of a finite space once, the one at `config` first, computed as asked for.
+        """Every point of a finite space once, the one at `config` first, computed as asked for;
+        without those that the constraints exclude, of which it looks at many and then gives up.
 
         Raises ValueError when a parameter is a real number.
         """
-        size = self.size
-        if size is None:
+        points = self._points
+        if points is None:
             raise ValueError("there is no ring through a space with real numbers")
-        finite = {name: a for name, a in self.by_name.items() if not isinstance(a, Real)}
-        start = 0
-        for name, place in (self.encode(config) or {}).items():
-            start = start * finite[name].size + int(place) - finite[name].low
-        for n in range(size):
-            rest = (start + n) % size
-            coordinates: dict[str, Coordinate] = {}
-            for name, axis_ in reversed(finite.items()):
-                rest, place = divmod(rest, axis_.size)
-                coordinates[name] = axis_.low + place
-            yield self.decode(coordinates)
+        start = points.index(
+            {
+                name: int(place - self.by_name[name].low)
+                for name, place in (self.encode(config) or {}).items()
+            }
+        )
+        for n in range(min(points.total, _MOST_LOOKED) if self.constrained else points.total):
+            places = points.places(((start or 0) + n) % points.total)
+            coordinates: dict[str, Coordinate] = {
+                name: int(self.by_name[name].low) + place for name, place in places.items()
+            }
+            if self.allows(coordinates):
+                yield self.decode(coordinates)
+
+
+def _ranges(axis_: Axis, when: When) -> tuple[tuple[Coordinate, Coordinate], ...]:
+    """The coordinates at which `when` holds of the value there."""
+    if isinstance(axis_, Choice):
+        return together(n for n, value in enumerate(axis_.values) if when.holds(value))
+    if isinstance(axis_, Whole):
+        low = axis_.low
+        if when.values is None:
+            found = rising(axis_.size, lambda n: axis_.decode(low + n), when.low, when.high)
+        else:
+            # what the file writes and what the axis gives may differ by a rounding
+            places = (axis_.encode(value) for value in when.values)
+            found = together(sorted({place - low for place in places if place is not None}))
+        return tuple((low + first, low + last) for first, last in found)
+    if when.values is None:
+        return _interval(axis_, when.low, when.high)
+    half = 0.25 * abs(axis_.distribution.q or 0.0)
+    each = [_interval(axis_, float(value) - half, float(value) + half) for value in when.values]
+    return tuple(sorted(interval for found in each for interval in found))
+
+
+def _interval(axis_: Real, low: float, high: float) -> tuple[tuple[float, float], ...]:
+    """Where the value of a real axis, which rises with the coordinate, is in [low, high]; to the
+    last bit."""
+
+    def first(holds: Callable[[float], bool]) -> float | None:
+        """The lowest coordinate at which it holds, as it does at all above."""
+        below, above = axis_.low, axis_.high
+        if not holds(above):
+            return None
+        if holds(below):
+            return below
+        while below < (middle := below + (above - below) / 2) < above:
+            below, above = (below, middle) if holds(middle) else (middle, above)
+        return above
+
+    start = first(lambda place: axis_.decode(place) >= low)
+    behind = first(lambda place: axis_.decode(place) > high)
+    if start is None or (behind is not None and behind <= start):
+        return ()
+    return ((start, axis_.high if behind is None else math.nextafter(behind, -math.inf)),)

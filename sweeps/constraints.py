@@ -1,0 +1,360 @@
+"""`constraints:`: what the parameters of one trial must be together.
+
+    constraints:
+      - batch_size * accumulate <= 512
+      - optimizer != 'sgd' or lr < 0.1
+      - schedule in ['cosine', 'linear'] and len(layers) <= 4
+
+The syntax is a small part of Python's: numbers, texts, true and false (as True, False, None), lists
+and tuples of those; `+ - * / // % **`, comparisons (`in` too), `and`, `or`, `not`; the functions in
+FUNCTIONS. A parameter is written by its dotted name; one that is no word of Python (learning-rate,
+lambda) in backticks. A constraint that names a parameter which is not there holds.
+
+An expression is read into a tree of closures, each of a kind that is listed here, and never handed
+to Python's own evaluation. Its size is bounded, and so are its numbers: `9**9**9` is infinite, not
+a day's work. What has no value (a division by zero, a root of -1) does not hold.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sweeps.section import Section, did_you_mean
+
+MOST = 100
+MOST_CHARACTERS = 1_000
+MOST_NODES = 200
+_LARGEST_BITS = 1_024
+
+Values = Mapping[str, Any]
+"""The parameters that are there, by dotted name."""
+_Part = Callable[[Values], Any]
+
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`([^`]*)`")
+_OTHER_SIGNS = {"&&": "and", "||": "or", "<>": "!=", "!": "not"}
+
+
+class Uncomputable(TypeError):
+    """Values of a kind that an operator does not take: `optimizer * 2`."""
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A condition that the values of one trial keep together; equal where the text is.
+
+    Attributes:
+        text: as the file has it.
+        names: of the parameters in it, dotted.
+    """
+
+    text: str
+    names: frozenset[str]
+
+    def holds(self, values: Values) -> bool:
+        """Whether `values` keep it, or lack a parameter that it names. Anything that cannot be
+        computed does not hold."""
+        try:
+            return self.value(values)
+        except Uncomputable:
+            return False
+
+    def value(self, values: Values) -> bool:
+        """As `holds`. Raises Uncomputable where an operator cannot take the values that it gets."""
+        if not self.names <= values.keys():
+            return True
+        try:
+            return bool(_compiled(self.text)[0](values))
+        except (ArithmeticError, ValueError):
+            return False
+
+
+def read_constraints(section: Section, key: str, known: Mapping[str, Any]) -> list[Constraint]:
+    """The constraints listed at `key`. Raises SpecError, with the column in the expression.
+
+    Args:
+        known: the parameters of the file, by dotted name.
+    """
+    texts = section.entries(key)
+    if len(texts) > MOST:
+        raise section.error(f"there are {len(texts)}; {MOST} are the most.", key)
+    found = []
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            hint = 'Put it in quotes: "a * b <= 512".'
+            raise section.error("must be an expression in quotes.", key, i, hint=hint)
+        try:
+            found.append(parse_constraint(text, known))
+        except _Bad as bad:
+            place = "" if bad.column is None else f"column {bad.column} of `{text}`: "
+            raise section.error(f"{place}{bad.problem}", key, i, hint=bad.hint) from None
+    return found
+
+
+class _Bad(Exception):
+    """What is wrong with an expression, and where: `column` counts from 1."""
+
+    def __init__(self, problem: str, column: int | None = None, hint: str | None = None) -> None:
+        super().__init__(problem)
+        self.problem, self.column, self.hint = problem, column, hint
+
+
+def parse_constraint(text: str, known: Mapping[str, Any]) -> Constraint:
+    """Checks an expression; raises _Bad."""
+    _, names = _compiled(text)
+    for name, column in names.items():
+        if name not in known:
+            hint = did_you_mean(name, known, "There are")
+            if any(
+                f"`{each}`?" in hint for each in known if not each.replace(".", "").isidentifier()
+            ):
+                hint += " Such a name stands in backticks."
+            raise _Bad(f"there is no parameter `{name}`.", column, hint)
+    if not names:
+        raise _Bad("it names no parameter, so there is nothing that it could exclude.")
+    return Constraint(text, frozenset(names))
+
+
+@functools.lru_cache(maxsize=1024)
+def _compiled(text: str) -> tuple[_Part, dict[str, int]]:
+    """The expression as a function, and the names in it with the column of the first mention."""
+    if len(text) > MOST_CHARACTERS:
+        raise _Bad(f"it is longer than {MOST_CHARACTERS:,} characters.")
+    aliases: dict[str, str] = {}
+
+    def stand_in(found: re.Match[str]) -> str:
+        if found[1] is None:
+            return found[0]
+        alias = f"_{len(aliases)}".ljust(len(found[0]), "_")  # as long, so that columns stay
+        aliases[alias] = found[1]
+        return alias
+
+    plain = _QUOTED.sub(stand_in, text)
+    if "\n" in plain.strip():
+        raise _Bad("it has more than one line.")
+    blank = len(plain) - len(plain.lstrip())
+    try:
+        tree = ast.parse(plain.strip(), mode="eval").body
+    except SyntaxError as error:
+        raise _syntax(plain, error) from None
+    except (ValueError, RecursionError, MemoryError):
+        raise _Bad("it cannot be read.") from None
+    if sum(1 for _ in ast.walk(tree)) > MOST_NODES:
+        raise _Bad(f"it has more than {MOST_NODES} parts.", hint="Make several of it.")
+    reader = _Reader(plain.strip(), blank + 1, aliases)
+    part = reader.part(tree)
+    if not isinstance(tree, ast.Compare | ast.BoolOp | ast.Name | ast.Attribute) and not (
+        isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not)
+    ):
+        raise _Bad("it neither holds nor not.", hint="Compare it with something: … <= 512.")
+    return part, reader.names
+
+
+def _syntax(text: str, error: SyntaxError) -> _Bad:
+    bare = _QUOTED.sub("", text)
+    for sign, word in _OTHER_SIGNS.items():
+        if sign in (bare.replace("!=", "") if sign == "!" else bare):
+            return _Bad(f"`{sign}` is no sign here.", text.find(sign) + 1, f"Write `{word}`.")
+    if re.search(r"(?<![=<>!])=(?!=)", bare):
+        return _Bad("`=` is no comparison.", text.find("=") + 1, "Write `==`.")
+    return _Bad("this is no expression.", min(max(error.offset or 1, 1), len(text) or 1))
+
+
+def _number(value: Any) -> int | float:
+    if isinstance(value, (int, float)):
+        return value
+    raise Uncomputable(f"{value!r} is no number")
+
+
+def _power(base: float, exponent: float) -> Any:
+    if isinstance(base, int) and isinstance(exponent, int) and exponent >= 0:
+        if base.bit_length() * exponent <= _LARGEST_BITS:
+            return base**exponent
+        base = float(base)
+    try:
+        found = base**exponent
+    except OverflowError:
+        return math.inf
+    if isinstance(found, complex):
+        raise ValueError("no real number")
+    return found
+
+
+def _numeric(work: Callable[..., Any]) -> Callable[..., Any]:
+    """`work` on numbers alone: Python would multiply texts, too."""
+    return lambda *values: work(*map(_number, values))
+
+
+def _of_several(work: Callable[..., Any]) -> Callable[..., Any]:
+    """min and max: of two or more numbers, or of one list."""
+
+    def checked(*values: Any) -> Any:
+        found = values[0] if len(values) == 1 and isinstance(values[0], (list, tuple)) else values
+        return work([_number(value) for value in found])
+
+    return checked
+
+
+def _length(value: Any) -> int:
+    if isinstance(value, (list, tuple, str, Mapping)):
+        return len(value)
+    raise Uncomputable(f"{value!r} has no length")
+
+
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "abs": _numeric(abs),
+    "ceil": _numeric(math.ceil),
+    "exp": _numeric(math.exp),
+    "floor": _numeric(math.floor),
+    "len": _length,
+    "log": _numeric(math.log),
+    "log10": _numeric(math.log10),
+    "log2": _numeric(math.log2),
+    "max": _of_several(max),
+    "min": _of_several(min),
+    "round": _numeric(round),
+    "sqrt": _numeric(math.sqrt),
+    "sum": _of_several(math.fsum),
+}
+"""By the name that an expression calls them by; min, max and sum take several or a list."""
+_SEVERAL = frozenset(("min", "max", "sum"))
+
+_BINARY: Mapping[type[ast.AST], Callable[[Any, Any], Any]] = {
+    ast.Add: _numeric(operator.add),
+    ast.Sub: _numeric(operator.sub),
+    ast.Mult: _numeric(operator.mul),
+    ast.Div: _numeric(operator.truediv),
+    ast.FloorDiv: _numeric(operator.floordiv),
+    ast.Mod: _numeric(operator.mod),
+    ast.Pow: _numeric(_power),
+}
+
+
+def _contained(value: Any, among: Any) -> bool:
+    if isinstance(among, str) and not isinstance(value, str):
+        raise Uncomputable(f"{value!r} is no text")
+    return value in among
+
+
+def _plainly(work: Callable[[Any, Any], Any]) -> Callable[[Any, Any], bool]:
+    """A comparison; what Python cannot compare is said to be so."""
+
+    def compared(left: Any, right: Any) -> bool:
+        try:
+            return bool(work(left, right))
+        except TypeError as error:
+            raise Uncomputable(str(error)) from None
+
+    return compared
+
+
+_COMPARE: Mapping[type[ast.AST], Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: _plainly(operator.lt),
+    ast.LtE: _plainly(operator.le),
+    ast.Gt: _plainly(operator.gt),
+    ast.GtE: _plainly(operator.ge),
+    ast.In: _plainly(_contained),
+    ast.NotIn: _plainly(lambda value, among: not _contained(value, among)),
+}
+_UNARY: Mapping[type[ast.AST], Callable[[Any], Any]] = {
+    ast.Not: operator.not_,
+    ast.USub: _numeric(operator.neg),
+    ast.UAdd: _numeric(operator.pos),
+}
+
+
+class _Reader:
+    """One expression's tree, turned into functions of the values."""
+
+    def __init__(self, text: str, first: int, aliases: Mapping[str, str]) -> None:
+        self._text, self._first, self._aliases = text, first, aliases
+        self.names: dict[str, int] = {}
+
+    def part(self, node: ast.expr) -> _Part:
+        match node:
+            case ast.Constant(value=bool() | int() | float() | str() | None as value):
+                return lambda values: value  # noqa: ARG005
+            case ast.Name() | ast.Attribute():
+                return self._parameter(node)
+            case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
+                inner = [self.part(each) for each in parts]
+                return lambda values: [each(values) for each in inner]
+            case ast.BoolOp(op=sign, values=parts):
+                inner = [self.part(each) for each in parts]
+                every = all if isinstance(sign, ast.And) else any
+                return lambda values: every(each(values) for each in inner)
+            case ast.UnaryOp(op=sign, operand=operand) if type(sign) in _UNARY:
+                return self._applied(_UNARY[type(sign)], [operand])
+            case ast.BinOp(op=sign, left=left, right=right) if type(sign) in _BINARY:
+                return self._applied(_BINARY[type(sign)], [left, right])
+            case ast.Compare(left=left, ops=signs, comparators=others) if all(
+                type(sign) in _COMPARE for sign in signs
+            ):
+                return self._compared([left, *others], [_COMPARE[type(sign)] for sign in signs])
+            case ast.Call(func=ast.Name(id=name), args=parts, keywords=[]) if name in FUNCTIONS:
+                if not parts or (len(parts) > 1 and name not in _SEVERAL):
+                    raise self._bad(node, f"`{name}` takes one value.")
+                return self._applied(FUNCTIONS[name], parts)
+            case ast.Call(func=ast.Name(id=name), keywords=[]):
+                hint = did_you_mean(name, FUNCTIONS, "There are")
+                raise self._bad(node, f"there is no function `{name}`.", hint)
+        raise self._bad(
+            node,
+            "this cannot stand in a constraint.",
+            "It has numbers, texts, lists, names of parameters, + - * / // % **, comparisons, "
+            "and, or, not, and calls of " + ", ".join(FUNCTIONS) + ".",
+        )
+
+    def _column(self, node: ast.expr) -> int:
+        """Python counts the bytes of UTF-8."""
+        return self._first + len(self._text.encode()[: node.col_offset].decode())
+
+    def _bad(self, node: ast.expr, problem: str, hint: str | None = None) -> _Bad:
+        return _Bad(problem, self._column(node), hint)
+
+    def _parameter(self, node: ast.Name | ast.Attribute) -> _Part:
+        words: list[str] = []
+        inner: ast.expr = node
+        while isinstance(inner, ast.Attribute):
+            words.append(inner.attr)
+            inner = inner.value
+        if not isinstance(inner, ast.Name):
+            raise self._bad(node, "only the name of a parameter has dots.")
+        words.append(inner.id)
+        name = ".".join(self._aliases.get(word, word) for word in reversed(words))
+        self.names.setdefault(name, self._column(node))
+        return operator.itemgetter(name)
+
+    def _applied(self, work: Callable[..., Any], parts: Sequence[ast.expr]) -> _Part:
+        inner = [self.part(each) for each in parts]
+        if len(inner) == 2:
+            left, right = inner
+            return lambda values: work(left(values), right(values))
+        return lambda values: work(*[each(values) for each in inner])
+
+    def _compared(
+        self, parts: Sequence[ast.expr], signs: Sequence[Callable[[Any, Any], bool]]
+    ) -> _Part:
+        inner = [self.part(each) for each in parts]
+        if len(signs) == 1:
+            left, right, sign = inner[0], inner[1], signs[0]
+            return lambda values: sign(left(values), right(values))
+
+        def compare(values: Values) -> bool:
+            left = inner[0](values)
+            for sign, part in zip(signs, inner[1:], strict=True):
+                right = part(values)
+                if not sign(left, right):
+                    return False
+                left = right
+            return True
+
+        return compare
