@@ -169,7 +169,8 @@ def in_order(names: Sequence[Name], parents: Callable[[Name], Iterable[Name]]) -
             return
         placed[name] = None
         for child in children.get(name, ()):
-            if child not in placed and all(parent in placed for parent in parents(child)):
+            waits = child not in placed and child not in above
+            if waits and all(parent in placed for parent in parents(child)):
                 place(child)
 
     for name in names:
