@@ -1,10 +1,12 @@
-"""`python -m benchmarks` runs all of them, `python -m benchmarks NAME …` those named."""
+"""`python -m benchmarks` runs all of them, `python -m benchmarks NAME …` those named; what stands
+behind a single name is for that one: `python -m benchmarks search curves --workers 4`."""
 
 from __future__ import annotations
 
 import pkgutil
 import subprocess
 import sys
+from itertools import takewhile
 
 import benchmarks
 
@@ -21,15 +23,18 @@ HELPERS = {
 
 def main() -> int:
     known = sorted({m.name for m in pkgutil.iter_modules(benchmarks.__path__)} - HELPERS)
-    names = sys.argv[1:] or known
+    given = sys.argv[1:]
+    names = list(takewhile(known.__contains__, given))
+    options = given[len(names) :]
+    if options and len(names) != 1:
+        print(f"no benchmark {options[0]!r}; there are: {', '.join(known)}", file=sys.stderr)
+        return 2
     failed = []
-    for name in names:
-        if name not in known:
-            print(f"no benchmark {name!r}; there are: {', '.join(known)}", file=sys.stderr)
-            return 2
+    for name in names or known:
         print(f"== {name}", flush=True)
         # A process each: what one imports or leaves warm must not show in another's figures.
-        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode:
+        command = [sys.executable, "-m", f"benchmarks.{name}", *options]
+        if subprocess.run(command, check=False).returncode:
             failed.append(name)
     if failed:
         print(f"short of what was aimed at: {', '.join(failed)}", file=sys.stderr)

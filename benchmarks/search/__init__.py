@@ -1,0 +1,1 @@
+"""Search and early termination, compared with other tools."""

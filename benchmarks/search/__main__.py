@@ -1,0 +1,174 @@
+"""The command line: `python -m benchmarks search …`; see the package for what it measures."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.search import curve_report, engine, methods
+from benchmarks.search.environments import ENVIRONMENTS, Absent, python_of
+from benchmarks.search.methods import OURS, RANDOM, Method
+from benchmarks.search.peers import Setting
+from benchmarks.search.pipe import Pipe
+from benchmarks.search.results import FILE, Results, Run, revision
+from benchmarks.search.tasks import Unavailable, registry
+
+BUDGET = 60
+_PATIENCE = 3  # failures of a method before it is left out
+_MOST = 1000  # trials of a run on curves: for peers that want a number
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    given = arguments(argv)
+    results = Results(given.results)
+    code = revision()
+    if not given.report:
+        absent = measure(given, results, code)
+        for name, why in absent.items():
+            print(f"not measured: {name}: {why}")
+    for workers in given.workers:
+        runs = results.of(given.part, workers, given.size, None if given.report else code)
+        chosen = {
+            run: record
+            for run, record in runs.items()
+            if run.task in given.tasks and run.method in given.methods and run.seed < given.seeds
+        }
+        print(f"\n{workers} workers\n")
+        print(curve_report.tables(chosen, given.size))
+    return 0
+
+
+def measure(given: argparse.Namespace, results: Results, code: str) -> dict[str, str]:
+    """Every run that is asked for and not there yet; returns why methods or tasks are missing."""
+    until = time.monotonic() + given.hours * 3600
+    absent: dict[str, str] = {}
+    tasks: dict[str, Any] = {}
+    for name in given.tasks:
+        try:
+            tasks[name] = (registry.TRIALS if given.part == "trials" else registry.CURVES)[name]()
+        except Unavailable as why:
+            absent[name] = str(why)
+    pipes: dict[str, Pipe] = {}
+    failures: Counter[str] = Counter()
+    try:
+        for run in _wanted(given, list(tasks), code):
+            if run in results.records or failures[run.method] >= _PATIENCE:
+                continue
+            if time.monotonic() > until:
+                print(f"--hours {given.hours:g} are over; the same command goes on", flush=True)
+                break
+            method: Method = given.methods[run.method]
+            try:
+                if run.method not in pipes:
+                    python = python_of(method.environment, given.environments)
+                    pipes[run.method] = Pipe(python, given.limit)
+                record = _one(run, method, tasks[run.task], pipes[run.method])
+            except Absent as why:
+                absent[f"{run.method} on {run.task}"] = str(why)
+                print(f"{run.method} on {run.task}: {why}", file=sys.stderr, flush=True)
+                failures[run.method] += 1 if pipes.pop(run.method, None) else _PATIENCE
+                continue
+            results.add(run, record)
+            print(
+                f"{run.method:24} {run.task:42} seed {run.seed} workers {run.workers}: "
+                f"{record['shown']} in {record['wall']:.1f} s",
+                file=sys.stderr,
+                flush=True,
+            )
+    finally:
+        for pipe in pipes.values():
+            pipe.close()
+    return absent
+
+
+def _wanted(given: argparse.Namespace, tasks: Sequence[str], code: str) -> Iterator[Run]:
+    """Seeds first, so that whatever is there when time is over is fair to all."""
+    for seed in range(given.seeds):
+        for workers in given.workers:
+            for name in given.methods:
+                ours = code if given.methods[name].module == "ours" else ""
+                for task in tasks:
+                    yield Run(given.part, name, task, seed, workers, given.size, ours)
+
+
+def _one(run: Run, method: Method, task: Any, pipe: Pipe) -> dict[str, Any]:
+    before = time.perf_counter()
+    if run.part == "trials":
+        setting = Setting(run.seed, run.workers, run.size)
+        pipe.start(method.module, method.options, task.space, setting)
+        trials = engine.run_trials(task, pipe, seed=run.seed, workers=run.workers, trials=run.size)
+        record = dataclasses.asdict(trials)
+        record["shown"] = f"{trials.named[-1]:.6g}"
+    else:
+        setting = Setting(run.seed, run.workers, _MOST, task.epochs)
+        pipe.start(method.module, method.options, task.space, setting)
+        curves = engine.run_curves(task, pipe, workers=run.workers, budget=run.size)
+        record = dataclasses.asdict(curves)
+        record["shown"] = f"{curves.path[-1][1]:.6g}, {curves.trials} trials"
+    return {**record, "wall": round(time.perf_counter() - before, 2)}
+
+
+def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks search", description="Search and early termination, compared."
+    )
+    parser.add_argument("part", nargs="?", default="trials", choices=("trials", "curves"))
+    parser.add_argument("--tasks", default="dev", metavar="A,B", help="names or sets of tasks")
+    parser.add_argument("--methods", "--peers", metavar="A,B", help="all, or those named")
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--workers", default=None, metavar="1,8")
+    parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--budget", type=int, default=BUDGET, help="whole trainings, for curves")
+    parser.add_argument("--hours", type=float, default=1.0, help="no new run after so long")
+    parser.add_argument("--limit", type=float, default=600.0, help="seconds for one answer")
+    parser.add_argument("--results", type=Path, default=FILE)
+    parser.add_argument("--environments", type=Path, default=ENVIRONMENTS)
+    parser.add_argument("--report", action="store_true", help="only the tables of what is there")
+    parser.add_argument(
+        "--variant",
+        action="append",
+        default=[],
+        metavar="NAME={…}",
+        help="ours, under a name, with these keys of a sweep file (JSON)",
+    )
+    given = parser.parse_args(argv)
+    curves = given.part == "curves"
+    given.size = given.budget if curves else given.trials
+    given.workers = [int(n) for n in (given.workers or ("4,8" if curves else "1,8")).split(",")]
+    known = methods.CURVES if curves else methods.TRIALS
+    for variant in given.variant:
+        name, _, file = variant.partition("=")
+        known[name] = Method(name, "ours", options={"file": json.loads(file)})
+    every = given.methods or ("all" if curves else f"{OURS},{RANDOM}")
+    given.methods = _chosen(parser, every, known, {"all": tuple(known)})
+    given.tasks = _chosen(
+        parser,
+        given.tasks,
+        registry.CURVES if curves else registry.TRIALS,
+        registry.CURVE_SETS if curves else {},
+    )
+    return given
+
+
+def _chosen(
+    parser: argparse.ArgumentParser,
+    wanted: str,
+    known: Mapping[str, Any],
+    sets: Mapping[str, Sequence[str]],
+) -> dict[str, Any]:
+    names = [name for each in wanted.split(",") for name in sets.get(each, (each,))]
+    for name in names:
+        if name not in known:
+            parser.error(f"{name!r} is none of {', '.join([*sets, *known])}")
+    return {name: known[name] for name in names}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

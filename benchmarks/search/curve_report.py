@@ -1,0 +1,99 @@
+"""The tables of the part on early termination.
+
+    t10     time to a regret of 10 %, geometric mean; one that never comes there counts twice the
+            budget (as everywhere here)
+    A       what random search without stopping has at the end of the budget on a task: its median
+    reach   the share of runs that come there, and to 10 %
+    end     regret at the end of the budget, mean and geometric mean (at least 0.001)
+
+Time is in whole trainings that the workers could have done by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy
+
+from benchmarks.search.methods import CURVES, OURS, RANDOM
+from benchmarks.search.results import Record, Run
+from benchmarks.search.statistics import Array, Estimate, estimate, geometric_mean, mean
+from benchmarks.search.tables import markdown
+from benchmarks.search.tasks import references, registry
+
+FLOOR = 1e-3
+
+
+def reached(path: Sequence[Sequence[float]], level: float, budget: float) -> float:
+    """When the lowest value first was at most `level`; 2 · budget: never."""
+    return next((when for when, value in path if value <= level), 2.0 * budget)
+
+
+def tables(runs: Mapping[Run, Record], budget: float) -> str:
+    """Over all tasks, and over each family of them."""
+    methods = list(dict.fromkeys(run.method for run in runs))
+    methods.sort(key=lambda name: list(CURVES).index(name) if name in CURVES else -1)
+    shared = [
+        task
+        for task in dict.fromkeys(run.task for run in runs)
+        if all(any(r.task == task and r.method == m for r in runs) for m in methods)
+    ]
+    if not shared or RANDOM not in methods:
+        return "nothing to compare yet: every method needs a run on a task, random search too\n"
+    parts = []
+    for family in ["", *dict.fromkeys(_family(task) for task in shared)]:
+        tasks = [task for task in shared if family in ("", _family(task))]
+        rows = [_row(name, tasks, runs, budget) for name in methods]
+        title = f"{family or 'all'}: {len(tasks)} tasks"
+        parts.append(f"{title}\n\n" + markdown(_HEAD, rows))
+    return "\n".join(parts)
+
+
+_HEAD = ["method", "runs", "t10", "reach 10 %", "time to A", "reach A", "end", "end, geometric"]
+
+
+def _family(task: str) -> str:
+    return task.partition("_")[0] if task in registry.CURVES else ""
+
+
+def _row(name: str, tasks: Sequence[str], runs: Mapping[Run, Record], budget: float) -> list[str]:
+    tens: list[Array] = []
+    to_a: list[Array] = []
+    ends: list[Array] = []
+    for task in tasks:
+        reference = references()[f"{task} curves"]
+        ten = reference.best + 0.1 * (reference.median - reference.best)
+        a = float(numpy.median([_end(r) for r in _paths(RANDOM, task, runs)]))
+        paths = _paths(name, task, runs)
+        tens.append(numpy.array([reached(path, ten, budget) for path in paths]))
+        to_a.append(numpy.array([reached(path, a, budget) for path in paths]))
+        ends.append(numpy.array([reference.regret(_end(path)) for path in paths]))
+
+    def share(times: Sequence[Array]) -> str:
+        return f"{numpy.mean([(each <= budget).mean() for each in times]):.2f}"
+
+    title = CURVES[name].title if name in CURVES else name
+    return [
+        f"**{title}**" if name == OURS else title,
+        str(sum(map(len, tens))),
+        _show(estimate(tens, geometric_mean), ".3g"),
+        share(tens),
+        _show(estimate(to_a, geometric_mean), ".3g"),
+        share(to_a),
+        _show(estimate(ends, mean), ".3f"),
+        _show(estimate([numpy.maximum(e, FLOOR) for e in ends], geometric_mean), ".3f"),
+    ]
+
+
+def _show(figure: Estimate, form: str) -> str:
+    return f"{figure.value:{form}} ({figure.low:{form}}–{figure.high:{form}})"
+
+
+def _paths(name: str, task: str, runs: Mapping[Run, Record]) -> list[list[list[float]]]:
+    return [
+        record["path"] for run, record in runs.items() if (run.method, run.task) == (name, task)
+    ]
+
+
+def _end(path: Sequence[Sequence[float]]) -> float:
+    return path[-1][1]
