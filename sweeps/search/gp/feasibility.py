@@ -30,9 +30,9 @@ from sweeps.search.gp.kernel import differences, distances, matern, matern_slope
 Array = NDArray[np.float64]
 
 MOST_FITTED = 100
-"""Hyperparameters are fitted to so many trials at most."""
+"""Hyperparameters are fitted to so many trials at most: failed ones first, up to half of them."""
 MOST_KNOWN = 300
-"""The posterior knows so many at most: failed ones first, up to half of them."""
+"""The posterior knows so many at most, chosen alike."""
 
 _LENGTH = (math.sqrt(2.0), math.sqrt(3.0))  # as in process.py
 _VARIANCE = (1.0, 1.0)  # of its logarithm: mean and deviation
@@ -162,7 +162,6 @@ class Feasibility:
         points: of the trials that ended, (n, d), n > 0; numbers in [0, 1], categories as codes.
         failed: which of them failed, (n,).
         categorical: which columns are categories, (d,).
-        rng: picks trials where there are too many.
     """
 
     def __init__(
@@ -170,26 +169,23 @@ class Feasibility:
         points: Array,
         failed: NDArray[np.bool_],
         categorical: NDArray[np.bool_],
-        rng: np.random.Generator,
     ) -> None:
         self._categorical = categorical
         labels = np.where(failed, -1.0, 1.0)
-        fitted = np.arange(len(labels))
-        if len(labels) > MOST_FITTED:
-            fitted = rng.choice(fitted, MOST_FITTED, replace=False)
+        fitted = _few(failed, MOST_FITTED)
         found = _fit(points[fitted], labels[fitted], categorical)
         self._weights = np.exp(found[:-2])
         self._variance, self._mean = float(np.exp(found[-2])), float(found[-1])
-        kept = _kept(failed, rng)
+        kept = _few(failed, MOST_KNOWN)
         self._points = points[kept]
         covariance = self._covariance(self._points)
         covariance[np.diag_indices(len(kept))] += _JITTER
         self._mode = _mode(covariance, labels[kept], self._mean)
         self._precision = self._mode.precision
 
-    def value(self, at: Array) -> Array:
-        """log P at points (q, d), of shape (q,)."""
-        covariance = self._covariance(at)
+    def value(self, points: Array) -> Array:
+        """log P at points (q, d): (q,)."""
+        covariance = self._covariance(points)
         solved = solve_triangular(
             self._mode.factor, (covariance * self._mode.root).T, lower=True, check_finite=False
         )
@@ -198,38 +194,40 @@ class Feasibility:
         found: Array = log_ndtr(mean / np.sqrt(1.0 + variance))
         return found
 
-    def value_and_gradient(self, at: Array) -> tuple[float, Array]:
-        """log P at one point (d,), and its gradient (d,); 0 in columns of categories."""
-        steps = at[None, :] - self._points
-        squares = steps**2
-        squares[:, self._categorical] = squares[:, self._categorical] > 0
-        distance = squares @ self._weights
+    def value_and_gradient(self, points: Array) -> tuple[Array, Array]:
+        """The same, and the gradient at each point, (q, d); 0 in columns of categories."""
+        distance = distances(points, self._points, self._weights, self._categorical)
         covariance = self._variance * matern(distance)
-        slopes = (2.0 * self._variance * matern_slope(distance))[:, None] * steps * self._weights
-        slopes[:, self._categorical] = 0.0
-        solved = self._precision @ covariance
-        mean = self._mean + float(covariance @ self._mode.a)
-        spread = 1.0 + max(self._variance - float(covariance @ solved), 0.0)
-        z = mean / math.sqrt(spread)
-        by_mean, by_spread = slopes.T @ self._mode.a, -2.0 * slopes.T @ solved
-        by_z = (by_mean - 0.5 * mean / spread * by_spread) / math.sqrt(spread)
-        value = float(log_ndtr(z))
-        ratio = math.exp(-0.5 * z * z - _LOG_ROOT_2PI - value)
-        return value, ratio * by_z
+        solved = covariance @ self._precision
+        mean = self._mean + covariance @ self._mode.a
+        spread = 1.0 + np.maximum(self._variance - (covariance * solved).sum(1), 0.0)
+        z = mean / np.sqrt(spread)
+        value = log_ndtr(z)
+        ratio = np.exp(-0.5 * z * z - _LOG_ROOT_2PI - value) / np.sqrt(spread)
+        by_covariance = ratio[:, None] * (self._mode.a[None, :] + (mean / spread)[:, None] * solved)
+        by_distance = by_covariance * (self._variance * matern_slope(distance))
+        steps = points * by_distance.sum(1)[:, None] - by_distance @ self._points
+        gradient = np.where(self._categorical, 0.0, 2.0 * self._weights * steps)
+        return value, gradient
 
     def _covariance(self, at: Array) -> Array:
         distance = distances(at, self._points, self._weights, self._categorical)
         return self._variance * matern(distance)
 
 
-def _kept(failed: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.intp]:
-    """Indices, in order: all, or the newest failures and a draw of the others."""
-    if len(failed) <= MOST_KNOWN:
-        return np.arange(len(failed))
-    bad = np.flatnonzero(failed)[-(MOST_KNOWN // 2) :]
-    good = np.flatnonzero(~failed)
-    room = min(MOST_KNOWN - len(bad), len(good))
-    return np.sort(np.r_[bad, rng.choice(good, room, replace=False)])
+def _few(failed: NDArray[np.bool_], most: int) -> NDArray[np.intp]:
+    """Indices, in order: all, or the newest failures and others from the whole sweep."""
+    bad = np.flatnonzero(failed)
+    if len(failed) > most:
+        bad = bad[-(most // 2) :]
+    return np.sort(np.r_[bad, _evenly(np.flatnonzero(~failed), most - len(bad))])
+
+
+def _evenly(indices: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+    """All, or `most` of them, from the first to the last."""
+    if len(indices) <= most:
+        return indices
+    return indices[np.linspace(0, len(indices) - 1, most).astype(np.intp)]
 
 
 def _fit(points: Array, labels: Array, categorical: NDArray[np.bool_]) -> Array:

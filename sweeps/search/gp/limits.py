@@ -25,6 +25,9 @@ from sweeps.search.gp.process import Process, fit
 
 Array = NDArray[np.float64]
 
+MOST_FITTED = 150
+"""Hyperparameters are fitted to so many trials at most."""
+
 _FARTHEST = 6.0  # deviations between the values and a border that they never come near
 _LARGEST = 1e6  # times the usual excess
 _SOFTNESS = 1e-3  # variance: at a trial itself, too, the border is no cliff for an optimiser
@@ -44,7 +47,6 @@ class Limits:
         points: of the trials that ended, (n, d); numbers in [0, 1], categories as codes.
         excess: of each trial and limit, (n, m); not finite where it is unknown.
         categorical: which columns are categories, (d,).
-        rng: of the fits.
         pending: the points of running trials, (p, d).
     """
 
@@ -53,35 +55,34 @@ class Limits:
         points: Array,
         excess: Array,
         categorical: NDArray[np.bool_],
-        rng: np.random.Generator,
         pending: Array | None = None,
     ) -> None:
         self._limits = [
-            _limit(points[known], column[known], categorical, rng, pending)
+            _limit(points[known], column[known], categorical, pending)
             for column in excess.T
             if (known := np.isfinite(column)).any()
         ]
 
-    def value(self, at: Array) -> Array:
-        """The sum of the logarithms at points (q, d), of shape (q,); at most 0."""
-        found = np.zeros(len(at))
+    def value(self, points: Array) -> Array:
+        """The sum of the logarithms at points (q, d): (q,), at most 0."""
+        found = np.zeros(len(points))
         for limit in self._limits:
-            mean, variance = limit.process.posterior(at)
+            mean, variance = limit.process.posterior(points)
             found += log_ndtr((limit.border - mean) / np.sqrt(variance + _SOFTNESS))
         return found
 
-    def value_and_gradient(self, at: Array) -> tuple[float, Array]:
-        """The sum at one point (d,), and its gradient (d,); 0 in columns of categories."""
-        total, slope = 0.0, np.zeros(len(at))
+    def value_and_gradient(self, points: Array) -> tuple[Array, Array]:
+        """The same, and the gradient at each point, (q, d); 0 in columns of categories."""
+        total, gradient = np.zeros(len(points)), np.zeros(points.shape)
         for limit in self._limits:
-            mean, variance, by_mean, by_variance = limit.process.gradients(at)
-            deviation = math.sqrt(variance + _SOFTNESS)
-            z = (limit.border - float(mean[0])) / deviation
-            value = float(log_ndtr(z))
-            ratio = math.exp(-0.5 * z * z - _LOG_ROOT_2PI - value)
-            slope += ratio * (-by_mean[:, 0] - 0.5 * z / deviation * by_variance) / deviation
+            mean, variance, pull = limit.process.gradients(points)
+            deviation = np.sqrt(variance + _SOFTNESS)
+            z = (limit.border - mean[:, 0]) / deviation
+            value = log_ndtr(z)
+            ratio = np.exp(-0.5 * z * z - _LOG_ROOT_2PI - value) / deviation
             total += value
-        return total, slope
+            gradient += pull(-ratio[:, None], -0.5 * ratio * z / deviation)
+        return total, gradient
 
 
 def kept(excess: Array) -> NDArray[np.bool_]:
@@ -95,7 +96,6 @@ def _limit(
     points: Array,
     excess: Array,
     categorical: NDArray[np.bool_],
-    rng: np.random.Generator,
     pending: Array | None,
 ) -> _Limit:
     size = float(np.median(np.abs(excess)))
@@ -104,7 +104,7 @@ def _limit(
     center = float(tamed.mean())
     spread = max(float(tamed.std()), abs(center) / _FARTHEST, 1e-9)
     values = (tamed - center) / spread
-    process = Process(fit(points, values, categorical, rng), categorical, points)
+    process = Process(fit(points, values, categorical, most=MOST_FITTED), categorical, points)
     process.observe(values)
     if pending is not None and len(pending):
         expected = process.posterior(pending)[0]

@@ -16,6 +16,9 @@ from sweeps.search.gp.process import Process, fit
 
 Array = NDArray[np.float64]
 
+MOST_FITTED = 150
+"""Hyperparameters are fitted to so many trials at most."""
+
 _LEAST_SECONDS = 1e-3
 _USUAL_TRIALS = 100  # a sweep without an end cools as if this were half of it
 
@@ -34,7 +37,6 @@ class Spending:
         points: of the trials whose seconds are known, (n, d), n > 0; as in process.py.
         seconds: what each took, or would have taken to its end, times its accelerators; (n,).
         categorical: which columns are categories, (d,).
-        rng: of the fit.
         power: 1 is improvement per second, 0 is improvement alone.
     """
 
@@ -43,7 +45,6 @@ class Spending:
         points: Array,
         seconds: Array,
         categorical: NDArray[np.bool_],
-        rng: np.random.Generator,
         *,
         power: float = 1.0,
     ) -> None:
@@ -51,21 +52,23 @@ class Spending:
         self._power = power
         self._center, self._spread = float(logs.mean()), max(float(logs.std()), 1e-6)
         values = (logs - self._center) / self._spread
-        self._process = Process(fit(points, values, categorical, rng), categorical, points)
+        self._process = Process(
+            fit(points, values, categorical, most=MOST_FITTED), categorical, points
+        )
         self._process.observe(values)
 
-    def value(self, at: Array) -> Array:
-        """The term at points (q, d), of shape (q,)."""
-        mean, variance = self._process.posterior(at)
-        found: Array = -self._power * (
-            self._center + self._spread * mean + 0.5 * self._spread**2 * variance
-        )
-        return found
+    def value(self, points: Array) -> Array:
+        """The term at points (q, d): (q,)."""
+        mean, variance = self._process.posterior(points)
+        return self._term(mean, variance)
 
-    def value_and_gradient(self, at: Array) -> tuple[float, Array]:
-        """The term at one point (d,), and its gradient (d,); 0 in columns of categories."""
-        mean, variance, by_mean, by_variance = self._process.gradients(at)
-        spread = self._spread
-        value = self._center + spread * float(mean[0]) + 0.5 * spread**2 * variance
-        slope = spread * by_mean[:, 0] + 0.5 * spread**2 * by_variance
-        return -self._power * value, -self._power * slope
+    def value_and_gradient(self, points: Array) -> tuple[Array, Array]:
+        """The same, and the gradient at each point, (q, d); 0 in columns of categories."""
+        mean, variance, pull = self._process.gradients(points)
+        by_mean = np.full(mean.shape, -self._power * self._spread)
+        by_variance = np.full(variance.shape, -0.5 * self._power * self._spread**2)
+        return self._term(mean[:, 0], variance), pull(by_mean, by_variance)
+
+    def _term(self, mean: Array, variance: Array) -> Array:
+        expected = self._center + self._spread * mean + 0.5 * self._spread**2 * variance
+        return -self._power * expected
