@@ -29,6 +29,7 @@ from sweeps.distributions import (
 from sweeps.section import Section, did_you_mean
 
 Path = tuple[str, ...]
+"""The keys that lead to a parameter, outermost first."""
 Name = TypeVar("Name")
 _CLOSE = 1e-9  # 7 steps of 0.1 are 0.7000000000000001, and 0.7 is meant
 

@@ -3,6 +3,7 @@
     grid           GridSearch: every point exactly once
     random_search  RandomSearch: independent draws
     bayes          BayesSearch: a model of the objective (`tpe` over `axes`)
+    optuna_sampler OptunaSearch: any of Optuna's samplers, by name
 
 `make_searcher` is the only place that knows which `method` of a sweep file is which. optuna is
 imported in this package only, and only when a model is asked.
@@ -28,6 +29,9 @@ from sweeps.search.base import (
 from sweeps.search.bayes import BayesSearch
 from sweeps.search.grid import GridSearch
 from sweeps.search.random_search import RandomSearch
+from sweeps.search_section import Algorithm
+from sweeps.section import Origin, Section
+from sweeps.space import MOST_LOOKED
 from sweeps.spec import Goal, Method, SweepSpec
 
 __all__ = [
@@ -44,7 +48,9 @@ __all__ = [
 ]
 
 
-def make_searcher(spec: SweepSpec, seed: int, prior: Iterable[Prior] = ()) -> Searcher:
+def make_searcher(
+    spec: SweepSpec, seed: int, prior: Iterable[Prior] = (), *, root: Section | None = None
+) -> Searcher:
     """The searcher of a sweep, before its first trial; `restore` brings it to where one was.
 
     It knows the prior runs: a grid leaves their points out, bayes learns from their values.
@@ -52,24 +58,29 @@ def make_searcher(spec: SweepSpec, seed: int, prior: Iterable[Prior] = ()) -> Se
     The configs of `enqueue` become the first trials; what a partial one lacks is drawn at random,
     or for a grid taken from its first point.
 
-    Raises SpecError when a grid has no end, or a bayes sweep has no metric.
+    `root` is the sweep file, so that a complaint can name the line; not needed.
+
+    Raises SpecError when a grid has no end, a bayes sweep has no metric, or there is no such
+    sampler or it does not take its arguments, this space or these metrics.
     """
-    searcher = _make(spec, seed)
+    searcher = _make(spec, seed, root or Section(spec.source, Origin()))
     searcher.know(prior)
     return searcher
 
 
 def complete(spec: SweepSpec, seed: int, number: int, partial: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of trial `number` that somebody gave a part of; see `make_searcher`."""
+    """The config of trial `number` that somebody gave a part of; see `make_searcher`.
+
+    Raises SpecError when nothing that keeps the file's constraints has these values.
+    """
     space = spec.parameters
+    given = space.flatten(partial)
     if spec.method is Method.GRID:
-        rest: Mapping[str, Any] = next(iter(space.grid()), {})
-    else:
-        rest = space.sample(generator(seed, number))
-    return space.nest(space.flatten(rest) | space.flatten(partial))
+        return space.first(given)
+    return space.sample(generator(seed, number), given, MOST_LOOKED)
 
 
-def _make(spec: SweepSpec, seed: int) -> Searcher:
+def _make(spec: SweepSpec, seed: int, root: Section) -> Searcher:
     space = spec.parameters
     enqueue = [
         complete(spec, seed, number, config) for number, config in enumerate(spec.enqueue, start=1)
@@ -80,6 +91,18 @@ def _make(spec: SweepSpec, seed: int) -> Searcher:
         return RandomSearch(space, seed, enqueue)
     if spec.metric is None:
         raise SpecError("`method: bayes` needs a metric to learn from.", key_path="metric")
+    if spec.search is not None and spec.search.sampler is not None:
+        from sweeps.search.optuna_sampler import Objective, OptunaSearch
+
+        return OptunaSearch(
+            space,
+            seed,
+            root.section("search"),
+            objectives=[Objective(spec.metric.name, spec.metric.goal is Goal.MAXIMIZE)],
+            enqueue=enqueue,
+        )
+    if spec.search is not None and spec.search.type is Algorithm.RANDOM:
+        return RandomSearch(space, seed, enqueue)
     return BayesSearch(
         space,
         seed,

@@ -16,7 +16,7 @@ from sweeps.space import Space
 
 
 class GridSearch(Searcher):
-    """Walks the grid of `space` once.
+    """Walks the grid of `space` once; what its constraints exclude is passed over.
 
     Args:
         space: every parameter with a finite list of values.
@@ -43,11 +43,14 @@ class GridSearch(Searcher):
         waiting = self._enqueue[self._next - 1 :]
         found = {self._grid.find(config) for config in waiting} - {None}
         fresh = sum(point is not None and not self._is_tried(point) for point in found)
-        return self._next - 1 + len(waiting) + len(self._grid) - self._tried - fresh
+        return self._next - 1 + len(waiting) + self._grid.allowed - self._tried - fresh
 
     def _propose(self, number: int) -> dict[str, Any] | None:  # noqa: ARG002
-        while self._place in self._ahead:
-            self._ahead.remove(self._place)
+        while self._place < len(self._grid):
+            if self._place in self._ahead:
+                self._ahead.remove(self._place)
+            elif self._grid.allows(self._place):
+                break
             self._place += 1
         return self._grid[self._place] if self._place < len(self._grid) else None
 
@@ -59,7 +62,7 @@ class GridSearch(Searcher):
 
     def _take(self, config: Mapping[str, Any]) -> None:
         point = self._grid.find(config)
-        if point is not None and not self._is_tried(point):
+        if point is not None and not self._is_tried(point) and self._grid.allows(point):
             self._ahead.add(point)
             self._tried += 1
 
