@@ -17,7 +17,7 @@ from typing import Any
 
 from sweeps.objective import best_of, metric_value
 from sweeps.retry import decide
-from sweeps.search import Ended, Reported, Searcher, TrialSeen, make_searcher
+from sweeps.search import Reported, Searcher, Suggested, TrialSeen, make_searcher
 from sweeps.spec import Goal, SweepSpec
 from sweeps.stopping import make_rule
 from sweeps.trial import AttemptState, Outcome, Reason, TrialState
@@ -65,7 +65,7 @@ class SimTrial:
             self.state,
             self.objective,
             tuple(self.curve),
-            self.metrics,
+            dict(self.metrics),
             self.seconds,
             self.outcomes[-1].reason if self.outcomes else None,
         )
@@ -181,6 +181,8 @@ class _Sweep:
             trial = self.again.popleft() if self.again else self._new_trial()
             if trial is None:
                 return
+            if trial.outcomes:  # it starts all over
+                self.searcher.tell(Suggested(trial.number, trial.config))
             trial.state = TrialState.RUNNING
             trial.curve.clear()
             trial.metrics.clear()
@@ -252,16 +254,7 @@ class _Sweep:
             trial.objective = best_of(trial.curve, maximize=self.maximize)
         if self.rule is not None:
             self.rule.end(trial.number)
-        self.searcher.tell(
-            Ended(
-                trial.number,
-                trial.state,
-                trial.objective,
-                dict(trial.metrics),
-                trial.seconds,
-                outcome.reason,
-            )
-        )
+        self.searcher.tell(trial.seen().end())
 
     def _restart(self) -> None:
         self.searcher = make_searcher(self.spec, self.seed)

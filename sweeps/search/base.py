@@ -55,6 +55,12 @@ class TrialSeen:
     seconds: float | None = None
     reason: Reason | None = None
 
+    def end(self) -> Ended:
+        """Its end, as an event."""
+        return Ended(
+            self.number, self.state, self.objective, self.metrics, self.seconds, self.reason
+        )
+
 
 @dataclass(frozen=True)
 class Prior:
@@ -177,16 +183,7 @@ class Searcher(ABC):
             for iteration, value in enumerate(trial.curve, start=1):
                 self.tell(Reported(trial.number, iteration, value))
             if trial.state.over:
-                self.tell(
-                    Ended(
-                        trial.number,
-                        trial.state,
-                        trial.objective,
-                        trial.metrics,
-                        trial.seconds,
-                        trial.reason,
-                    )
-                )
+                self.tell(trial.end())
 
     @property
     def total(self) -> int | None:
