@@ -54,7 +54,7 @@ def create_sweep(
         prior: runs whose results the search is to begin with.
         runnable: whether the file must say what is to be started; functions need no program.
     """
-    spec = load_spec(yaml, path=path, runnable=runnable)
+    spec = load_spec(yaml, path=path, runnable=runnable, searched_here=True)
     sweep_id = "".join(secrets.choice(_ALPHABET) for _ in range(8))
     if project is None:
         project = whole_name(spec.project, spec.entity, own=own_entity)
@@ -91,7 +91,7 @@ def update_sweep(
         NotFoundError: no such sweep.
         IllegalTransition: it is canceled, or about to end.
     """
-    spec = load_spec(yaml, path=path, runnable=runnable)
+    spec = load_spec(yaml, path=path, runnable=runnable, searched_here=True)
     sweep = store.get_sweep(sweep_id)
     if sweep.state in (SweepState.CANCELED, SweepState.STOPPING):
         raise IllegalTransition(

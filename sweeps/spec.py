@@ -19,6 +19,7 @@ from sweeps.early import EarlyTerminate, read_early_terminate
 from sweeps.errors import SpecError
 from sweeps.parameters import place_in_file, read_space
 from sweeps.retry import LOST_LIMIT, Ending, Retry
+from sweeps.search_section import Search, check_optuna, read_search
 from sweeps.section import Origin, Section, kind, plain
 from sweeps.space import Grid, Space
 from sweeps.yaml_lines import KeyPath, parse
@@ -100,6 +101,7 @@ class SweepSpec:
         run_cap: how many trials there are at most; None: no cap.
         seed: of the search; None: whoever records the sweep draws one.
         enqueue: configs to try first, full or partial (the search fills in the rest).
+        search: by which algorithm bayes searches; None: by its own choice.
         retry: when a trial is queued again.
         provide_wandb: trials get a module `wandb` that is ours (`provide_wandb: true`).
         warnings: what is accepted but not quite right, for the user to read.
@@ -119,6 +121,7 @@ class SweepSpec:
     run_cap: int | None
     seed: int | None
     enqueue: tuple[Mapping[str, Any], ...]
+    search: Search | None
     retry: Retry
     provide_wandb: bool
     warnings: tuple[str, ...]
@@ -128,17 +131,21 @@ class SweepSpec:
 _KEYS = (
     "apiVersion", "command", "controller", "description", "early_terminate", "enqueue", "entity",
     "image_uri", "job", "kind", "method", "metric", "metrics", "name", "parameters", "program",
-    "project", "provide_wandb", "retry", "run_cap", "scheduler", "seed",
+    "project", "provide_wandb", "retry", "run_cap", "scheduler", "search", "seed",
 )  # fmt: skip
 
 
-def load_spec(text: str, *, path: str | None = None, runnable: bool = True) -> SweepSpec:
+def load_spec(
+    text: str, *, path: str | None = None, runnable: bool = True, searched_here: bool = False
+) -> SweepSpec:
     """The spec of a sweep file that is to be run.
 
     Args:
         text: the YAML.
         path: the file's name, for messages.
         runnable: whether it must say what an agent is to start; see `check_runnable`.
+        searched_here: whether the search will run in this environment: then the Optuna that is
+            installed here must have the sampler and the pruner that the file names.
 
     Raises:
         SpecError: with file, line and key path. Also when there is nothing to run.
@@ -160,6 +167,8 @@ def load_spec(text: str, *, path: str | None = None, runnable: bool = True) -> S
     spec = spec_from_mapping(data, path=path, lines=lines)
     if runnable:
         check_runnable(spec, path=path, lines=lines)
+    if searched_here:
+        check_optuna(spec, Section(spec.source, Origin(path, lines)))
     return spec
 
 
@@ -253,6 +262,7 @@ def spec_from_mapping(
         run_cap=None if root.data.get("run_cap") is None else root.whole("run_cap", at_least=1),
         seed=_read_seed(root),
         enqueue=_read_enqueue(root, space, grid),
+        search=_read_search(root, method),
         retry=_read_retry(root.section("retry")) if "retry" in root else Retry(),
         provide_wandb="provide_wandb" in root and root.flag("provide_wandb"),
         warnings=(*warnings, *deprecated),
@@ -387,6 +397,18 @@ def _read_enqueue(root: Section, space: Space, grid: Grid | None) -> tuple[Mappi
                 raise config.error(f"the grid has no {value!r} here.", *path)
         configs.append(config.data)
     return tuple(configs)
+
+
+def _read_search(root: Section, method: Method) -> Search | None:
+    if "search" not in root:
+        return None
+    if method is not Method.BAYES:
+        raise root.error(
+            f"says how bayes searches, and the method is {method}.",
+            "search",
+            hint="Write `method: bayes`, or remove `search`.",
+        )
+    return read_search(root.section("search"))
 
 
 def _read_retry(section: Section) -> Retry:

@@ -1,0 +1,132 @@
+"""The `search` section of a sweep file: by which algorithm `method: bayes` searches.
+
+Only reads; the algorithms are in `sweeps.search`. Either a `type` of ours, or a `sampler` of
+Optuna's by the name of its class, with its arguments beside it. Without a section, `bayes` is gp.
+
+    type        settings: what they must be                                     default
+    ----------  --------------------------------------------------------------  -------
+    gp          A Gaussian process.
+                per: "seconds", the gain for each second of an accelerator      None
+    tpe         Tree-structured Parzen estimators, as Optuna has them: none.
+    random      Independent draws: none.
+    pbt         Population based training: see `sweeps.search.pbt`.
+                population: int >= 2, members that train side by side           8
+                interval:   int >= 1, iterations until a member is compared     1
+                quantile:   number in (0, 0.5], the share that copies another   0.25
+                perturb:    number > 1, factor by which numbers change          1.2
+                resample:   number in [0, 1], chance of a fresh draw instead    0.25
+
+An agent reads sweep files, too, and knows no Optuna: `check_optuna` looks at samplers, pruners and
+their arguments where a file is taken in, and at no other time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sweeps.section import Section, did_you_mean
+
+if TYPE_CHECKING:
+    from sweeps.spec import SweepSpec
+
+
+class Algorithm(StrEnum):
+    """The types of search that are ours."""
+
+    GP = "gp"
+    TPE = "tpe"
+    RANDOM = "random"
+    PBT = "pbt"
+
+
+@dataclass(frozen=True)
+class Search:
+    """How to search.
+
+    Attributes:
+        type: an Algorithm; None: `sampler` says it.
+        sampler: the name of a class of `optuna.samplers`; None: `type` says it.
+        settings: as the table above has them; of a sampler, its arguments as they were written.
+    """
+
+    type: Algorithm | None
+    sampler: str | None
+    settings: Mapping[str, Any]
+
+
+_KEYS = {
+    Algorithm.GP: ("per",),
+    Algorithm.TPE: (),
+    Algorithm.RANDOM: (),
+    Algorithm.PBT: ("population", "interval", "quantile", "perturb", "resample"),
+}
+
+
+class _Per(StrEnum):
+    SECONDS = "seconds"
+
+
+def read_search(section: Section) -> Search:
+    """The search of a `search` section. Raises SpecError; a sampler is not looked at closely."""
+    if "sampler" in section:
+        if "type" in section:
+            raise section.error("stands beside `sampler`: one of them is enough.", "type")
+        arguments = {key: value for key, value in section.data.items() if key != "sampler"}
+        return Search(None, section.text("sampler"), arguments)
+    if "type" not in section:
+        raise section.error(
+            "needs a `type` or a `sampler`.",
+            hint=did_you_mean("", [each.value for each in Algorithm], "Types are")
+            + " A sampler is any of Optuna's: `sampler: CmaEsSampler`.",
+        )
+    found = section.data["type"]
+    if isinstance(found, str) and found.lower().endswith("sampler"):
+        raise section.error(
+            f"{found!r} is not known.", "type", hint=f"Write `sampler: {found}` for Optuna's."
+        )
+    algorithm = section.choice("type", Algorithm)
+    section.only((*_KEYS[algorithm], "type"), f"search of type {algorithm}")
+    settings: dict[str, Any] = {}
+    if algorithm is Algorithm.GP:
+        settings["per"] = section.choice("per", _Per).value if "per" in section else None
+    elif algorithm is Algorithm.PBT:
+        settings = _pbt(section)
+    return Search(algorithm, None, settings)
+
+
+def _pbt(section: Section) -> dict[str, Any]:
+    filled = section.with_defaults(
+        {"population": 8, "interval": 1, "quantile": 0.25, "perturb": 1.2, "resample": 0.25}
+    )
+    quantile = filled.number("quantile", above=0)
+    if quantile > 0.5:
+        raise section.error(f"must be at most 0.5, not {quantile!r}.", "quantile")
+    resample = filled.number("resample", at_least=0)
+    if resample > 1:
+        raise section.error(f"must be at most 1, not {resample!r}.", "resample")
+    return {
+        "population": filled.whole("population", at_least=2),
+        "interval": filled.whole("interval", at_least=1),
+        "quantile": quantile,
+        "perturb": filled.number("perturb", above=1),
+        "resample": resample,
+    }
+
+
+def check_optuna(spec: SweepSpec, root: Section) -> None:
+    """Raises SpecError unless the sampler and the pruner that a file names can be made.
+
+    Args:
+        root: the whole file, for where things stand.
+    """
+    if spec.search is not None and spec.search.sampler is not None:
+        from sweeps.search import make_searcher
+
+        make_searcher(spec, 0, root=root)
+    if spec.early_terminate is not None and spec.early_terminate.type.endswith("Pruner"):
+        from sweeps.stopping import make_rule
+
+        make_rule(spec, root=root)
