@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.search import curve_report, engine, methods
+from benchmarks.search import curve_report, engine, methods, trial_report
 from benchmarks.search.environments import ENVIRONMENTS, Absent, python_of
 from benchmarks.search.methods import OURS, RANDOM, Method
 from benchmarks.search.peers import Setting
@@ -41,7 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             if run.task in given.tasks and run.method in given.methods and run.seed < given.seeds
         }
         print(f"\n{workers} workers\n")
-        print(curve_report.tables(chosen, given.size))
+        if given.part == "curves":
+            print(curve_report.tables(chosen, given.size))
+        else:
+            families = {run.task: record["family"] for run, record in chosen.items()}
+            print(trial_report.tables(chosen, families, given.size))
     return 0
 
 
@@ -49,27 +53,28 @@ def measure(given: argparse.Namespace, results: Results, code: str) -> dict[str,
     """Every run that is asked for and not there yet; returns why methods or tasks are missing."""
     until = time.monotonic() + given.hours * 3600
     absent: dict[str, str] = {}
-    tasks: dict[str, Any] = {}
-    for name in given.tasks:
-        try:
-            tasks[name] = (registry.TRIALS if given.part == "trials" else registry.CURVES)[name]()
-        except Unavailable as why:
-            absent[name] = str(why)
+    made: dict[str, Any] = {}
     pipes: dict[str, Pipe] = {}
     failures: Counter[str] = Counter()
     try:
-        for run in _wanted(given, list(tasks), code):
-            if run in results.records or failures[run.method] >= _PATIENCE:
+        for run in _wanted(given, code):
+            lost = run.task in absent or failures[run.method] >= _PATIENCE
+            if run in results.records or lost:
                 continue
             if time.monotonic() > until:
                 print(f"--hours {given.hours:g} are over; the same command goes on", flush=True)
                 break
             method: Method = given.methods[run.method]
             try:
+                if run.task not in made:
+                    made[run.task] = given.tasks[run.task]()
                 if run.method not in pipes:
                     python = python_of(method.environment, given.environments)
                     pipes[run.method] = Pipe(python, given.limit)
-                record = _one(run, method, tasks[run.task], pipes[run.method])
+                record = _one(run, method, made[run.task], pipes[run.method])
+            except Unavailable as why:
+                absent[run.task] = str(why)
+                continue
             except Absent as why:
                 absent[f"{run.method} on {run.task}"] = str(why)
                 print(f"{run.method} on {run.task}: {why}", file=sys.stderr, flush=True)
@@ -88,13 +93,13 @@ def measure(given: argparse.Namespace, results: Results, code: str) -> dict[str,
     return absent
 
 
-def _wanted(given: argparse.Namespace, tasks: Sequence[str], code: str) -> Iterator[Run]:
+def _wanted(given: argparse.Namespace, code: str) -> Iterator[Run]:
     """Seeds first, so that whatever is there when time is over is fair to all."""
     for seed in range(given.seeds):
         for workers in given.workers:
             for name in given.methods:
                 ours = code if given.methods[name].module == "ours" else ""
-                for task in tasks:
+                for task in given.tasks:
                     yield Run(given.part, name, task, seed, workers, given.size, ours)
 
 
@@ -112,7 +117,7 @@ def _one(run: Run, method: Method, task: Any, pipe: Pipe) -> dict[str, Any]:
         curves = engine.run_curves(task, pipe, workers=run.workers, budget=run.size)
         record = dataclasses.asdict(curves)
         record["shown"] = f"{curves.path[-1][1]:.6g}, {curves.trials} trials"
-    return {**record, "wall": round(time.perf_counter() - before, 2)}
+    return {"family": task.family, **record, "wall": round(time.perf_counter() - before, 2)}
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -120,7 +125,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         prog="python -m benchmarks search", description="Search and early termination, compared."
     )
     parser.add_argument("part", nargs="?", default="trials", choices=("trials", "curves"))
-    parser.add_argument("--tasks", default="dev", metavar="A,B", help="names or sets of tasks")
+    parser.add_argument("--tasks", default="all", metavar="A,B", help="names or sets of tasks")
     parser.add_argument("--methods", "--peers", metavar="A,B", help="all, or those named")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--workers", default=None, metavar="1,8")
@@ -152,7 +157,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         parser,
         given.tasks,
         registry.CURVES if curves else registry.TRIALS,
-        registry.CURVE_SETS if curves else {},
+        registry.CURVE_SETS if curves else registry.TRIAL_SETS,
     )
     return given
 

@@ -17,8 +17,8 @@ import numpy
 
 from benchmarks.search.methods import CURVES, OURS, RANDOM
 from benchmarks.search.results import Record, Run
-from benchmarks.search.statistics import Array, Estimate, estimate, geometric_mean, mean
-from benchmarks.search.tables import markdown
+from benchmarks.search.statistics import Array, estimate, geometric_mean, mean
+from benchmarks.search.tables import markdown, shown
 from benchmarks.search.tasks import references, registry
 
 FLOOR = 1e-3
@@ -36,7 +36,8 @@ def tables(runs: Mapping[Run, Record], budget: float) -> str:
     shared = [
         task
         for task in dict.fromkeys(run.task for run in runs)
-        if all(any(r.task == task and r.method == m for r in runs) for m in methods)
+        if f"{task} curves" in references()
+        and all(any(r.task == task and r.method == m for r in runs) for m in methods)
     ]
     if not shared or RANDOM not in methods:
         return "nothing to compare yet: every method needs a run on a task, random search too\n"
@@ -76,17 +77,13 @@ def _row(name: str, tasks: Sequence[str], runs: Mapping[Run, Record], budget: fl
     return [
         f"**{title}**" if name == OURS else title,
         str(sum(map(len, tens))),
-        _show(estimate(tens, geometric_mean), ".3g"),
+        shown(estimate(tens, geometric_mean), ".3g"),
         share(tens),
-        _show(estimate(to_a, geometric_mean), ".3g"),
+        shown(estimate(to_a, geometric_mean), ".3g"),
         share(to_a),
-        _show(estimate(ends, mean), ".3f"),
-        _show(estimate([numpy.maximum(e, FLOOR) for e in ends], geometric_mean), ".3f"),
+        shown(estimate(ends, mean), ".3f"),
+        shown(estimate([numpy.maximum(e, FLOOR) for e in ends], geometric_mean), ".3f"),
     ]
-
-
-def _show(figure: Estimate, form: str) -> str:
-    return f"{figure.value:{form}} ({figure.low:{form}}–{figure.high:{form}})"
 
 
 def _paths(name: str, task: str, runs: Mapping[Run, Record]) -> list[list[list[float]]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy
 
@@ -44,6 +45,7 @@ def run_trials(task: Task, pipe: Pipe, *, seed: int, workers: int, trials: int) 
     configs: dict[int, Config] = {}
     due: list[tuple[float, int]] = []
     found = Trials(seconds=[0.0] * trials)
+    truth = cache(lambda number: task.true(configs[number]))
     now, lowest, best = 0.0, float("inf"), 0
     while len(found.observed) < trials:
         while len(due) < workers and len(configs) < trials:
@@ -57,8 +59,8 @@ def run_trials(task: Task, pipe: Pipe, *, seed: int, workers: int, trials: int) 
         if value < lowest:
             lowest, best = value, number
         named = pipe.best() or best
-        found.observed.append(task.true(configs[best]))
-        found.named.append(task.true(configs[named]))
+        found.observed.append(truth(best))
+        found.named.append(truth(named))
     return found
 
 

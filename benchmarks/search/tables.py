@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmarks.search.statistics import Estimate
+
+
+def shown(figure: Estimate, form: str) -> str:
+    """A figure, and its interval in brackets."""
+    return f"{figure.value:{form}} ({figure.low:{form}}–{figure.high:{form}})"
+
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """In Markdown, its columns in line."""

@@ -39,7 +39,8 @@ def _linear(x: list[Array], how: dict[str, Any]) -> Array:
 
 def _normalise(x: list[Array], how: dict[str, Any]) -> Array:
     value, scale, shift, mean, variance = x
-    return (value - mean) / numpy.sqrt(variance + how.get("epsilon", 1e-5)) * scale + shift
+    scaled: Array = (value - mean) / numpy.sqrt(variance + how.get("epsilon", 1e-5)) * scale
+    return scaled + shift
 
 
 _OPERATIONS: dict[str, Callable[[list[Array], dict[str, Any]], Array]] = {

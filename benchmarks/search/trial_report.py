@@ -1,0 +1,178 @@
+"""The tables of the part on whole trials.
+
+    regret   of the trial that the method names as best, by its true value; 0: the best known, 1:
+             the median of random configs. Median over tasks and seeds after so many trials
+    geometric  its geometric mean, regrets below 0.0001 counting 0.0001
+    rank     mean over tasks and seeds, among the methods of the table, ties sharing
+    ms       the method's own time for a trial, median of trials 40 to 60 (one core, as it came:
+             `latency` measures side by side)
+
+In brackets the interval of `statistics`. Only tasks that every method has been run on count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy
+
+from benchmarks.search.methods import OURS, TRIALS
+from benchmarks.search.results import Record, Run
+from benchmarks.search.statistics import Array, estimate, geometric_mean, mean, median, ranks
+from benchmarks.search.tables import markdown, shown
+from benchmarks.search.tasks import FAMILIES, references
+
+FLOOR = 1e-4
+Regrets = dict[str, dict[str, dict[int, Array]]]
+"""method -> task -> seed -> regret after each trial."""
+
+
+def tables(runs: Mapping[Run, Record], families: Mapping[str, str], size: int) -> str:
+    """Over all tasks, over each family, and our method against each other one.
+
+    Args:
+        families: task -> its family.
+        size: trials of a run.
+    """
+    regrets = regrets_of(runs, "named")
+    if not regrets:
+        return "nothing was measured yet\n"
+    marks = [mark for mark in (25, 50, 100) if mark <= size] or [size]
+    parts = []
+    for family in ("", *FAMILIES):
+        tasks = [task for task in families if family in ("", families[task])]
+        tasks = [task for task in tasks if all(task in known for known in regrets.values())]
+        if tasks:
+            title = f"{family or 'all'}: {len(tasks)} tasks"
+            head, rows = _summary(regrets, tasks, marks, runs)
+            parts.append(f"{title}\n\n{markdown(head, rows)}")
+    if OURS in regrets and len(regrets) > 1:
+        parts.append(_against(regrets, families, marks))
+    noisy = [task for task, family in families.items() if family == "noisy"]
+    if any(task in known for known in regrets.values() for task in noisy):
+        parts.append(_named(runs, noisy, marks))
+    return "\n".join(parts)
+
+
+def regrets_of(runs: Mapping[Run, Record], which: str) -> Regrets:
+    """`which`: "named" or "observed", see engine.Trials."""
+    found: Regrets = {}
+    order = [name for name in TRIALS if any(run.method == name for run in runs)]
+    for name in [*order, *(run.method for run in runs if run.method not in TRIALS)]:
+        found.setdefault(name, {})
+    for run, record in runs.items():
+        reference = references().get(run.task)
+        if reference is None:
+            continue
+        values = numpy.array([reference.regret(value) for value in record[which]])
+        found[run.method].setdefault(run.task, {})[run.seed] = values
+    return found
+
+
+def _at(regrets: Mapping[str, Mapping[int, Array]], tasks: Sequence[str], mark: int) -> list[Array]:
+    """A task's regrets over seeds, after `mark` trials."""
+    return [numpy.array([r[mark - 1] for r in regrets[task].values()]) for task in tasks]
+
+
+def _summary(
+    regrets: Regrets, tasks: Sequence[str], marks: Sequence[int], runs: Mapping[Run, Record]
+) -> tuple[list[str], list[list[str]]]:
+    head = ["method", "runs"]
+    for what in ("regret", "geometric", "rank"):
+        head += [f"{what} {mark}" for mark in marks]
+    placed = {mark: _ranks(regrets, tasks, mark) for mark in marks}
+    rows = []
+    for name, known in regrets.items():
+        cells = [_title(name), str(sum(len(known[task]) for task in tasks))]
+        values = {mark: _at(known, tasks, mark) for mark in marks}
+        cells += [shown(estimate(values[mark], median), ".2g") for mark in marks]
+        for mark in marks:
+            raised = [numpy.maximum(each, FLOOR) for each in values[mark]]
+            cells.append(shown(estimate(raised, geometric_mean), ".2g"))
+        cells += [
+            shown(estimate(placed[mark][name], mean), ".2f") if placed[mark][name] else "–"
+            for mark in marks
+        ]
+        rows.append([*cells, _milliseconds(name, tasks, runs)])
+    return [*head, "ms"], rows
+
+
+def _title(name: str) -> str:
+    title = TRIALS[name].title if name in TRIALS else name
+    return f"**{title}**" if name == OURS else title
+
+
+def _ranks(regrets: Regrets, tasks: Sequence[str], mark: int) -> dict[str, list[Array]]:
+    """method -> for each task its ranks over the seeds that all methods have."""
+    found: dict[str, list[Array]] = {name: [] for name in regrets}
+    for task in tasks:
+        seeds = set.intersection(*(set(known[task]) for known in regrets.values()))
+        placed = [
+            ranks({name: float(known[task][seed][mark - 1]) for name, known in regrets.items()})
+            for seed in sorted(seeds)
+        ]
+        for name in regrets if placed else ():
+            found[name].append(numpy.array([each[name] for each in placed]))
+    return found
+
+
+def _against(regrets: Regrets, families: Mapping[str, str], marks: Sequence[int]) -> str:
+    """Our geometric mean regret as a share of another's: below 1 is better."""
+    head = ["ours / …", *(f"{f or 'all'} {mark}" for f in ("", *FAMILIES) for mark in marks)]
+    rows = []
+    for name in regrets:
+        if name == OURS:
+            continue
+        cells = [_title(name)]
+        for family in ("", *FAMILIES):
+            tasks = [
+                task
+                for task, its in families.items()
+                if family in ("", its) and task in regrets[name] and task in regrets[OURS]
+            ]
+            for mark in marks:
+                ratios = [_ratios(regrets[OURS][task], regrets[name][task], mark) for task in tasks]
+                ratios = [each for each in ratios if len(each)]
+                cells.append(shown(estimate(ratios, geometric_mean), ".2g") if ratios else "–")
+        rows.append(cells)
+    return "ours as a share of another's geometric mean regret\n\n" + markdown(head, rows)
+
+
+def _ratios(ours: Mapping[int, Array], theirs: Mapping[int, Array], mark: int) -> Array:
+    both = sorted(set(ours) & set(theirs))
+    mine, other = (
+        numpy.array([max(float(known[seed][mark - 1]), FLOOR) for seed in both])
+        for known in (ours, theirs)
+    )
+    ratios: Array = mine / other
+    return ratios
+
+
+def _named(runs: Mapping[Run, Record], tasks: Sequence[str], marks: Sequence[int]) -> str:
+    """Under noise: the trial that is named, and the one with the best measured value."""
+    head = ["under noise"]
+    columns = []
+    for which in ("named", "observed"):
+        regrets = regrets_of(runs, which)
+        head += [f"{which} {mark}" for mark in marks]
+        columns.append(regrets)
+    rows = []
+    for name in columns[0]:
+        known = [task for task in tasks if task in columns[0][name]]
+        cells = [
+            shown(estimate(_at(regrets[name], known, mark), mean), ".3f") if known else "–"
+            for regrets in columns
+            for mark in marks
+        ]
+        rows.append([_title(name), *cells])
+    return "true regret under noise, mean\n\n" + markdown(head, rows)
+
+
+def _milliseconds(name: str, tasks: Sequence[str], runs: Mapping[Run, Record]) -> str:
+    taken = [
+        second
+        for run, record in runs.items()
+        if run.method == name and run.task in tasks
+        for second in record["seconds"][39:60] or record["seconds"]
+    ]
+    return f"{1e3 * float(numpy.median(taken)):.0f}" if taken else "–"
