@@ -16,16 +16,24 @@ Order within a tick, and why:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from controller import record
+from controller.costs import seconds
 from controller.prior import known
 from controller.queue import TrialQueue
-from controller.store.records import AttemptRecord, NewTrial, ObjectivePoints, SweepRecord
+from controller.store.records import (
+    AttemptRecord,
+    NewTrial,
+    ObjectivePoints,
+    SweepRecord,
+    TrialRecord,
+)
 from controller.store.store import Store
+from sweeps.metrics import values_of
 from sweeps.objective import best_of
 from sweeps.protocol.live import Live, Order
-from sweeps.search import Ended, Reported, TrialSeen, make_searcher
+from sweeps.search import Reported, Suggested, TrialSeen, make_searcher
 from sweeps.spec import Goal
 from sweeps.stopping import make_rule
 from sweeps.trial import SweepState
@@ -149,14 +157,9 @@ class Driver:
         trials = self._store.trials(self._id)
         self._ended = max((t.ended_seq or 0 for t in trials), default=0)
         open_numbers = {t.number for t in trials if not t.state.over}
-        self._searcher.restore(
-            sweep.snapshot,
-            [
-                TrialSeen(t.number, t.config, t.state, t.objective if t.state.over else None)
-                for t in trials
-            ],
-        )
-        self._read_feed()
+        self._read_feed(told=True)
+        cost = seconds(self._store.attempt_times(self._id))
+        self._searcher.restore(sweep.snapshot, (self._seen(trial, cost) for trial in trials))
         if self._rule is not None:
             for number in self._curves.keys() - open_numbers:
                 self._rule.end(number)
@@ -165,12 +168,30 @@ class Driver:
         for trial in trials:
             self._note(trial.objective)
 
+    def _seen(self, trial: TrialRecord, cost: Mapping[int, float]) -> TrialSeen:
+        """All that a searcher may know of a trial; its curve as the feed has it."""
+        curve = tuple(value for _, value in self._curves.get(trial.number, ()))
+        if not trial.state.over:
+            return TrialSeen(trial.number, trial.config, trial.state, None, curve)
+        return TrialSeen(
+            trial.number,
+            trial.config,
+            trial.state,
+            trial.objective,
+            curve,
+            values_of(self._spec.metrics, trial.summary),
+            cost.get(trial.number),
+            trial.reason,
+        )
+
     def _learn(self) -> None:
         ended = self._store.ended_since(self._id, self._ended)
         self._read_feed()
+        numbers = [trial.number for trial in ended]
+        cost = seconds(self._store.attempt_times(self._id, numbers)) if ended else {}
         for trial in ended:
             self._ended = trial.ended_seq or self._ended
-            self._searcher.tell(Ended(trial.number, trial.state, trial.objective))
+            self._searcher.tell(self._seen(trial, cost).end())
             if self._rule is not None:
                 self._rule.end(trial.number)
             self._drop(trial.number)
@@ -187,16 +208,17 @@ class Driver:
         if metric is not None:
             self._best = best_of([self._best, value], maximize=metric.goal is Goal.MAXIMIZE)
 
-    def _read_feed(self) -> None:
+    def _read_feed(self, *, told: bool = False) -> None:
+        """Takes in new objective values; `told`: the searcher will be told of them otherwise."""
         while True:
             page = self._store.objective_feed(self._id, self._feed, _PAGE)
             for entry in page:
                 self._feed = entry.feed
-                self._take(entry)
+                self._take(entry, told=told)
             if len(page) < _PAGE:
                 return
 
-    def _take(self, entry: ObjectivePoints) -> None:
+    def _take(self, entry: ObjectivePoints, *, told: bool) -> None:
         """A resumed attempt goes on after the rows it kept; one that starts anew replaces them."""
         number = entry.number
         curve = self._curves.setdefault(number, [])
@@ -210,9 +232,13 @@ class Driver:
                 self._stops.pop(number, None)
                 curve.clear()
                 fresh = kept + fresh
+                if not told:
+                    config = self._store.get_trial(entry.trial_id).config
+                    self._searcher.tell(Suggested(number, config))
         for step, value in fresh:
             curve.append((step, value))
-            self._searcher.tell(Reported(number, len(curve), value))
+            if not told:
+                self._searcher.tell(Reported(number, len(curve), value))
             if self._rule is not None:
                 self._rule.report(number, value)
                 self._judge(number)

@@ -11,17 +11,20 @@ wrong is a SpecError first, with key path and line. Neighbours: `yaml_lines` (te
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from sweeps.constraints import read_constraints
 from sweeps.early import EarlyTerminate, read_early_terminate
 from sweeps.errors import SpecError
-from sweeps.parameters import place_in_file, read_space
+from sweeps.feasibility import check_constraints, read_enqueue, read_grid
+from sweeps.metrics import Goal, Impute, Measure, Metric, read_metrics
+from sweeps.parameters import read_space
 from sweeps.retry import LOST_LIMIT, Ending, Retry
 from sweeps.search_section import Search, check_optuna, read_search
 from sweeps.section import Origin, Section, kind, plain
-from sweeps.space import Grid, Space
+from sweeps.space import Space
 from sweeps.yaml_lines import KeyPath, parse
 
 __all__ = [
@@ -29,6 +32,7 @@ __all__ = [
     "EarlyTerminate",
     "Goal",
     "Impute",
+    "Measure",
     "Method",
     "Metric",
     "Retry",
@@ -50,42 +54,6 @@ class Method(StrEnum):
     BAYES = "bayes"
 
 
-class Goal(StrEnum):
-    """Which way the metric is better."""
-
-    MINIMIZE = "minimize"
-    MAXIMIZE = "maximize"
-
-
-class Impute(StrEnum):
-    """Which value a search takes for a trial that has none of its own: its latest one, or the
-    best or worst of all trials. NONE (W&B writes "false"): the trial counts as not yet seen."""
-
-    LATEST = "latest"
-    BEST = "best"
-    WORST = "worst"
-    NONE = "false"
-
-
-@dataclass(frozen=True)
-class Metric:
-    """What the sweep optimises.
-
-    Attributes:
-        name: the key that the script logs.
-        goal: which way is better.
-        target: the sweep ends when a trial reaches it; None: no such end.
-        impute: stands in for the metric of a failed trial; never NONE.
-        impute_while_running: stands in for the metric of a running trial.
-    """
-
-    name: str
-    goal: Goal = Goal.MINIMIZE
-    target: float | None = None
-    impute: Impute = Impute.WORST
-    impute_while_running: Impute = Impute.NONE
-
-
 @dataclass(frozen=True)
 class SweepSpec:
     """A checked sweep file.
@@ -94,6 +62,7 @@ class SweepSpec:
         method: how configs are chosen.
         parameters: the space that they are chosen from.
         metric: what is optimised; never None with bayes or early termination.
+        metrics: further objectives and limits, in the file's order.
         program: the training script, as the file names it.
         command: the argv of a trial, macros unexpanded.
         name, description, project, entity: for people; None when not given.
@@ -102,6 +71,8 @@ class SweepSpec:
         seed: of the search; None: whoever records the sweep draws one.
         enqueue: configs to try first, full or partial (the search fills in the rest).
         search: by which algorithm bayes searches; None: by its own choice.
+        prior: ids of sweeps, and CSV files (paths that end in .csv, as the file names them),
+            whose results the search begins with; resolved when the sweep is created.
         retry: when a trial is queued again.
         provide_wandb: trials get a module `wandb` that is ours (`provide_wandb: true`).
         warnings: what is accepted but not quite right, for the user to read.
@@ -111,6 +82,7 @@ class SweepSpec:
     method: Method
     parameters: Space
     metric: Metric | None
+    metrics: tuple[Measure, ...]
     program: str | None
     command: tuple[str, ...]
     name: str | None
@@ -122,6 +94,7 @@ class SweepSpec:
     seed: int | None
     enqueue: tuple[Mapping[str, Any], ...]
     search: Search | None
+    prior: tuple[str, ...]
     retry: Retry
     provide_wandb: bool
     warnings: tuple[str, ...]
@@ -129,9 +102,10 @@ class SweepSpec:
 
 
 _KEYS = (
-    "apiVersion", "command", "controller", "description", "early_terminate", "enqueue", "entity",
-    "image_uri", "job", "kind", "method", "metric", "metrics", "name", "parameters", "program",
-    "project", "provide_wandb", "retry", "run_cap", "scheduler", "search", "seed",
+    "apiVersion", "command", "constraints", "controller", "description", "early_terminate",
+    "enqueue", "entity", "image_uri", "job", "kind", "method", "metric", "metrics", "name",
+    "parameters", "prior", "program", "project", "provide_wandb", "retry", "run_cap", "scheduler",
+    "search", "seed",
 )  # fmt: skip
 
 
@@ -234,8 +208,10 @@ def spec_from_mapping(
     if "parameters" not in root:
         raise root.error("is missing.", "parameters", hint="Name at least one parameter.")
     space, deprecated = read_space(root.section("parameters"))
-    grid = _read_grid(root, space) if method is Method.GRID else None
-    metric = _read_metric(root.section("metric")) if "metric" in root else None
+    space = _read_constraints(root, space)
+    grid = read_grid(root, space) if method is Method.GRID else None
+    check_constraints(root, space, grid)
+    metric, metrics = read_metrics(root)
     early = None
     # Files in the wild write null for "none" here, and mean it.
     absent = [key for key in ("early_terminate", "run_cap") if root.data.get(key, "") is None]
@@ -252,6 +228,7 @@ def spec_from_mapping(
         method=method,
         parameters=space,
         metric=metric,
+        metrics=metrics,
         program=root.optional_text("program"),
         command=_read_command(root),
         name=root.optional_text("name"),
@@ -261,8 +238,9 @@ def spec_from_mapping(
         early_terminate=early,
         run_cap=None if root.data.get("run_cap") is None else root.whole("run_cap", at_least=1),
         seed=_read_seed(root),
-        enqueue=_read_enqueue(root, space, grid),
+        enqueue=read_enqueue(root, space, grid),
         search=_read_search(root, method),
+        prior=_read_prior(root),
         retry=_read_retry(root.section("retry")) if "retry" in root else Retry(),
         provide_wandb="provide_wandb" in root and root.flag("provide_wandb"),
         warnings=(*warnings, *deprecated),
@@ -281,12 +259,6 @@ def _read_foreign(root: Section) -> list[str]:
         controller = root.section("controller")
         controller.only(["type"], "controller")
         controller.choice("type", _Controller)
-    if "metrics" in root:
-        raise root.error(
-            "several objectives are not searched for at once.",
-            "metrics",
-            hint="Name one under `metric`; a script can log a weighted sum of several.",
-        )
     if "scheduler" in root:
         engine = root.section("scheduler").text("engine")
         if engine != "wandb":
@@ -311,6 +283,13 @@ class _Controller(StrEnum):
     CLOUD = "cloud"
 
 
+def _read_constraints(root: Section, space: Space) -> Space:
+    if "constraints" not in root:
+        return space
+    known = {parameter.name: None for parameter in space.parameters}
+    return replace(space, constraints=tuple(read_constraints(root, "constraints", known)))
+
+
 def _read_method(root: Section) -> Method:
     if "method" not in root:
         raise root.error("is missing.", "method", hint="Add `method: bayes`, `random` or `grid`.")
@@ -321,26 +300,6 @@ def _read_method(root: Section) -> Method:
             hint="Take `bayes` (Optuna's TPE), `random` or `grid`.",
         )
     return root.choice("method", Method)
-
-
-def _read_metric(section: Section) -> Metric:
-    section.only(("name", "goal", "target", "impute", "impute_while_running"), "metric")
-    filled = section.with_defaults(
-        {"goal": "minimize", "impute": "worst", "impute_while_running": "false"}
-    )
-    unquoted = section.data.get("impute_while_running") is False  # W&B means the text "false"
-    impute = filled.choice("impute", Impute)
-    if impute is Impute.NONE:
-        raise section.error("must be latest, best or worst.", "impute")
-    return Metric(
-        name=section.text("name"),
-        goal=filled.choice("goal", Goal),
-        target=section.number("target") if "target" in section else None,
-        impute=impute,
-        impute_while_running=(
-            Impute.NONE if unquoted else filled.choice("impute_while_running", Impute)
-        ),
-    )
 
 
 def _read_command(root: Section) -> tuple[str, ...]:
@@ -370,35 +329,6 @@ def _read_seed(root: Section) -> int | None:
     return seed
 
 
-def _read_grid(root: Section, space: Space) -> Grid:
-    """The grid of the space; a complaint names the parameter that has none."""
-    for parameter in space.parameters:
-        try:
-            Space((parameter,)).grid()
-        except SpecError as error:
-            at = place_in_file(parameter.path)
-            raise root.error(error.problem, *at, hint=error.hint) from None
-    try:
-        return space.grid()
-    except SpecError as error:
-        raise root.error(error.problem, "parameters", hint=error.hint) from None
-
-
-def _read_enqueue(root: Section, space: Space, grid: Grid | None) -> tuple[Mapping[str, Any], ...]:
-    """The configs to try first; under grid each value must be one that the grid has."""
-    configs = []
-    for i in range(len(root.entries("enqueue")) if "enqueue" in root else 0):
-        config = root.section("enqueue", i)
-        misfit = space.misfit(config.data)
-        if misfit:
-            raise config.error(misfit.problem, *misfit.path)
-        for path, value in space.flatten(config.data).items() if grid else ():
-            if grid and grid.axes[path].find(value) is None:
-                raise config.error(f"the grid has no {value!r} here.", *path)
-        configs.append(config.data)
-    return tuple(configs)
-
-
 def _read_search(root: Section, method: Method) -> Search | None:
     if "search" not in root:
         return None
@@ -409,6 +339,23 @@ def _read_search(root: Section, method: Method) -> Search | None:
             hint="Write `method: bayes`, or remove `search`.",
         )
     return read_search(root.section("search"))
+
+
+def _read_prior(root: Section) -> tuple[str, ...]:
+    """One id or path, or a list of them."""
+    if "prior" not in root:
+        return ()
+    if not isinstance(root.data["prior"], list):
+        return (root.text("prior"),)
+    entries = root.entries("prior")
+    for i, entry in enumerate(entries):
+        if not isinstance(entry, str) or not entry.strip():
+            raise root.error(
+                f"must be the id of a sweep or the path of a CSV file, not {kind(entry)}.",
+                "prior",
+                i,
+            )
+    return tuple(entries)
 
 
 def _read_retry(section: Section) -> Retry:

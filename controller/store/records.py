@@ -200,6 +200,15 @@ class AttemptRecord:
         return Outcome(self.state, self.reason, self.detail, self.exit_code, self.signal)
 
 
+class AttemptTime(NamedTuple):
+    """When an attempt that is over ran, on what (`AttemptRecord.device`), at which trial."""
+
+    number: int
+    started: float
+    ended: float
+    device: str | None
+
+
 @dataclass(frozen=True)
 class SeenAgent:
     """An agent that has run trials of a sweep.

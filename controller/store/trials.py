@@ -11,7 +11,13 @@ from typing import Any, Literal
 from sqlalchemy import Connection, RowMapping, Select, func, insert, select, update
 
 from controller.store.engine import Database
-from controller.store.records import AttemptRecord, NewTrial, SeenAgent, TrialRecord
+from controller.store.records import (
+    AttemptRecord,
+    AttemptTime,
+    NewTrial,
+    SeenAgent,
+    TrialRecord,
+)
 from controller.store.schema import attempts, runs, sweeps, trials
 from sweeps.errors import Fenced, IllegalTransition, NotFoundError
 from sweeps.trial import AttemptState, Reason, SweepState, TrialState
@@ -20,6 +26,7 @@ TrialOrder = Literal["number", "newest", "ended"]
 
 TRIALS = select(trials, runs.c.summary, runs.c.steps).join(runs, runs.c.id == trials.c.id)
 _ATTEMPTS = select(attempts)
+_MOST_NAMED = 500  # numbers in one query; with more, all are read
 
 
 class TrialStore:
@@ -153,6 +160,24 @@ class TrialStore:
         if not found:
             raise NotFoundError(f"there is no trial {trial_id!r}")
         return found
+
+    def attempt_times(
+        self, sweep_id: str, numbers: Sequence[int] | None = None
+    ) -> list[AttemptTime]:
+        """When the attempts ran that were started and are over, by trial and token.
+
+        Args:
+            numbers: of the trials; None: all of the sweep.
+        """
+        a = attempts.c
+        query = select(a.number, a.started, a.ended, a.device).where(
+            a.sweep_id == sweep_id, a.started.is_not(None), a.ended.is_not(None)
+        )
+        if numbers is not None and len(numbers) <= _MOST_NAMED:
+            query = query.where(a.number.in_(numbers))
+        with self._db.read() as connection:
+            rows = connection.execute(query.order_by(a.number, a.token))
+            return [AttemptTime(*row) for row in rows]
 
     def sweep_agents(self, sweep_id: str) -> list[SeenAgent]:
         """The agents that have run trials of a sweep, in the order in which they began."""

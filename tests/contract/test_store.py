@@ -337,6 +337,14 @@ class TestEnd:
         late = run_trial(store, "aaaaaaaa-2", seconds=3600.0)
         assert late.started <= late.ended < late.started + 3600, "not in the future"
 
+    def test_when_attempts_ran_is_read_at_once(self, store):
+        new_sweep(store, trials=3)
+        trial = run_trial(store, "aaaaaaaa-2", seconds=0.0)
+        start(store, "aaaaaaaa-3")
+        assert store.attempt_times("aaaaaaaa") == [(2, trial.started, trial.ended, "gpu0")]
+        assert store.attempt_times("aaaaaaaa", [2, 3]) == store.attempt_times("aaaaaaaa")
+        assert store.attempt_times("aaaaaaaa", [1]) == []
+
     @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, None])
     def test_an_objective_that_orders_nothing_is_none(self, store, value):
         new_sweep(store, trials=1)

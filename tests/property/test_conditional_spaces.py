@@ -1,0 +1,110 @@
+"""What holds for every space with conditions: drawn, walked as a grid, and seen as coordinates."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sweeps.distributions import canonical
+from sweeps.search.axes import Axes
+from sweeps.space import Space
+from sweeps.spec import spec_from_mapping
+
+calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+VALUES = st.lists(
+    st.integers(0, 3) | st.sampled_from(["a", "b", True, None]),
+    min_size=1,
+    max_size=3,
+    unique_by=canonical,
+)
+
+
+@st.composite
+def spaces(draw: st.DrawFn) -> Space:
+    """Up to six parameters; each may hang on one or two of those that were made before it, whose
+    names may come later in the alphabet."""
+    names = draw(st.permutations("abcdef"))[: draw(st.integers(1, 6))]
+    parameters: dict[str, Any] = {}
+    for n, name in enumerate(names):
+        if draw(st.booleans()):
+            parameter: dict[str, Any] = {"values": draw(VALUES)}
+        else:
+            parameter = {"min": 0, "max": draw(st.integers(1, 3))}
+        parents = draw(st.lists(st.sampled_from(names[:n]), max_size=2, unique=True)) if n else []
+        when = {}
+        for parent in parents:
+            above = parameters[parent]
+            if "values" in above:
+                when[parent] = draw(st.lists(st.sampled_from(above["values"]), min_size=1))
+            else:
+                when[parent] = {"min": draw(st.integers(0, above["max"]))}
+        parameters[name] = {**parameter, "when": when} if when else parameter
+    return spec_from_mapping({"method": "random", "parameters": parameters}).parameters
+
+
+def key(config: dict[str, Any]) -> frozenset[Any]:
+    return frozenset((name, canonical(value)) for name, value in config.items())
+
+
+def every_config(space: Space) -> set[frozenset[Any]]:
+    """By going through all combinations and leaving out what is not there."""
+    choices = []
+    for parameter in space.parameters:
+        distribution: Any = parameter.distribution
+        values = getattr(distribution, "values", None)
+        choices.append(values or range(distribution.low, distribution.high + 1))
+    paths = [parameter.path for parameter in space.parameters]
+    return {
+        key(space.nest(space.prune(dict(zip(paths, values, strict=True)))))
+        for values in itertools.product(*choices)
+    }
+
+
+@calm
+@given(spaces())
+def test_a_grid_has_every_distinct_config_once(space: Space) -> None:
+    grid = space.grid()
+    points = list(grid)
+    assert len(points) == len(grid)
+    assert {key(point) for point in points} == every_config(space)
+    assert len({key(point) for point in points}) == len(points)
+    assert [grid.find(point) for point in points] == list(range(len(points)))
+
+
+@calm
+@given(spaces(), st.integers(0, 2**32))
+def test_a_draw_comes_back_from_its_coordinates(space: Space, seed: int) -> None:
+    config = space.sample(numpy.random.default_rng(seed))
+    space.check(config)
+    assert space.nest(space.prune(space.flatten(config))) == config
+    assert space.missing(space.flatten(config)) == []
+    axes = Axes(space)
+    coordinates = axes.encode(config)
+    assert coordinates is not None
+    assert axes.decode(coordinates) == config
+    assert axes.active(coordinates) == coordinates.keys()
+    assert axes.size == len(space.grid())
+
+
+@calm
+@given(spaces(), st.integers(0, 2**32))
+def test_a_ring_visits_every_point_once(space: Space, seed: int) -> None:
+    axes = Axes(space)
+    start = space.sample(numpy.random.default_rng(seed))
+    points = list(axes.ring(start))
+    assert axes.key(points[0]) == axes.key(start)
+    assert len({axes.key(point) for point in points}) == len(points) == axes.size
+
+
+@calm
+@given(spaces(), st.integers(0, 2**32))
+def test_a_part_of_a_config_is_completed(space: Space, seed: int) -> None:
+    config = space.flatten(space.sample(numpy.random.default_rng(seed)))
+    given = dict(list(config.items())[::2])
+    full = space.flatten(space.sample(numpy.random.default_rng(seed + 1), given, most=10_000))
+    assert full.items() >= given.items()
+    assert space.flatten(space.first(given)).items() >= given.items()
