@@ -25,6 +25,10 @@ trial logs the metric as a finite number. EarlyTerminate.settings always holds t
                 percentile: number in (0, 100), the share that goes on      (must be given)
                 min_iter, min_trials: as for median                         3, 5
 
+Instead of a type, `pruner` may name one of Optuna's, with its arguments beside it: the type is then
+the name of its class and the settings are its arguments as they were written. `search_section`
+says when they are looked at closely.
+
 The first rung of asha is not 1 by default: a trial stopped at its very first value teaches a
 model-based search next to nothing.
 """
@@ -50,14 +54,21 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True)
 class EarlyTerminate:
-    """A stopping rule, `type` (a Rule), and its settings as the table above has them."""
+    """A stopping rule, `type` (a Rule), and its settings as the table above has them; `optuna`:
+    the type is a pruner's class."""
 
     type: str
     settings: Mapping[str, Any]
+    optuna: bool = False
 
 
 def read_early_terminate(section: Section) -> tuple[EarlyTerminate, list[str]]:
     """The stopping rule of an `early_terminate` section, and warnings. Raises SpecError."""
+    if "pruner" in section:
+        if "type" in section:
+            raise section.error("stands beside `pruner`: one of them is enough.", "type")
+        arguments = {key: value for key, value in section.data.items() if key != "pruner"}
+        return EarlyTerminate(section.text("pruner"), arguments, optuna=True), []
     rule = section.choice("type", Rule)
     keys = {
         Rule.HYPERBAND: ("min_iter", "max_iter", "s", "eta", "strict"),

@@ -126,7 +126,7 @@ def check_optuna(spec: SweepSpec, root: Section) -> None:
         from sweeps.search import make_searcher
 
         make_searcher(spec, 0, root=root)
-    if spec.early_terminate is not None and spec.early_terminate.type.endswith("Pruner"):
+    if spec.early_terminate is not None and spec.early_terminate.optuna:
         from sweeps.stopping import make_rule
 
         make_rule(spec, root=root)

@@ -253,7 +253,7 @@ class _Sweep:
         if trial.state in (TrialState.FINISHED, TrialState.STOPPED):
             trial.objective = best_of(trial.curve, maximize=self.maximize)
         if self.rule is not None:
-            self.rule.end(trial.number)
+            self.rule.close(trial.number, trial.state)
         self.searcher.tell(trial.seen().end())
 
     def _restart(self) -> None:

@@ -4,6 +4,7 @@
     asha        asynchronous successive halving that stops
     median      Vizier's median stopping rule
     percentile  only the best p percent go on
+    optuna_pruner  any of Optuna's pruners, by name
 
 `make_rule` is the only place that knows which `early_terminate.type` is which.
 """
@@ -11,6 +12,7 @@
 from __future__ import annotations
 
 from sweeps.errors import SpecError
+from sweeps.section import Origin, Section
 from sweeps.spec import Goal, SweepSpec
 from sweeps.stopping.asha import Asha
 from sweeps.stopping.base import StoppingRule, Verdict
@@ -21,15 +23,22 @@ from sweeps.stopping.percentile import Percentile
 __all__ = ["StoppingRule", "Verdict", "make_rule"]
 
 
-def make_rule(spec: SweepSpec) -> StoppingRule | None:
+def make_rule(spec: SweepSpec, *, root: Section | None = None) -> StoppingRule | None:
     """The rule of a sweep, before the first value; None when it has none.
 
-    Raises SpecError for a type that there is not, and for settings that leave nothing to judge.
+    `root` is the sweep file, so that a complaint can name the line; not needed.
+
+    Raises SpecError for a type or a pruner that there is not, and for settings that leave nothing to judge.
     """
     early = spec.early_terminate
     if early is None:
         return None
     maximize = spec.metric is not None and spec.metric.goal is Goal.MAXIMIZE
+    if early.optuna:
+        from sweeps.stopping.optuna_pruner import OptunaPruner
+
+        root = root or Section(spec.source, Origin())
+        return OptunaPruner(root.section("early_terminate"), maximize=maximize)
     settings = dict(early.settings)
     try:
         match early.type:

@@ -18,6 +18,8 @@ from array import array
 from bisect import bisect_left, insort
 from dataclasses import dataclass
 
+from sweeps.trial import TrialState
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -53,6 +55,10 @@ class StoppingRule(ABC):
 
     def end(self, number: int) -> None:  # noqa: B027 - most rules need not know
         """The trial ended, in whatever state; its values stay for others to be judged by."""
+
+    def close(self, number: int, state: TrialState) -> None:  # noqa: ARG002 - most need not know
+        """The trial ended in this state."""
+        self.end(number)
 
     @abstractmethod
     def forget(self, number: int) -> None:

@@ -30,7 +30,7 @@ DOORS = {
         "controller/",
         "agent/",
     },
-    "optuna": {"sweeps/search/"},
+    "optuna": {"sweeps/search/", "sweeps/stopping/optuna_pruner.py"},
     # (Optuna's storages raise its errors.)
     "sqlalchemy": {"controller/store/", "sweeps/search/optuna_export.py"},
     "alembic": {"controller/store/"},
