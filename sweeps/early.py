@@ -16,6 +16,7 @@ trial logs the metric as a finite number. EarlyTerminate.settings always holds t
                 min_iter: int >= 1, the first rung                          max(2, max_iter // 27)
                 max_iter: int > min_iter or None, no rung from there on     None
                 eta:      number > 1, rungs are min_iter * eta^k            3
+                brackets: int >= 1, at most one more than rungs             1
     median      Vizier's rule: stops a trial whose best value so far is worse than the median
                 of the running averages of the ended trials.
                 min_iter:   int >= 1, no trial is judged before             3
@@ -24,6 +25,17 @@ trial logs the metric as a finite number. EarlyTerminate.settings always holds t
                 all trials' at the same iteration.
                 percentile: number in (0, 100), the share that goes on      (must be given)
                 min_iter, min_trials: as for median                         3, 5
+    plateau     Stops a trial that no longer gets better.
+                patience:  int >= 1, iterations without improvement         (must be given)
+                min_delta: number >= 0, what is more is an improvement      0
+                min_iter:  int >= 1, no trial is stopped before             1
+    curve       Stops a trial whose chance to beat the best, by the end of its budget, is
+                small: a model of the curves says it, and is corrected so that it holds.
+                threshold:  number in (0, 1), a smaller chance is small     0.05
+                min_iter:   int >= 1, no trial is judged before             3
+                max_iter:   int > min_iter or None, the full length; with
+                            None, what min_trials trials have reached       None
+                min_trials: int >= 3, nor before so many came to the end    5
 
 Instead of a type, `pruner` may name one of Optuna's, with its arguments beside it: the type is then
 the name of its class and the settings are its arguments as they were written. `search_section`
@@ -50,6 +62,8 @@ class Rule(StrEnum):
     ASHA = "asha"
     MEDIAN = "median"
     PERCENTILE = "percentile"
+    PLATEAU = "plateau"
+    CURVE = "curve"
 
 
 @dataclass(frozen=True)
@@ -72,9 +86,11 @@ def read_early_terminate(section: Section) -> tuple[EarlyTerminate, list[str]]:
     rule = section.choice("type", Rule)
     keys = {
         Rule.HYPERBAND: ("min_iter", "max_iter", "s", "eta", "strict"),
-        Rule.ASHA: ("min_iter", "max_iter", "eta"),
+        Rule.ASHA: ("min_iter", "max_iter", "eta", "brackets"),
         Rule.MEDIAN: ("min_iter", "min_trials"),
         Rule.PERCENTILE: ("percentile", "min_iter", "min_trials"),
+        Rule.PLATEAU: ("patience", "min_delta", "min_iter"),
+        Rule.CURVE: ("threshold", "min_iter", "max_iter", "min_trials"),
     }[rule]
     section.only((*keys, "type"), f"early_terminate of type {rule}")
     warnings: list[str] = []
@@ -82,6 +98,10 @@ def read_early_terminate(section: Section) -> tuple[EarlyTerminate, list[str]]:
         settings = _hyperband(section, warnings)
     elif rule is Rule.ASHA:
         settings = _asha(section)
+    elif rule is Rule.PLATEAU:
+        settings = _plateau(section)
+    elif rule is Rule.CURVE:
+        settings = _curve(section)
     else:
         settings = _line_of_others(section, rule)
     return EarlyTerminate(rule.value, settings), warnings
@@ -118,11 +138,46 @@ def _hyperband(section: Section, warnings: list[str]) -> dict[str, Any]:
 
 def _asha(section: Section) -> dict[str, Any]:
     max_iter = _whole(section, "max_iter")
-    filled = section.with_defaults({"min_iter": max(2, (max_iter or 0) // 27), "eta": 3})
+    filled = section.with_defaults(
+        {"min_iter": max(2, (max_iter or 0) // 27), "eta": 3, "brackets": 1}
+    )
     min_iter = filled.whole("min_iter", at_least=1)
+    _ends_after(section, max_iter, min_iter)
+    return {
+        "min_iter": min_iter,
+        "max_iter": max_iter,
+        "eta": filled.number("eta", above=1),
+        "brackets": filled.whole("brackets", at_least=1),
+    }
+
+
+def _ends_after(section: Section, max_iter: int | None, min_iter: int) -> None:
     if max_iter is not None and max_iter <= min_iter:
         raise section.error(f"must be greater than min_iter, {min_iter}.", "max_iter")
-    return {"min_iter": min_iter, "max_iter": max_iter, "eta": filled.number("eta", above=1)}
+
+
+def _plateau(section: Section) -> dict[str, Any]:
+    filled = section.with_defaults({"min_delta": 0, "min_iter": 1})
+    return {
+        "patience": filled.whole("patience", at_least=1),
+        "min_delta": filled.number("min_delta", at_least=0),
+        "min_iter": filled.whole("min_iter", at_least=1),
+    }
+
+
+def _curve(section: Section) -> dict[str, Any]:
+    filled = section.with_defaults({"threshold": 0.05, "min_iter": 3, "min_trials": 5})
+    threshold = filled.number("threshold", above=0)
+    if threshold >= 1:
+        raise section.error(f"must be less than 1, not {threshold!r}.", "threshold")
+    max_iter, min_iter = _whole(section, "max_iter"), filled.whole("min_iter", at_least=1)
+    _ends_after(section, max_iter, min_iter)
+    return {
+        "threshold": threshold,
+        "min_iter": min_iter,
+        "max_iter": max_iter,
+        "min_trials": filled.whole("min_trials", at_least=3),
+    }
 
 
 def _line_of_others(section: Section, rule: Rule) -> dict[str, Any]:

@@ -4,6 +4,8 @@
     asha        asynchronous successive halving that stops
     median      Vizier's median stopping rule
     percentile  only the best p percent go on
+    plateau     patience with a trial that no longer gets better
+    curve       the chance to beat the best, by a model of the curves (`extrapolation`)
     optuna_pruner  any of Optuna's pruners, by name
 
 `make_rule` is the only place that knows which `early_terminate.type` is which.
@@ -16,9 +18,11 @@ from sweeps.section import Origin, Section
 from sweeps.spec import Goal, SweepSpec
 from sweeps.stopping.asha import Asha
 from sweeps.stopping.base import StoppingRule, Verdict
+from sweeps.stopping.curve import Curve
 from sweeps.stopping.hyperband import Hyperband, bands_down_from, bands_up_from
 from sweeps.stopping.median import Median
 from sweeps.stopping.percentile import Percentile
+from sweeps.stopping.plateau import Plateau
 
 __all__ = ["StoppingRule", "Verdict", "make_rule"]
 
@@ -56,6 +60,10 @@ def make_rule(spec: SweepSpec, *, root: Section | None = None) -> StoppingRule |
                 return Median(**settings, maximize=maximize)
             case "percentile":
                 return Percentile(**settings, maximize=maximize)
+            case "plateau":
+                return Plateau(**settings, maximize=maximize)
+            case "curve":
+                return Curve(**settings, maximize=maximize)
     except ValueError as error:
         raise SpecError(str(error), key_path="early_terminate") from error
     raise SpecError(f"there is no rule {early.type!r}.", key_path="early_terminate.type")

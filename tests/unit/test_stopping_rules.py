@@ -11,6 +11,7 @@ import pytest
 from sweeps.errors import SpecError
 from sweeps.spec import EarlyTerminate, spec_from_mapping
 from sweeps.stopping import StoppingRule, make_rule
+from sweeps.stopping.asha import Asha
 
 
 def rule(goal: str = "minimize", **early: Any) -> StoppingRule:
@@ -42,6 +43,7 @@ ALL_RULES = [
     {"type": "hyperband", "min_iter": 2},
     {"type": "hyperband", "min_iter": 2, "strict": False},
     {"type": "asha", "min_iter": 2},
+    {"type": "asha", "min_iter": 2, "max_iter": 3, "brackets": 1},
     {"type": "median", "min_iter": 2, "min_trials": 3},
     {"type": "percentile", "percentile": 30, "min_iter": 2, "min_trials": 3},
 ]
@@ -287,6 +289,42 @@ def test_asha_has_no_rung_at_the_end() -> None:
     assert stopped(made, range(1, 9)) == []
 
 
+def test_asha_brackets_have_hyperbands_shares() -> None:
+    """The table of the module's docstring, over 14,225 trials: 81 : 33.75 : 15 : 7.5 : 5."""
+    made = Asha(min_iter=1, max_iter=81, eta=3, brackets=5, maximize=False)
+    counts = [0] * 5
+    for number in range(1, 14_226):
+        counts[made.bracket(number)] += 1
+    assert counts == pytest.approx([8100, 3375, 1500, 750, 500], abs=3)
+    first = [made.bracket(number) for number in range(1, 12)]
+    assert set(first[:8]) >= {0, 1, 2}  # they are mixed from the start
+    endless = Asha(min_iter=2, eta=4, brackets=2, maximize=False)
+    shares = [endless.bracket(number) for number in range(1, 1001)]
+    assert shares.count(0) == pytest.approx(800, abs=2)
+
+
+def test_asha_compares_within_a_bracket() -> None:
+    made = Asha(min_iter=1, max_iter=9, eta=2, brackets=3, maximize=False)
+    assert made.rungs == (1, 2, 4, 8)
+    numbers: dict[int, list[int]] = {0: [], 1: [], 2: []}
+    for number in range(1, 60):
+        numbers[made.bracket(number)].append(number)
+    good, late = numbers[0][:4], numbers[2][:3]
+    for number in good:
+        tell(made, {number: [0.1]})
+    tell(made, {late[0]: [0.9, 0.9, 0.9, 0.5]})
+    assert not made.judge(late[0]).stop  # rungs 4 and 8 only, and it is the first there
+    tell(made, {late[1]: [0.9, 0.9, 0.9, 0.6]})
+    assert made.judge(late[1]).why == (
+        "0.6, its best by iteration 4, is worse than 0.5, the best half of 2 trials there in "
+        "bracket 3"
+    )
+    made.forget(late[0])
+    made.forget(late[1])
+    tell(made, {late[1]: [0.9, 0.9, 0.9, 0.6]})
+    assert not made.judge(late[1]).stop
+
+
 # -- median -----------------------------------------------------------------------------------
 
 
@@ -410,5 +448,8 @@ def test_settings_that_leave_nothing_to_judge_are_refused() -> None:
     broken = EarlyTerminate("asha", {"min_iter": 9, "max_iter": 9, "eta": 3})
     with pytest.raises(SpecError, match="early_terminate: asha has no rung"):
         make_rule(replace(spec, early_terminate=broken))
-    with pytest.raises(SpecError, match="plateau"):
-        make_rule(replace(spec, early_terminate=EarlyTerminate("plateau", {})))
+    many = EarlyTerminate("asha", {"min_iter": 2, "max_iter": 9, "eta": 3, "brackets": 4})
+    with pytest.raises(SpecError, match="2 rungs, enough for 1 to 3 brackets, not 4"):
+        make_rule(replace(spec, early_terminate=many))
+    with pytest.raises(SpecError, match="hunch"):
+        make_rule(replace(spec, early_terminate=EarlyTerminate("hunch", {})))
