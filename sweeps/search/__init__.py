@@ -2,7 +2,7 @@
 
     grid           GridSearch: every point exactly once
     random_search  RandomSearch: independent draws
-    bayes          BayesSearch: a model of the objective (`tpe` over `axes`)
+    bayes          BayesSearch: a model of the objective (`gp`, or `tpe`, over `axes`)
     optuna_sampler OptunaSearch: any of Optuna's samplers, by name
 
 `make_searcher` is the only place that knows which `method` of a sweep file is which. optuna is
@@ -103,6 +103,7 @@ def _make(spec: SweepSpec, seed: int, root: Section) -> Searcher:
         )
     if spec.search is not None and spec.search.type is Algorithm.RANDOM:
         return RandomSearch(space, seed, enqueue)
+    tpe = spec.search is not None and spec.search.type is Algorithm.TPE
     return BayesSearch(
         space,
         seed,
@@ -110,4 +111,5 @@ def _make(spec: SweepSpec, seed: int, root: Section) -> Searcher:
         impute=spec.metric.impute,
         impute_while_running=spec.metric.impute_while_running,
         enqueue=enqueue,
+        model="tpe" if tpe else "gp",
     )

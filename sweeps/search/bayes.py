@@ -1,40 +1,43 @@
 """Bayesian search: a model of the objective over the space, asked where to look next.
 
-The first trials are drawn at random; from then on Optuna's TPE proposes (`tpe`), with running
-trials as pending. Here is what the model is told of each trial; imputing is W&B's:
+Here are the books; what proposes is a model: a Gaussian process (`gp`) unless the file says `tpe`.
+A model sees Observations, smaller being better; of each trial it is told:
 
   finished              its objective, or if there is none, the best that it reported
-  stopped               the same, and how far it came: it ranks below the finished ones
-  failed, canceled      imputed, by `impute`: the worst value of any ended trial (default), or the
-                        trial's own latest or best value if it reported any, else the worst
+  stopped               the same, and its curve: what ended early is not comparable to what did not
+  failed, canceled      failed, with no value; by `impute: latest` or `best` the trial's own latest
+                        or best value, if it reported any
   queued, running,      pending; with `impute_while_running`, a value once it has reported any:
   preempted             its latest, its best, or the worst value of any ended trial
 
-Prior runs count as finished trials, or as failed ones where they have no value.
+W&B's `impute: worst`, which is the default, gives failures the worst value of any trial: the models
+know failures for what they are, and do better. Prior runs count as finished trials, or as failed
+ones where they have no value.
 
-No point of a finite space is tried twice as long as there is one that was not: a repeat is drawn
-again, and at last the next free point is taken. When all have been tried it goes on repeating, as
-W&B does: `run_cap` or `target` ends the sweep. A value that is missing or not finite never hurts.
+No point of a finite space is tried twice as long as there is one that was not: a repeat is proposed
+again with other random numbers, and at last the next free point is taken. When all have been tried
+it goes on repeating, as W&B does: `run_cap` or `target` ends the sweep. A value that is missing or
+not finite never hurts.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 from sweeps.search.axes import Axes, Coordinate
 from sweeps.search.base import Ended, Prior, Searcher, generator
+from sweeps.search.observation import Model, Observation, Standing
 from sweeps.space import Space
 from sweeps.trial import TrialState
 
-if TYPE_CHECKING:
-    from sweeps.search.tpe import Observation, Tpe
-
-RANDOM_TRIALS = 10
-"""So many trials must have a value of their own before the model is asked."""
-_DRAWS = 5  # goes at a point that was not tried before
+_DRAWS = 3  # goes at a point that was not tried before
+_ENDS = {
+    TrialState.FINISHED: Standing.FINISHED,
+    TrialState.STOPPED: Standing.STOPPED,
+}
 
 
 @dataclass(slots=True)
@@ -44,10 +47,10 @@ class _Trial:
     point: dict[str, Coordinate] | None  # None: a config that is not of this space
     state: TrialState = TrialState.QUEUED
     objective: float | None = None
-    iteration: int = 0  # of `latest`
-    latest: float | None = None
-    low: float = math.inf
-    high: float = -math.inf
+    curve: dict[int, float] = field(default_factory=dict)  # by iteration
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    seconds: float | None = None
+    seen: Observation | None = None  # once it is over: what a model is told for good
 
 
 class BayesSearch(Searcher):
@@ -60,6 +63,7 @@ class BayesSearch(Searcher):
         impute: "worst", "latest" or "best".
         impute_while_running: the same, or "false".
         enqueue: full configs to try first.
+        model: "gp" or "tpe".
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class BayesSearch(Searcher):
         impute: str = "worst",
         impute_while_running: str = "false",
         enqueue: Sequence[Mapping[str, Any]] = (),
+        model: str = "gp",
     ) -> None:
         super().__init__(seed, enqueue)
         self._space = space
@@ -79,8 +84,10 @@ class BayesSearch(Searcher):
         self._impute = impute
         self._impute_while_running = impute_while_running
         self._trials: dict[int, _Trial] = {}
+        self._prior = 0
         self._tried: set[Hashable] = set()
-        self._model: Tpe | None = None
+        self._kind = model
+        self._model: Model | None = None
 
     def _propose(self, number: int) -> dict[str, Any]:
         config: dict[str, Any] = {}
@@ -95,18 +102,28 @@ class BayesSearch(Searcher):
         return config
 
     def _draws(self, number: int) -> Iterator[dict[str, Any]]:
-        if not self._axes.by_name or self._own_values() < RANDOM_TRIALS:
+        """What the model proposes, and where it knows no more, a random draw."""
+        if self._axes.by_name:
+            if self._model is None:
+                self._model = self._make_model()
+            seen = list(self._observations())
             for draw in range(_DRAWS):
-                yield self._space.sample(generator(self._seed, number, draw))
-            return
-        if self._model is None:
-            from sweeps.search.tpe import Tpe
+                point = self._model.propose(seen, rng=generator(self._seed, number, draw))
+                if point is None:
+                    break
+                yield self._axes.decode(point)
+        for draw in range(_DRAWS, 2 * _DRAWS):
+            yield self._space.sample(generator(self._seed, number, draw))
 
-            self._model = Tpe(self._axes.by_name, maximize=self._maximize)
-        observations = list(self._observations())
-        for draw in range(_DRAWS):
-            seed = int(generator(self._seed, number, draw).integers(2**32))
-            yield self._axes.decode(self._model.propose(observations, seed=seed))
+    def _make_model(self) -> Model:
+        """The one place that knows which model a sweep has. They are slow to import."""
+        if self._kind == "tpe":
+            from sweeps.search.tpe import TpeModel
+
+            return TpeModel(self._axes)
+        from sweeps.search.gp.model import GpModel
+
+        return GpModel(self._axes, self._seed)
 
     # -- what is known ------------------------------------------------------------------------
 
@@ -118,7 +135,9 @@ class BayesSearch(Searcher):
         usable = run.objective is not None and math.isfinite(run.objective)
         state = TrialState.FINISHED if usable else TrialState.FAILED
         trial = _Trial(point, state, run.objective if usable else None)
-        self._trials[min(self._trials, default=0) - 1] = trial
+        trial.metrics, trial.seconds = run.metrics, run.seconds
+        self._trials[-self._prior] = trial
+        self._prior += 1
         self._tried.add(self._axes.key(self._axes.decode(point)))
 
     def _on_suggested(self, number: int, config: Mapping[str, Any]) -> None:
@@ -127,67 +146,69 @@ class BayesSearch(Searcher):
 
     def _on_reported(self, number: int, iteration: int, value: float) -> None:
         trial = self._trials.get(number)
-        if trial is None or not math.isfinite(value):
-            return
-        if iteration >= trial.iteration:
-            trial.iteration, trial.latest = iteration, value
-        trial.low, trial.high = min(trial.low, value), max(trial.high, value)
+        if trial is not None and math.isfinite(value):
+            trial.curve[iteration] = value
+            trial.seen = None
 
     def _on_ended(self, end: Ended) -> None:
         trial = self._trials.get(end.number)
         if trial is not None:
-            trial.state = end.state
             usable = end.objective is not None and math.isfinite(end.objective)
-            trial.objective = end.objective if usable else None
+            trial.state, trial.objective = end.state, end.objective if usable else None
+            trial.metrics, trial.seconds = end.metrics, end.seconds
+            trial.seen = None
 
     # -- what the model is told ---------------------------------------------------------------
 
     def _observations(self) -> Iterator[Observation]:
-        worst = self._worst()
+        """Of all trials that are of this space, by number."""
+        worst = self._worst() if self._impute_while_running == "worst" else None
         for number, trial in sorted(self._trials.items()):
-            seen = self._observe(number, trial, worst)
-            if seen is not None:
-                yield seen
+            if trial.point is None:
+                continue
+            if trial.seen is None:
+                seen = self._observe(number, trial, trial.point, worst)
+                if not trial.state.over:
+                    yield seen
+                    continue
+                trial.seen = seen
+            yield trial.seen
 
-    def _observe(self, number: int, trial: _Trial, worst: float | None) -> Observation | None:
-        from sweeps.search.tpe import Observation
+    def _observe(
+        self, number: int, trial: _Trial, point: Mapping[str, Coordinate], worst: float | None
+    ) -> Observation:
+        curve = [value for _, value in sorted(trial.curve.items())]
+        standing = _ENDS.get(trial.state, Standing.FAILED if trial.state.over else Standing.PENDING)
+        value: float | None = None
+        if standing in (Standing.FINISHED, Standing.STOPPED):
+            value = self._best(curve) if trial.objective is None else trial.objective
+            standing = Standing.FAILED if value is None else standing
+        elif curve:
+            how = self._impute if trial.state.over else self._impute_while_running
+            value = {"latest": curve[-1], "best": self._best(curve), "worst": worst}.get(how)
+            if value is not None and trial.state.over:
+                standing = Standing.FINISHED
+        return Observation(
+            number,
+            point,
+            standing,
+            None if value is None else self._sign * value,
+            tuple(self._sign * value for value in curve),
+            seconds=trial.seconds,
+        )
 
-        if trial.point is None:
-            return None
-        own = self._own_value(trial)
-        if own is not None:
-            stopped = trial.state is TrialState.STOPPED and trial.iteration > 0
-            return Observation(number, trial.point, own, trial.iteration if stopped else None)
-        how = self._impute if trial.state.over else self._impute_while_running
-        if trial.latest is not None and how == "latest":
-            return Observation(number, trial.point, trial.latest)
-        if trial.latest is not None and how == "best":
-            return Observation(number, trial.point, self._best(trial))
-        pending = how == "false" or (not trial.state.over and trial.latest is None)
-        if pending or worst is None:
-            return None if trial.state.over else Observation(number, trial.point, None)
-        # As if stopped before its first value: it ranks below even those that were stopped.
-        return Observation(number, trial.point, worst, stopped_at=0)
+    @property
+    def _sign(self) -> float:
+        return -1.0 if self._maximize else 1.0
 
-    def _best(self, trial: _Trial) -> float:
-        return trial.high if self._maximize else trial.low
-
-    def _own_value(self, trial: _Trial) -> float | None:
-        """The value of a trial that came to a proper end."""
-        if trial.state not in (TrialState.FINISHED, TrialState.STOPPED):
-            return None
-        if trial.objective is not None or trial.latest is None:
-            return trial.objective
-        return self._best(trial)
-
-    def _own_values(self) -> int:
-        return sum(self._own_value(trial) is not None for trial in self._trials.values())
+    def _best(self, curve: Sequence[float]) -> float | None:
+        return (max if self._maximize else min)(curve, default=None)
 
     def _worst(self) -> float | None:
         """The worst value that any ended trial ever had, of all it reported."""
-        values = []
+        values: list[float] = []
         for trial in self._trials.values():
             if trial.state.over:
                 values += [] if trial.objective is None else [trial.objective]
-                values += [] if trial.latest is None else [trial.low, trial.high]
-        return (min(values) if self._maximize else max(values)) if values else None
+                values += trial.curve.values()
+        return (min if self._maximize else max)(values, default=None)

@@ -59,6 +59,7 @@ class Model(Protocol):
 
     def propose(
         self, seen: Sequence[Observation], *, rng: numpy.random.Generator
-    ) -> dict[str, Coordinate]:
-        """A promising point that no observation has, unless a finite space has no other left."""
+    ) -> dict[str, Coordinate] | None:
+        """A promising point that no observation has, unless a finite space has no other left;
+        None: it knows no better than a random draw."""
         ...

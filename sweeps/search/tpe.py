@@ -12,10 +12,11 @@ for parameters that only some trials have. Source: Bergstra et al. 2011; Watanab
 from __future__ import annotations
 
 import warnings
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy
 import optuna
 from optuna.distributions import (
     BaseDistribution,
@@ -27,7 +28,11 @@ from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from sweeps.search.axes import Axis, Choice, Coordinate, Whole
+from sweeps.search import observation
+from sweeps.search.axes import Axes, Axis, Choice, Coordinate, Whole
+
+RANDOM_TRIALS = 10
+"""So many trials must have a value before the estimator is asked."""
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -86,6 +91,36 @@ class Tpe:
         trial.number = seen.number
         self._frozen[seen.number] = (seen, trial)
         return trial
+
+
+class TpeModel:
+    """The estimator as a Model: after enough trials with a value; until then it has no proposal.
+
+    Stopped trials rank below finished ones, and failed ones below both, at the worst value of any.
+    A parameter that a trial has not got counts as if it had its lowest value.
+    """
+
+    def __init__(self, axes: Axes) -> None:
+        self._tpe = Tpe(axes.by_name, maximize=False)
+        self._lowest = {name: axis.low for name, axis in axes.by_name.items()}
+
+    def propose(
+        self, seen: Sequence[observation.Observation], *, rng: numpy.random.Generator
+    ) -> dict[str, Coordinate] | None:
+        """A promising point; None while there is too little to go by."""
+        valued = [one.cost for one in seen if one.cost is not None]
+        if len(valued) < RANDOM_TRIALS:
+            return None
+        told = [self._told(one, max(valued)) for one in seen]
+        return self._tpe.propose(told, seed=int(rng.integers(2**32)))
+
+    def _told(self, seen: observation.Observation, worst: float) -> Observation:
+        value, stopped_at = seen.cost, None
+        if seen.standing is observation.Standing.FAILED:
+            value, stopped_at = worst, 0
+        elif seen.standing is observation.Standing.STOPPED and seen.curve:
+            stopped_at = len(seen.curve)
+        return Observation(seen.number, {**self._lowest, **seen.point}, value, stopped_at)
 
 
 class _Observations(InMemoryStorage):  # type: ignore[misc,unused-ignore]

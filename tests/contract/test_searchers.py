@@ -63,7 +63,7 @@ SWEEPS: dict[str, dict[str, Any]] = {
         "metric": {**METRIC, "impute": "latest", "impute_while_running": "latest"},
     },
 }
-ENOUGH = 20  # trials after which a model has replaced random draws
+ENOUGH = 14  # trials after which a model has replaced random draws
 
 
 @pytest.fixture(params=list(SWEEPS))

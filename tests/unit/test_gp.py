@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
+from scipy.stats import yeojohnson
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from sweeps.search.gp.improvement import log_h, log_improvement
 from sweeps.search.gp.kernel import differences, distances, matern, matern_slope
-from sweeps.search.gp.outputs import half_ranked, standardised, warped
+from sweeps.search.gp.outputs import half_ranked, standardised, warped, yeo_johnson
 from sweeps.search.gp.process import (
     Evidence,
     Hyperparameters,
@@ -217,6 +218,11 @@ class TestOutputs:
     def test_the_good_half_stays_as_it_is(self) -> None:
         values = np.array([5.0, 1.0, 2.0, 3.0, 1e9])
         assert half_ranked(values)[[1, 2, 3]] == pytest.approx([1.0, 2.0, 3.0])
+
+    @pytest.mark.parametrize("power", [-1.5, 0.0, 0.7, 1.0, 2.0, 3.5])
+    def test_the_power_transform_is_that_of_scipy(self, power: float) -> None:
+        values = np.random.default_rng(0).normal(size=50)
+        assert yeo_johnson(values, power) == pytest.approx(yeojohnson(values, power))
 
     def test_skewness_goes(self) -> None:
         values = np.exp(np.linspace(-3, 3, 60))

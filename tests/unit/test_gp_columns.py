@@ -124,3 +124,30 @@ def test_a_whole_number_with_many_values_is_not_listed() -> None:
     around = [found.decode(other)["huge"] for other in found.neighbours(point)]
     assert around == [123_456_789 + n for n in (-3, -2, -1, 1, 2, 3)]
     assert len(found.neighbours(found.encode({"huge": 1}))) == 3
+
+
+CONDITIONAL: dict[str, Any] = {
+    "depth": {"min": 1, "max": 12, "when": {"booster": ["tree", "dart"]}},
+    "booster": {"values": ["linear", "tree", "dart"]},
+    "drop": {"min": 0.0, "max": 1.0, "when": {"depth": {"min": 4}, "booster": "dart"}},
+    "late": {"min": 0.0, "max": 1.0, "when": {"drop": {"max": 0.5}}},
+    "size": {"values": [32, 8, 16]},
+    "wide": {"values": ["a", "b"], "when": {"size": [8, 16]}},
+}
+
+
+def test_what_a_point_has_not_got_is_blank() -> None:
+    found = columns(CONDITIONAL)
+    points = found.draw(256, np.random.default_rng(0))
+    active = found.active(points)
+    for point, has in zip(points, active, strict=True):
+        there = {name for name, is_there in zip(found.names, has, strict=True) if is_there}
+        coordinates = found.decode(point)
+        assert there == set(coordinates)
+        assert np.allclose(found.encode(coordinates), point, atol=1e-12)
+        config = found.axes.decode(coordinates)
+        assert found.axes.encode(config) == pytest.approx(coordinates)
+    blank = np.where(found.categorical, 0.0, 0.5)
+    assert ((points == blank) | active).all()
+    for name in ("depth", "drop", "late", "wide"):
+        assert 0.05 < active[:, one(found, name)].mean() < 0.95

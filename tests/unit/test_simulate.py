@@ -51,14 +51,14 @@ def test_the_best_is_the_best() -> None:
     assert up.best.config == done.best.config
 
 
-def test_tpe_beats_random_on_a_bowl() -> None:
-    """Median over seeds of the best of 60 trials, 4 at a time."""
+def test_bayes_beats_random_on_a_bowl() -> None:
+    """Median over seeds of the best of 30 trials, 4 at a time."""
 
     def medians(method: str) -> float:
         bests = [
-            simulate(spec(method, run_cap=60), bowl, seed=seed, slots=4).best for seed in range(7)
+            simulate(spec(method, run_cap=30), bowl, seed=seed, slots=4).best for seed in range(3)
         ]
-        return sorted(best.objective for best in bests if best and best.objective is not None)[3]
+        return sorted(best.objective for best in bests if best and best.objective is not None)[1]
 
     assert medians("bayes") < medians("random") / 3
 

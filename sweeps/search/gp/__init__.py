@@ -6,7 +6,10 @@
     improvement   the logarithm of the expected improvement, and its derivative
     columns       a space as columns of numbers and codes: there and back, draws, neighbours
     acquisition   how promising a point is: a sum of logarithms with gradients, over fantasies
+    ascent        uphill from many places at once
+    maximise      the most promising point that was not tried
+    model         puts it together: the Model that `bayes` asks
 
-All but `columns` work on arrays: which column is what parameter is for the caller to know. Pure,
-and deterministic for the same input on the same machine.
+All but the last two and `columns` work on arrays: which column is what parameter is for the caller
+to know. Pure, and deterministic for the same input on the same machine.
 """

@@ -35,10 +35,12 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _MOST_LEVELS = 4096  # with more, values are computed rather than listed
+_MOST_LISTED = 2000  # points of a space, that are all looked at
 _MOST_CODES = 32  # of a category, that count as neighbours
 _FEWEST_ORDERED = 3  # two numbers are as well told apart as ordered
 _REACH = (-3, -2, -1, 1, 2, 3)  # how far a neighbour is, in steps
 _DIGITS = 9  # points that agree in so many decimals are the same
+_ROUNDING = 1e-12
 _BLANK, _BLANK_CODE = 0.5, 0.0
 _SHARE, _MOST_MOVED = 0.3, 6.0  # of the columns of a point, that are moved at once
 
@@ -62,6 +64,9 @@ class _Codes:
     def drawn(self, unit: Array) -> Array:
         found: Array = np.minimum(np.floor(unit * self.size), self.size - 1)
         return found
+
+    def holds(self, places: Array, low: Coordinate, high: Coordinate) -> Mask:
+        return (places >= low) & (places <= high)
 
     def near(self, place: float) -> list[float]:
         count = min(self.size - 1, _MOST_CODES)
@@ -109,6 +114,11 @@ class _Levels:
     def drawn(self, unit: Array) -> Array:
         return self.rounded(unit)
 
+    def holds(self, places: Array, low: Coordinate, high: Coordinate) -> Mask:
+        within = np.array([low <= coordinate <= high for coordinate in self.coordinates], bool)
+        found: Mask = within[np.searchsorted(self.between, places)]
+        return found
+
     def near(self, place: float) -> list[float]:
         at = self._index(place)
         return [float(self.places[at + n]) for n in _REACH if 0 <= at + n < self.size]
@@ -149,6 +159,12 @@ class _Line:
 
     def drawn(self, unit: Array) -> Array:
         return self.rounded(unit)
+
+    def holds(self, places: Array, low: Coordinate, high: Coordinate) -> Mask:
+        """To within a rounding; whole numbers are in the middle of their cells anyway."""
+        first = -math.inf if low <= self.low else self.place(low) - _ROUNDING
+        last = math.inf if high >= self.high else self.place(high) + _ROUNDING
+        return (places >= first) & (places <= last)
 
     def near(self, place: float) -> list[float]:
         if not self.whole:
@@ -221,6 +237,8 @@ class Columns:
         self.categorical: Mask = np.array([isinstance(c, _Codes) for c in self._columns], bool)
         self.discrete: Mask = np.array([c.size > 0 for c in self._columns], bool)
         self.size = axes.size
+        self._place = {name: n for n, name in enumerate(self.names)}
+        self._all: Array | None = None
 
     @property
     def count(self) -> int:
@@ -229,23 +247,26 @@ class Columns:
 
     def encode(self, coordinates: Mapping[str, Coordinate]) -> Array:
         """The canonical point, (d,), at coordinates; what they lack is blank."""
-        point = self._blanks()
-        for n, (name, column) in enumerate(zip(self.names, self._columns, strict=True)):
-            if name in coordinates:
-                point[n] = column.place(coordinates[name])
-        found: Array = self.canonical(point[None])[0]
+        found: Array = self.encode_all([coordinates])[0]
         return found
+
+    def encode_all(self, several: Sequence[Mapping[str, Coordinate]]) -> Array:
+        """The canonical points, (n, d)."""
+        points = np.tile(self._blanks(), (len(several), 1))
+        for n, (name, column) in enumerate(zip(self.names, self._columns, strict=True)):
+            for point, coordinates in zip(points, several, strict=True):
+                if name in coordinates:
+                    point[n] = column.place(coordinates[name])
+        return self.canonical(points)
 
     def decode(self, point: Array) -> dict[str, Coordinate]:
         """The coordinates of the parameters that a point (d,) has."""
-        active = self.active(point[None])[0]
-        return {
+        full = {
             name: column.coordinate(float(place))
-            for name, column, place, has in zip(
-                self.names, self._columns, point, active, strict=True
-            )
-            if has
+            for name, column, place in zip(self.names, self._columns, point, strict=True)
         }
+        there = self.axes.active(full)
+        return {name: coordinate for name, coordinate in full.items() if name in there}
 
     def canonical(self, points: Array) -> Array:
         """The points (n, d), each rounded to one that can be tried, and blank where it has not
@@ -258,11 +279,32 @@ class Columns:
 
     def active(self, points: Array) -> Mask:
         """Which parameters each of the points has, (n, d)."""
-        return np.ones(points.shape, bool)
+        found = np.ones(points.shape, bool)
+        for name, conditions in self.axes.conditions.items():
+            n = self._place[name]
+            for condition in conditions:
+                parent = self._place[condition.parent]
+                column, places = self._columns[parent], points[:, parent]
+                within = np.zeros(len(points), bool)
+                for low, high in condition.ranges:
+                    within |= column.holds(places, low, high)
+                found[:, n] &= found[:, parent] & within
+        return found
 
     def allowed(self, points: Array) -> Mask:
         """Which points keep the file's constraints, (n,)."""
-        return np.ones(len(points), bool)
+        if not self.axes.constrained:
+            return np.ones(len(points), bool)
+        return np.array([self.axes.allows(self.decode(point)) for point in points], bool)
+
+    def all(self) -> Array | None:
+        """Every point that is allowed, (n, d); None where they are many."""
+        if self.size is None or self.size > _MOST_LISTED:
+            return None
+        if self._all is None:
+            configs = self.axes.ring({})
+            self._all = self.encode_all([self.axes.encode(config) or {} for config in configs])
+        return self._all
 
     def draw(self, count: int, rng: np.random.Generator) -> Array:
         """Canonical points that fill the space evenly, (count, d): a scrambled Sobol sequence
