@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from controller.prior import observe
+from controller.prior import observe, resolve
 from controller.store.records import Ended, RunRecord, SweepRecord
 from controller.store.store import Store
 from sweeps import retry
@@ -41,6 +41,7 @@ def create_sweep(
     own_entity: str = OWN_ENTITY,
     project: str | None = None,
     prior: Sequence[RunRecord] = (),
+    tables: Mapping[str, str] | None = None,
     runnable: bool = True,
 ) -> tuple[SweepRecord, SweepSpec]:
     """Checks a sweep file and records it. Raises SpecError; nothing is recorded then.
@@ -52,12 +53,14 @@ def create_sweep(
         own_entity: the server's own.
         project: the whole name of the project that it is for; None: the file says it.
         prior: runs whose results the search is to begin with.
+        tables: the texts of the CSV files that the file names under `prior`, by those names.
         runnable: whether the file must say what is to be started; functions need no program.
     """
     spec = load_spec(yaml, path=path, runnable=runnable, searched_here=True)
     sweep_id = "".join(secrets.choice(_ALPHABET) for _ in range(8))
     if project is None:
         project = whole_name(spec.project, spec.entity, own=own_entity)
+    before, warnings = resolve(store, spec, spec.prior, tables or {}, path=path)
     sweep = store.create_sweep(
         sweep_id=sweep_id,
         name=spec.name or sweep_id,
@@ -66,9 +69,9 @@ def create_sweep(
         spec=spec.source,
         seed=spec.seed if spec.seed is not None else secrets.randbelow(2**31),
         origin=origin,
-        prior=observe(store, spec, prior),
+        prior=[*before, *observe(store, spec, prior)],
     )
-    return sweep, spec
+    return sweep, replace(spec, warnings=(*spec.warnings, *warnings))
 
 
 def update_sweep(
@@ -78,13 +81,14 @@ def update_sweep(
     *,
     path: str | None = None,
     prior: Sequence[RunRecord] = (),
+    tables: Mapping[str, str] | None = None,
     runnable: bool = True,
 ) -> tuple[SweepRecord, SweepSpec]:
     """Gives a sweep another file; what was tried under the old one is known to the search. A
     finished sweep goes on, if the new file leaves it anything to do.
 
     Its project and its seed stay. The arguments are those of `create_sweep`; `prior` adds to what
-    was given before.
+    was given before, and so does what the new file names that the old one did not.
 
     Raises:
         SpecError: the file is wrong, or names another metric while there are trials.
@@ -107,7 +111,10 @@ def update_sweep(
             path=path,
             hint="Create a new sweep.",
         )
-    known = {each["run"]: each for each in (*sweep.prior, *observe(store, spec, prior))}
+    named = [entry for entry in spec.prior if entry not in old.prior]
+    before, warnings = resolve(store, spec, named, tables or {}, path=path)
+    told = (*sweep.prior, *before, *observe(store, spec, prior))
+    known = {each["run"]: each for each in told}
     sweep = store.change_sweep(
         sweep_id,
         name=spec.name,
@@ -117,7 +124,7 @@ def update_sweep(
     )
     if sweep.state.over:
         sweep = store.set_sweep_state(sweep_id, SweepState.RUNNING)
-    return sweep, spec
+    return sweep, replace(spec, warnings=(*spec.warnings, *warnings))
 
 
 def change_run_cap(store: Store, sweep_id: str, run_cap: int | None) -> SweepRecord:

@@ -42,7 +42,8 @@ async def create(request: Request) -> Response:
     """POST /api/sweeps {yaml, path, cwd, host, …}: records a sweep.
 
     One that was on another server has `imported_from` (its address there; it needs no program),
-    `project` (instead of the file's) and `prior` (ids of the runs that it had).
+    `project` (instead of the file's) and `prior` (ids of the runs that it had). `tables`: the
+    texts of the CSV files that the file names under `prior`, by those names.
     """
     found = services(request)
     sweep, spec = await found.call(_create, found, await read_json(request))
@@ -70,8 +71,16 @@ def _create(found: Services, body: Fields) -> tuple[SweepRecord, SweepSpec]:
         prior=[found.store.get_run(run) for run in body.texts("prior")]
         if body.has("prior")
         else [],
+        tables=_tables(body),
         runnable=imported_from is None,
     )
+
+
+def _tables(body: Fields) -> dict[str, str]:
+    tables = body.optional_mapping("tables") or {}
+    if not all(isinstance(text, str) for text in tables.values()):
+        raise UsageError("tables: expected the texts of files, by name")
+    return tables
 
 
 async def listing(request: Request) -> Response:
@@ -105,8 +114,8 @@ async def change(request: Request) -> Response:
 
 
 async def update(request: Request) -> Response:
-    """PUT /api/sweeps/{id}/spec {yaml, path}: another file for a sweep; {id, name, warnings,
-    state}."""
+    """PUT /api/sweeps/{id}/spec {yaml, path, tables}: another file for a sweep; {id, name,
+    warnings, state}."""
     found = services(request)
     sweep, spec = await found.call(
         _update, found, request.path_params["sweep_id"], await read_json(request)
@@ -126,7 +135,9 @@ def _update(found: Services, sweep_id: str, body: Fields) -> tuple[SweepRecord, 
     yaml = body.text("yaml", longest=YAML_BYTES)
     path = body.optional_text("path", longest=4096)
     imported = found.store.get_sweep(sweep_id).origin.get("imported_from") is not None
-    return record.update_sweep(found.store, sweep_id, yaml, path=path, runnable=not imported)
+    return record.update_sweep(
+        found.store, sweep_id, yaml, path=path, tables=_tables(body), runnable=not imported
+    )
 
 
 async def run_cap(request: Request) -> Response:

@@ -111,11 +111,12 @@ def update(sweep: str, file: str | None, run_cap: int | None, as_json: bool) -> 
         raise click.UsageError("name a sweep file, or --run-cap alone")
     if file is not None:
         text = create.read(file, {})
-        create.check(file, text, program_here=False)
+        tables = create.prior_tables(file, create.check(file, text, program_here=False))
     with connection.server() as client:
         status = connection.sweep_status(client, sweep)
         if file is not None:
-            changed = client.update_sweep(status["id"], text, create.origin(file)["path"])
+            path = create.origin(file)["path"]
+            changed = client.update_sweep(status["id"], text, path, tables=tables)
         else:
             changed = client.change_run_cap(status["id"], run_cap)
     create.say_warnings(changed)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sweeps.spec import SweepSpec
 
 _HERE = "-"
+_MOST_OF_A_TABLE = 5_000_000
 
 
 @click.command(
@@ -50,9 +51,9 @@ def create(
     that makes a machine work for it.
     """
     text = read(file, {"name": name, "project": project, "entity": entity})
-    check(file, text, program_here=not program_elsewhere)
+    tables = prior_tables(file, check(file, text, program_here=not program_elsewhere))
     with connection.server() as client:
-        made = record(client, file, text)
+        made = record(client, file, text, tables)
         place = ("sweeps", str(made["id"]))
         if as_json:
             told = {key: made[key] for key in ("id", "name") if made.get(key)}
@@ -132,9 +133,30 @@ def origin(file: str) -> dict[str, Any]:
     return {"path": path, "cwd": os.getcwd(), "host": socket.gethostname()}
 
 
-def record(client: Client, file: str, text: str) -> dict[str, Any]:
+def prior_tables(file: str, spec: SweepSpec) -> dict[str, str]:
+    """The texts of the CSV files that the sweep file names under `prior`, by those names; their
+    paths begin where the sweep file is. Raises UsageError when one cannot be read."""
+    folder = os.getcwd() if file == _HERE else os.path.dirname(os.path.abspath(file))
+    found = {}
+    for entry in spec.prior:
+        if not entry.lower().endswith(".csv"):
+            continue
+        path = os.path.join(folder, os.path.expanduser(entry))
+        try:
+            with open(path, encoding="utf-8-sig", newline="") as stream:
+                found[entry] = stream.read(_MOST_OF_A_TABLE + 1)
+        except UnicodeDecodeError:
+            raise UsageError(f"prior: {path} is not a text file (UTF-8).") from None
+        except OSError as error:
+            raise UsageError(f"prior: cannot read {path}: {error.strerror}.") from None
+        if len(found[entry]) > _MOST_OF_A_TABLE:
+            raise UsageError(f"prior: {path} is longer than {_MOST_OF_A_TABLE:,} characters.")
+    return found
+
+
+def record(client: Client, file: str, text: str, tables: dict[str, str]) -> dict[str, Any]:
     """Records the sweep: {id, name, warnings}. Says the warnings on stderr."""
-    made = client.create_sweep(text, **origin(file))
+    made = client.create_sweep(text, **origin(file), tables=tables)
     say_warnings(made)
     return made
 

@@ -36,11 +36,11 @@ def run(
     1 when no trial succeeded.
     """
     text = create.read(file, {"name": name, "project": project, "entity": entity})
-    create.check(file, text, program_here=True)
+    tables = create.prior_tables(file, create.check(file, text, program_here=True))
     agent.check_devices(settings)
     agent.load_ahead()
     with connection.server() as client:
-        sweep_id = create.record(client, file, text)["id"]
+        sweep_id = create.record(client, file, text, tables)["id"]
         status: dict[str, Any] | None
         if as_json:
             summary, ends = agent.work(client, sweep_id, settings, agent.json_line)

@@ -35,7 +35,7 @@ def spaces(draw: st.DrawFn) -> Space:
         else:
             parameter = {"min": 0, "max": draw(st.integers(1, 3))}
         parents = draw(st.lists(st.sampled_from(names[:n]), max_size=2, unique=True)) if n else []
-        when = {}
+        when: dict[str, Any] = {}
         for parent in parents:
             above = parameters[parent]
             if "values" in above:

@@ -147,3 +147,20 @@ def test_a_program_that_is_not_there(world: World, tmp_path: Path) -> None:
     assert "--program-elsewhere" in sweep("create", "sweep.yaml").stderr
     assert not world.requests
     assert sweep("create", "sweep.yaml", "--program-elsewhere").exit_code == 0
+
+
+def test_a_table_of_results_comes_along(world: World, tmp_path: Path) -> None:
+    """Its path begins at the sweep file, wherever the command is typed."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    extra = "metric: {name: loss}\nprior: [old.csv, k3j9x2ab]\n"
+    (folder / "sweep.yaml").write_text(f"{FILE}{extra}")
+    (folder / "old.csv").write_text("loss,lr\n1,0.1\n")
+    result = sweep("create", "elsewhere/sweep.yaml", "--program-elsewhere")
+    assert result.exit_code == 0
+    assert world.created[0]["tables"] == {"old.csv": "loss,lr\n1,0.1\n"}
+    (folder / "old.csv").unlink()
+    result = sweep("create", "elsewhere/sweep.yaml", "--program-elsewhere")
+    assert result.exit_code == 2
+    assert f"prior: cannot read {folder / 'old.csv'}: No such file or directory." in result.stderr
+    assert len(world.created) == 1

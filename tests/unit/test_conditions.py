@@ -10,7 +10,7 @@ import pytest
 from sweeps.conditions import in_order
 from sweeps.enumeration import Enumeration, Need
 from sweeps.errors import SpecError
-from sweeps.search.axes import Axes, Condition
+from sweeps.search.axes import Axes, Condition, Real
 from sweeps.space import Space
 from sweeps.spec import SweepSpec, load_spec, spec_from_mapping
 
@@ -181,6 +181,7 @@ def test_a_range_of_coordinates_ends_where_the_range_of_values_does(parent: dict
     both = space({"p": parent, "x": {"values": [1, 2], "when": {"p": {"min": 0.25, "max": 1}}}})
     axes = Axes(both)
     axis = axes.by_name["p"]
+    assert isinstance(axis, Real)
     (condition,) = axes.conditions["x"]
     for n in range(401):
         place = min(axis.low + (axis.high - axis.low) * n / 400, axis.high)

@@ -9,8 +9,9 @@ import pytest
 
 from sweeps.constraints import MOST_CHARACTERS, Uncomputable, parse_constraint
 from sweeps.errors import SpecError
-from sweeps.search import Ended, GridSearch, make_searcher
+from sweeps.search import Ended, make_searcher
 from sweeps.search.axes import Axes
+from sweeps.search.grid import GridSearch
 from sweeps.spec import SweepSpec, spec_from_mapping
 from sweeps.trial import TrialState
 

@@ -54,6 +54,7 @@ class PeopleCalls(Wire):
         imported_from: str | None = None,
         prior: Sequence[str] = (),
         project: str | None = None,
+        tables: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """Records a sweep. Returns {id, name, warnings}. SpecError names file, line and key.
 
@@ -63,6 +64,7 @@ class PeopleCalls(Wire):
             imported_from: its address on the server that it was on before; it needs no program.
             prior: ids of runs whose results its search is to begin with.
             project: instead of what the file says.
+            tables: texts of the CSV files that the file names under `prior`, by those names.
         """
         body: dict[str, Any] = {"yaml": yaml, "path": path, "cwd": cwd, "host": host}
         if imported_from is not None:
@@ -71,6 +73,8 @@ class PeopleCalls(Wire):
             body["project"] = project
         if prior:
             body["prior"] = list(prior)
+        if tables:
+            body["tables"] = dict(tables)
         return self._object("POST", "/api/sweeps", body=body)
 
     def sweeps(self) -> list[dict[str, Any]]:
@@ -85,10 +89,19 @@ class PeopleCalls(Wire):
         """pause, resume, stop or cancel. Returns the status after it."""
         return self._object("POST", f"/api/sweeps/{part(sweep_id)}/{part(action)}")
 
-    def update_sweep(self, sweep_id: str, yaml: str, path: str | None = None) -> dict[str, Any]:
+    def update_sweep(
+        self,
+        sweep_id: str,
+        yaml: str,
+        path: str | None = None,
+        *,
+        tables: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
         """Gives a sweep another file. Returns {id, name, warnings, state}. SpecError as in
         `create_sweep`; IllegalTransition when the sweep takes no trials any more."""
-        body = {"yaml": yaml, "path": path}
+        body: dict[str, Any] = {"yaml": yaml, "path": path}
+        if tables:
+            body["tables"] = dict(tables)
         return self._object("PUT", f"/api/sweeps/{part(sweep_id)}/spec", body=body)
 
     def change_run_cap(self, sweep_id: str, run_cap: int | None) -> dict[str, Any]:

@@ -1,0 +1,222 @@
+"""`prior: old.csv`: results of before, one row each, read as configurations of a sweep's space.
+
+Columns are named as the parameters (dotted; `config.lr`, as `sweep export` writes it, does as
+well) and as the metric; the other names of `metrics`, `seconds` (or `duration_s`) and `state` are
+read where they are there, anything else is passed over. A cell becomes what its parameter's
+values are: a number, or that of the listed values which it spells. A row without a value of the
+metric is one that failed; one that has not ended, by its state, is left out.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sweeps.distributions import Categorical, Constant, Distribution, IntUniform
+from sweeps.errors import SpecError
+from sweeps.section import did_you_mean
+from sweeps.space import Parameter, Path, Space
+
+_OPEN = frozenset(("pending", "preempted", "queued", "running"))
+_FAILED = frozenset(("canceled", "crashed", "failed", "killed"))
+
+
+@dataclass(frozen=True)
+class PriorRun:
+    """One result of before: a nested config, and what came of it in the user's own direction.
+
+    Attributes:
+        name: by which it is known.
+        config: nested; of the space, but perhaps outside its bounds.
+        objective: None when it failed.
+        metrics, seconds: as in `sweeps.search.Ended`.
+    """
+
+    name: str
+    config: Mapping[str, Any]
+    objective: float | None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    seconds: float | None = None
+
+
+def read_table(
+    text: str, name: str, space: Space, metric: str, others: Sequence[str] = ()
+) -> list[PriorRun]:
+    """The rows of a CSV file.
+
+    Args:
+        text: the file's.
+        name: as the sweep's file names it.
+        space: whose configurations they are to be.
+        metric: the objective's name.
+        others: names of further metrics.
+
+    Raises:
+        SpecError: with the file's line and column, when a column is missing or a cell is no value.
+    """
+    rows = csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
+    try:
+        header = [cell.strip() for cell in next(rows, [])]
+        table = _Table(name, header, space, metric, others)
+        found = [table.run(rows.line_num, row) for row in rows if any(map(str.strip, row))]
+    except csv.Error as error:
+        raise _error(f"{name}, line {rows.line_num}: it is no CSV: {error}.") from None
+    return [run for run in found if run is not None]
+
+
+class _Table:
+    def __init__(
+        self, name: str, header: Sequence[str], space: Space, metric: str, others: Sequence[str]
+    ) -> None:
+        self._name, self._header, self._space = name, header, space
+        objective = self._column(metric, f"summary.{metric}", "objective")
+        if objective is None:
+            raise self._lacks(metric)
+        self._objective = objective
+        self._parameters: list[tuple[Parameter, int]] = []
+        for parameter in self._space.parameters:
+            place = self._column(parameter.name, f"config.{parameter.name}")
+            if place is not None:
+                self._parameters.append((parameter, place))
+            elif not isinstance(parameter.distribution, Constant):
+                raise self._lacks(parameter.name)
+        places = {each: self._column(each, f"summary.{each}") for each in others}
+        self._others = {each: place for each, place in places.items() if place is not None}
+        self._seconds = self._column("seconds", "duration_s")
+        self._state = self._column("state", "State")
+
+    def _column(self, *names: str) -> int | None:
+        return next((self._header.index(name) for name in names if name in self._header), None)
+
+    def _lacks(self, name: str) -> SpecError:
+        hint = did_you_mean(name, [each for each in self._header if each], "It has")
+        return _error(f"{self._name} has no column `{name}`.", hint if self._header else None)
+
+    def run(self, line: int, row: Sequence[str]) -> PriorRun | None:
+        """None for one that has not ended."""
+        if len(row) > len(self._header):
+            raise _error(
+                f"{self._name}, line {line}: {len(row)} cells under {len(self._header)} columns."
+            )
+        cells = [cell.strip() for cell in row] + [""] * (len(self._header) - len(row))
+        state = "" if self._state is None else cells[self._state].lower()
+        if state in _OPEN:
+            return None
+        flat: dict[Path, Any] = {
+            p.path: p.distribution.value
+            for p in self._space.parameters
+            if isinstance(p.distribution, Constant)
+        }
+        for parameter, place in self._parameters:
+            if cells[place] or _takes_nothing(parameter.distribution):
+                flat[parameter.path] = self._value(line, parameter, cells[place])
+        others = {name: self._number(line, at, cells) for name, at in self._others.items()}
+        seconds = None if self._seconds is None else self._number(line, self._seconds, cells)
+        objective = self._number(line, self._objective, cells)
+        return PriorRun(
+            f"{self._name}:{line}",
+            self._space.nest(self._space.prune(self._space.sort(flat))),
+            None if state in _FAILED else objective,
+            {name: value for name, value in others.items() if value is not None},
+            seconds,
+        )
+
+    def _value(self, line: int, parameter: Parameter, cell: str) -> Any:
+        found = read_cell(cell, parameter.distribution)
+        if found is None and not isinstance(parameter.distribution, (Categorical, Constant)):
+            raise _error(
+                f"{self._name}, line {line}, column {parameter.name}: must be "
+                f"{parameter.distribution.describe()}, not {cell!r}."
+            )
+        return found
+
+    def _number(self, line: int, place: int, cells: Sequence[str]) -> float | None:
+        """A finite number; None for an empty cell, NaN and infinities."""
+        try:
+            value = float(cells[place]) if cells[place] else math.nan
+        except ValueError:
+            raise _error(
+                f"{self._name}, line {line}, column {self._header[place]}: must be a number, "
+                f"not {cells[place]!r}."
+            ) from None
+        return value if math.isfinite(value) else None
+
+
+def read_cell(cell: str, distribution: Distribution) -> Any:
+    """A cell as a value of a parameter; None when it is no number where one is wanted (or the
+    value null). A number may lie outside the parameter's bounds, and a cell that spells none of
+    the listed values stays the text that it is."""
+    if isinstance(distribution, (Categorical, Constant)):
+        values = (
+            distribution.values if isinstance(distribution, Categorical) else (distribution.value,)
+        )
+        return next((value for value in values if _spells(cell, value)), cell)
+    try:
+        number = float(cell)
+    except ValueError:
+        return None
+    if not math.isfinite(number):
+        return None
+    whole = number.is_integer() and abs(number) < 2**53
+    if isinstance(distribution, IntUniform):
+        return int(number) if whole else None
+    quantum = getattr(distribution, "q", None)
+    return int(number) if isinstance(quantum, int) and whole else number
+
+
+def _takes_nothing(distribution: Distribution) -> bool:
+    """Whether null or the empty text is one of its values, so that an empty cell is a value."""
+    return distribution.contains(None) or distribution.contains("")
+
+
+def _spells(cell: str, value: Any) -> bool:
+    if isinstance(value, str):
+        return cell == value.strip()
+    if value is None:
+        return cell.lower() in ("", "null", "none")
+    if isinstance(value, bool):
+        return cell.lower() == str(value).lower()
+    if isinstance(value, (int, float)):
+        try:
+            return math.isclose(float(cell), value, rel_tol=1e-9)
+        except ValueError:
+            return False
+    try:
+        return bool(json.loads(cell) == value)
+    except ValueError:
+        return False
+
+
+def fitting(runs: Sequence[PriorRun], space: Space) -> list[PriorRun]:
+    """Those whose config is one of the space, all its parameters there and within bounds."""
+    return [
+        run
+        for run in runs
+        if space.misfit(run.config) is None and not space.missing(space.flatten(run.config))
+    ]
+
+
+def fewest(runs: Sequence[PriorRun], most: int, *, maximize: bool) -> list[PriorRun]:
+    """At most `most` of them, in their order: the best half of that number, and of the others as
+    many more, evenly."""
+    if len(runs) <= most:
+        return list(runs)
+    worst = math.inf
+    sign = -1 if maximize else 1
+    ranked = sorted(
+        range(len(runs)),
+        key=lambda n: worst if (value := runs[n].objective) is None else sign * value,
+    )
+    best, rest = ranked[: most // 2], ranked[most // 2 :]
+    count = most - len(best)
+    kept = {*best, *(rest[n * len(rest) // count] for n in range(count))}
+    return [run for n, run in enumerate(runs) if n in kept]
+
+
+def _error(problem: str, hint: str | None = None) -> SpecError:
+    return SpecError(problem, key_path="prior", hint=hint)
