@@ -20,6 +20,8 @@ import { Tip } from "./tip.js";
 
 /** After so long without a move the page hears of a brush that is still being dragged. */
 const REST_MS = 300;
+/** A frame that comes so long after the one before has missed its turn on a screen of 60 Hz. */
+const LATE_MS = 25;
 const LEAST_GAP = 76;
 
 /** @type {readonly any[]} */
@@ -211,22 +213,28 @@ function useHeights(axes, count, plot) {
 }
 
 /**
- * How many lines a frame takes without stuttering: learnt from the frames while something is dragged.
+ * How many lines a frame takes without stuttering: learnt, while something is dragged, from how long
+ * each frame with lines in it kept the next one waiting. One without would say that lines cost nothing.
  * @param {boolean} active @returns {() => number}
  */
 function useFramePace(active) {
-  const pace = useRef({ most: 1500, last: 0 });
+  const pace = useRef({ most: 1500, drawn: 0 });
   useEffect(() => {
     if (!active) return;
-    pace.current.last = 0;
+    pace.current.drawn = 0;
     let frame = requestAnimationFrame(function look(now) {
-      const took = pace.current.last ? now - pace.current.last : 0;
-      if (took > 30) pace.current.most = Math.max(pace.current.most * 0.75, 300);
-      else if (took && took < 20) pace.current.most = Math.min(pace.current.most * 1.1, 20_000);
-      pace.current.last = now;
+      const { drawn, most } = pace.current;
+      if (drawn && now > drawn) {
+        pace.current.drawn = 0;
+        if (now - drawn > LATE_MS) pace.current.most = Math.max(most * 0.7, 300);
+        else pace.current.most = Math.min(most * 1.05, 20_000);
+      }
       frame = requestAnimationFrame(look);
     });
     return () => cancelAnimationFrame(frame);
   }, [active]);
-  return useCallback(() => pace.current.most, []);
+  return useCallback(() => {
+    pace.current.drawn = Number(document.timeline.currentTime);
+    return pace.current.most;
+  }, []);
 }
