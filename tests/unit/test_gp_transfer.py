@@ -15,31 +15,38 @@ OWN = np.random.default_rng(1).random((6, 2))
 PRIOR = np.random.default_rng(2).random((40, 2))
 
 
+def moved(prior: np.ndarray, own: np.ndarray = OWN) -> np.ndarray | None:
+    values = standardised(prior)
+    process = Process(fit(PRIOR, values, NUMBERS), NUMBERS, PRIOR)
+    process.observe(values)
+    return aligned(process, prior, own, bowl(own))
+
+
 def bowl(points: np.ndarray) -> np.ndarray:
     values: np.ndarray = ((points - 0.4) ** 2 * [1.0, 3.0]).sum(1)
     return values
 
 
 def test_the_same_scale_is_left_alone() -> None:
-    found = aligned(PRIOR, bowl(PRIOR), OWN, bowl(OWN), NUMBERS)
+    found = moved(bowl(PRIOR))
     assert found is not None
     assert (found == bowl(PRIOR)).all()
 
 
 def test_another_scale_is_found() -> None:
-    found = aligned(PRIOR, 100.0 + 30.0 * bowl(PRIOR), OWN, bowl(OWN), NUMBERS)
+    found = moved(100.0 + 30.0 * bowl(PRIOR))
     assert found == pytest.approx(bowl(PRIOR), abs=0.02)
 
 
 @pytest.mark.parametrize("prior", [-bowl(PRIOR), np.full(40, 5.0)])
 def test_what_points_the_other_way_or_nowhere_is_of_no_use(prior: np.ndarray) -> None:
-    assert aligned(PRIOR, prior, OWN, bowl(OWN), NUMBERS) is None
+    assert moved(prior) is None
 
 
 def test_before_there_are_trials_of_its_own_prior_runs_are_all_there_is() -> None:
     values = -bowl(PRIOR)
     for n in (0, 1, 2):
-        assert aligned(PRIOR, values, OWN[:n], bowl(OWN[:n]), NUMBERS) is values
+        assert moved(values, OWN[:n]) is values
 
 
 def test_of_many_the_better_half_and_some_of_the_rest() -> None:

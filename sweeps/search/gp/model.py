@@ -10,6 +10,10 @@ What is to be improved on is the lowest mean of the process at a point that was 
 lowest value: under noise that is only the luckiest. Failed trials have no value, but say where not
 to go (feasibility.py). What was stopped counts as no better than the worst that was not.
 
+With several objectives it is the front that is to be improved on (hypervolume.py); with limits only
+what keeps them counts as best, and while nothing does, keeping them is all that is looked for
+(limits.py). Prior runs count as far as they agree with the sweep's own trials (transfer.py).
+
 Stateless: what is proposed depends on the observations and the random numbers alone. What is kept
 between calls is a cache, of fits to the very same data. Neighbours: bayes.py keeps the books.
 """
@@ -17,7 +21,7 @@ between calls is a cache, of fits to the very same data. Neighbours: bayes.py ke
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +33,15 @@ from sweeps.search.base import generator
 from sweeps.search.gp.acquisition import Improvement, Mean, Product, Term
 from sweeps.search.gp.columns import Columns
 from sweeps.search.gp.feasibility import Feasibility
+from sweeps.search.gp.hypervolume import FrontImprovement, reference, undominated
+from sweeps.search.gp.known import Known, known_of
+from sweeps.search.gp.limits import Limits, kept
 from sweeps.search.gp.maximise import Effort, maximise
 from sweeps.search.gp.outputs import standardised, warped
 from sweeps.search.gp.process import Hyperparameters, Process, fit
-from sweeps.search.observation import Observation, Standing
+from sweeps.search.gp.spending import Spending, cooled
+from sweeps.search.gp.transfer import Own, aligned, chosen
+from sweeps.search.observation import Observation
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -63,35 +72,20 @@ class Settings:
 _VALUES = 3  # before the process is asked
 _BEST = 6  # points around which candidates are drawn
 _DESIGN = 64  # points of the sequence that the first ones are of
-_MOST_DEAD = 100  # failed points that the process is told of
-_LIMIT = 1e150  # beyond which values are as good as infinite
+_MOST_ON_FRONT = 24  # points of a front around which candidates are drawn
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What there is to learn from, in columns.
-
-    Attributes:
-        points: with a value, (n, d).
-        costs: theirs, (n,).
-        pending: points without one yet, (p, d).
-        ended: points that failed or did not, (m, d).
-        failed: which of these did.
-        count: of all observations.
+class _Gain:
+    """Attributes:
+    term: what a trial is expected to improve.
+    best: points around which there may be better ones, (k, d).
+    lengths: scales of the columns, (d,).
     """
 
-    points: Array
-    costs: Array
-    pending: Array
-    ended: Array
-    failed: Mask
-    count: int
-
-    @property
-    def dead(self) -> Array:
-        """The newest points that failed, (k, d)."""
-        found: Array = self.ended[self.failed][-_MOST_DEAD:]
-        return found
+    term: Term
+    best: Array
+    lengths: Array
 
 
 class GpModel:
@@ -101,9 +95,20 @@ class GpModel:
         axes: of the space, one at least.
         seed: of the first points.
         settings: how it works.
+        per_second: the gain for each second is what counts.
+        most: trials that there will be; None: there is no end.
     """
 
-    def __init__(self, axes: Axes, seed: int, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        axes: Axes,
+        seed: int,
+        settings: Settings | None = None,
+        *,
+        per_second: bool = False,
+        most: int | None = None,
+    ) -> None:
+        self._per_second, self._most = per_second, most
         self._columns = Columns(axes)
         self._settings = settings or Settings()
         self._seed = seed
@@ -120,7 +125,7 @@ class GpModel:
         tried = set(self._columns.keys(points))
         if self._columns.size is not None and len(tried) >= self._columns.size:
             tried = set()
-        known = _known(seen, points)
+        known = self._with_prior(known_of(seen, points))
         if known.count < self._first or len(known.costs) < _VALUES:
             found = self._one_of_the_first(known.count, tried, rng)
         else:
@@ -144,54 +149,122 @@ class GpModel:
                 return found
         return None
 
-    def _promising(
-        self, known: _Known, tried: set[bytes], rng: np.random.Generator
-    ) -> Array | None:
+    def _promising(self, known: Known, tried: set[bytes], rng: np.random.Generator) -> Array | None:
         kinds = {
             "alternate": (("plain", "warped")[known.count % 2],),
             "mean": ("plain", "warped"),
         }.get(self._settings.kinds, (self._settings.kinds,))
-        improvements: list[Term] = []
-        feasibility = None
+        categorical = self._columns.categorical
+        terms: list[Term] = []
+        good = np.ones(len(known.costs), bool)
         chance = np.empty(0)
         if known.failed.any():
-            feasibility = Feasibility(known.ended, known.failed, self._columns.categorical)
+            feasibility = Feasibility(known.ended, known.failed, categorical)
             chance = np.exp(feasibility.value(known.dead))
-        normal = self._normal(len(known.pending), rng)
-        for kind in kinds:
-            values = standardised(known.costs) if kind == "plain" else warped(known.costs)
-            process = self._process(kind, known.points, values)
-            mean = process.posterior(known.points)[0]
-            order = np.argsort(mean, kind="stable")
-            lowest = (
-                float(mean[order[0]]) if self._settings.incumbent == "mean" else float(values.min())
-            )
-            lengths = 1.0 / np.sqrt(process.hyperparameters.weights)
-            process, values = _disappointed(process, values, known.dead, chance, lowest)
-            improvements.append(_improvement(process, values, lowest, known.pending, normal))
-        terms = [improvements[0] if len(improvements) == 1 else Mean(improvements)]
-        if feasibility is not None:
             terms.append(feasibility)
+        if np.isfinite(known.excess).any():
+            limits = Limits(known.points, known.excess, categorical, known.pending)
+            good = kept(known.excess)
+            terms.append(limits)
+        if self._per_second and np.isfinite(known.seconds).sum() >= _VALUES:
+            timed = np.isfinite(known.seconds)
+            power = cooled(len(known.ended), self._most)
+            terms.append(
+                Spending(known.points[timed], known.seconds[timed], categorical, power=power)
+            )
+        if good.any():
+            normal = self._normal(len(known.pending), rng)
+            gains = [self._gain(kind, known, good, chance, normal) for kind in kinds]
+            terms.insert(0, gains[0].term if len(gains) == 1 else Mean([g.term for g in gains]))
+            best, lengths = gains[-1].best, gains[-1].lengths
+        else:
+            best = known.points[np.argsort(-limits.value(known.points), kind="stable")[:_BEST]]
+            lengths = np.ones(self._columns.count)
         return maximise(
             terms[0] if len(terms) == 1 else Product(terms),
             self._columns,
             rng,
-            best=known.points[order[:_BEST]],
+            best=best,
             lengths=lengths,
             tried=tried,
             effort=self._settings.effort,
         )
 
+    def _gain(self, kind: str, known: Known, good: Mask, chance: Array, normal: Array) -> _Gain:
+        """What a trial is expected to improve: the best, or the front.
+
+        Args:
+            good: what may count as best.
+            chance: that what failed could have succeeded.
+            normal: random numbers for fantasies.
+        """
+        fit_to = standardised if kind == "plain" else warped
+        points = known.placed(known.points, prior=~known.own)
+        dead, pending = known.placed(known.dead), known.placed(known.pending)
+        home = known.placed(known.points)[good]
+        objectives = [known.costs, *known.others.T]
+        objectives = [costs for costs in objectives if np.isfinite(costs).sum() >= _VALUES]
+        processes, means, weights = [], [], []
+        for n, costs in enumerate(objectives):
+            rows = np.isfinite(costs)
+            values = fit_to(costs[rows])
+            process = self._process(f"{kind} {n}", points[rows], values)
+            mean = process.posterior(home)[0]
+            weights.append(process.hyperparameters.weights[: self._columns.count])
+            process, values = _disappointed(process, values, dead, chance, float(mean.min()))
+            if len(objectives) > 1 and len(pending):
+                process, expected = _believed(process, values, pending)
+                mean = np.r_[mean, expected]
+            processes.append(process)
+            means.append(mean)
+        lengths = 1.0 / np.sqrt(np.mean(weights, axis=0))
+        if len(objectives) > 1:
+            values = np.stack(means, axis=1)
+            on_front = undominated(values)
+            front = values[on_front]
+            term: Term = FrontImprovement(processes, front, reference(front, values))
+            order = np.flatnonzero(on_front[: len(home)])[:_MOST_ON_FRONT]
+            if not len(order):
+                order = np.argsort(means[0][: len(home)], kind="stable")[:_BEST]
+        else:
+            order = np.argsort(means[0], kind="stable")[:_BEST]
+            lowest = (
+                float(means[0][order[0]])
+                if self._settings.incumbent == "mean"
+                else float(values[: len(known.costs)][good].min())
+            )
+            term = _improvement(processes[0], values, lowest, pending, normal)
+        return _Gain(Own(term) if known.mixed else term, known.points[good][order], lengths)
+
+    def _with_prior(self, known: Known) -> Known:
+        """Prior runs on the scale of the sweep's own; without them where they are of no use.
+
+        Of several objectives they are taken as they are.
+        """
+        prior, own = np.flatnonzero(~known.own), np.flatnonzero(known.own)
+        if len(prior) < _VALUES or np.isfinite(known.others).any():
+            return known
+        few = prior[chosen(known.costs[prior])]
+        process = self._process("prior", known.points[few], standardised(known.costs[few]))
+        moved = aligned(process, known.costs[few], known.points[own], known.costs[own])
+        if moved is None:
+            return replace(known.only(own), count=known.count - len(prior))
+        found = known.only(np.r_[few, own])
+        return replace(found, costs=np.r_[moved, known.costs[own]], mixed=True)
+
     def _process(self, kind: str, points: Array, values: Array) -> Process:
         """Fitted, unless the last one of this kind was fitted to the same."""
+        categorical = self._columns.categorical
+        if points.shape[1] > len(categorical):  # where it is from
+            categorical = np.append(categorical, True)
         data = points.tobytes() + values.tobytes()
         before = self._fits.get(kind)
         if before is not None and before[0] == data:
             found = before[1]
         else:
-            found = fit(points, values, self._columns.categorical, most=self._settings.most_fitted)
+            found = fit(points, values, categorical, most=self._settings.most_fitted)
             self._fits[kind] = (data, found)
-        process = Process(found, self._columns.categorical, points)
+        process = Process(found, categorical, points)
         process.observe(values)
         return process
 
@@ -202,26 +275,6 @@ class GpModel:
         drawn = qmc.Sobol(pending, scramble=True, seed=rng).random(self._settings.fantasies)
         found: Array = ndtri(np.clip(drawn, 1e-4, 1.0 - 1e-4)).T
         return found
-
-
-def _known(seen: Sequence[Observation], points: Array) -> _Known:
-    valued = np.array([one.cost is not None for one in seen], bool)
-    waits = np.array([one.standing is Standing.PENDING for one in seen], bool)
-    failed = np.array([one.standing is Standing.FAILED for one in seen], bool)
-    stopped = np.array([one.standing is Standing.STOPPED and bool(one.curve) for one in seen], bool)
-    costs = np.array([np.nan if one.cost is None else one.cost for one in seen], np.float64)
-    costs = np.clip(costs, -_LIMIT, _LIMIT)
-    whole = valued & ~stopped
-    if whole.any():
-        costs[stopped] = np.maximum(costs[stopped], costs[whole].max())
-    return _Known(
-        points[valued],
-        costs[valued],
-        points[waits & ~valued],
-        points[~waits],
-        failed[~waits],
-        len(seen),
-    )
 
 
 def _disappointed(
@@ -238,6 +291,14 @@ def _disappointed(
     found, values = process.extended(dead), np.r_[values, assumed]
     found.observe(values)
     return found, values
+
+
+def _believed(process: Process, values: Array, pending: Array) -> tuple[Process, Array]:
+    """As if the running trials had come out as expected; and what that is."""
+    expected = process.posterior(pending)[0]
+    found = process.extended(pending)
+    found.observe(np.r_[values, expected])
+    return found, expected
 
 
 def _improvement(

@@ -21,11 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweeps.search.gp.acquisition import Term
-from sweeps.search.gp.outputs import standardised
-from sweeps.search.gp.process import Process, fit
+from sweeps.search.gp.process import Process
 
 Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 MOST_PRIOR = 150
 """So many prior runs are learnt from: the better half of these, and others."""
@@ -44,26 +42,20 @@ def chosen(values: Array, most: int = MOST_PRIOR) -> NDArray[np.intp]:
     return np.sort(np.r_[order[:half], order[others]])
 
 
-def aligned(
-    prior: Array, prior_values: Array, own: Array, own_values: Array, categorical: Mask
-) -> Array | None:
+def aligned(process: Process, prior_values: Array, own: Array, own_values: Array) -> Array | None:
     """The prior values (p,) on the scale of the sweep's own (n,); None: they are of no use.
 
     Args:
-        prior: points of prior runs, (p, d), p > 0.
-        prior_values: theirs.
+        process: at the points of the prior runs; it was told their `standardised` values.
+        prior_values: theirs, p > 0.
         own: points of the sweep's trials, (n, d).
         own_values: theirs.
-        categorical: which columns are categories, (d,).
     """
     if len(own) < _FEWEST:
         return prior_values
     center, spread = float(prior_values.mean()), float(prior_values.std())
     if spread <= 0.0:
         return None
-    values = standardised(prior_values)
-    process = Process(fit(prior, values, categorical), categorical, prior)
-    process.observe(values)
     mean, variance = process.posterior(own)
     expected = center + spread * mean
     doubt = spread**2 * float(variance.mean())
