@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 READY_S = 60.0
 _LOG_BYTES = 4 << 20
 _READY_FD = "OPENSWEEP_READY_FD"
+# A search's matrices are small: more threads cost more than they save, the more so on a busy box.
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 # The server imports from where we do, and from nowhere else: not from the working directory (-P).
 _START = "import sys; sys.path[:0] = sys.argv[1:]; from opensweep.background import main; main()"
@@ -167,6 +169,8 @@ def serve(
 ) -> None:
     import logging
 
+    for name in _THREADS:  # before NumPy is imported
+        os.environ.setdefault(name, "1")
     from controller.server.process import ServerOptions, serve
     from sweeps.project import OWN_ENTITY
 
