@@ -91,7 +91,9 @@ def _fitting(space: Space, config: Mapping[str, Any]) -> dict[str, Any]:
     flat = {dotted[name]: value for name, value in config.items() if name in dotted}
     space.check(nested)
     space.check(space.nest(flat))
-    return space.nest({**space.flatten(nested), **flat})
+    whole = space.nest({**space.flatten(nested), **flat})
+    space.check(whole)
+    return whole
 
 
 def _refuse_at_target(store: Store, sweep: SweepRecord, spec: SweepSpec) -> None:

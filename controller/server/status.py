@@ -4,11 +4,13 @@ Reads the store and Redis and changes nothing. Redis only adds the live agents: 
 rest is still told. All times are seconds since the epoch, durations seconds.
 
 A sweep: {"id", "name", "project", "state", "reason", "method", "metric": {"name", "goal"} | null,
-"created", "started", "ended", "changed", "total", "run_cap", "counts": {state: n},
+"metrics": [{"name", "goal", "at_most", "at_least"}], "created", "started", "ended", "changed",
+"total", "run_cap", "counts": {state: n},
 "best": trial | null, "agents": [{"id", "host", "slots", "free", "running", "devices",
 "quarantined"}], "eta_s", "elapsed_s", "throughput"}. total: how many trials there will be, null
 when there is no end. throughput: trials that ended per hour, over the last ones; null before the
-first end. eta_s: null when it cannot be known.
+first end. eta_s: null when it cannot be known. best: among those that keep the limits of metrics,
+where one does.
 
 A trial: {"id", "sweep_id", "number", "config", "state", "objective", "attempts", "reason",
 "detail", "summary", "steps", "created", "started", "ended", "agent_id", "host", "device",
@@ -27,6 +29,7 @@ import redis
 
 from controller import record
 from controller.prior import known
+from controller.server.outcomes import measures_json, outcome
 from controller.store.records import AttemptRecord, SweepRecord, TrialRecord
 from controller.store.standings import Standing
 from controller.store.store import Store
@@ -76,7 +79,8 @@ def _sweep_json(
     at_work: Mapping[str, Sequence[AgentBeat]],
     now: float,
 ) -> dict[str, Any]:
-    mine, best = at_work.get(sweep.id, ()), standing.best
+    mine = at_work.get(sweep.id, ())
+    best = outcome(store, sweep).best if spec.metrics else standing.best
     total = total_trials(store, sweep)
     throughput = _throughput(sweep, standing, now)
     return {
@@ -88,6 +92,7 @@ def _sweep_json(
         "reason": sweep.reason,
         "method": spec.method.value,
         "metric": metric_json(spec),
+        "metrics": measures_json(spec),
         "created": sweep.created,
         "started": sweep.started,
         "ended": sweep.ended,

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from controller import record
+from controller.server.outcomes import outcome
 from controller.server.services import Services, services
 from controller.server.status import (
     attempt_json,
@@ -241,15 +242,25 @@ def _names(text: str) -> list[str]:
 
 
 async def best(request: Request) -> Response:
-    """GET /api/sweeps/{id}/best: {"trial": trial or null}."""
+    """GET /api/sweeps/{id}/best: {"trial": trial or null}; where the file has `metrics`, also
+    "keeps_limits": whether it does, and "front": the trials on it ([] with one objective)."""
     found = services(request)
-    return json_response({"trial": await found.call(_best, found, request.path_params["sweep_id"])})
+    return json_response(await found.call(_best, found, request.path_params["sweep_id"]))
 
 
-def _best(found: Services, sweep_id: str) -> dict[str, Any] | None:
-    metric = record.spec_of(found.store.get_sweep(sweep_id)).metric
+def _best(found: Services, sweep_id: str) -> dict[str, Any]:
+    sweep = found.store.get_sweep(sweep_id)
+    spec = record.spec_of(sweep)
+    if spec.metrics:
+        told = outcome(found.store, sweep)
+        return {
+            "trial": trial_json(told.best) if told.best else None,
+            "keeps_limits": told.keeps,
+            "front": [trial_json(trial) for trial in told.front],
+        }
+    metric = spec.metric
     trial = found.store.best_trial(sweep_id, metric.goal.value) if metric else None
-    return trial_json(trial) if trial else None
+    return {"trial": trial_json(trial) if trial else None}
 
 
 async def spec(request: Request) -> Response:

@@ -36,8 +36,9 @@ def own_name(status: Mapping[str, Any]) -> str:
 
 
 def aim(status: Mapping[str, Any]) -> str:
-    metric = status.get("metric")
-    return f"{status['method']}, {metric['goal']} {metric['name']}" if metric else status["method"]
+    wanted = [status["metric"]] if status.get("metric") else []
+    wanted += [each for each in status.get("metrics") or () if each["goal"]]
+    return ", ".join([status["method"], *(f"{each['goal']} {each['name']}" for each in wanted)])
 
 
 def expected(status: Mapping[str, Any]) -> int | None:

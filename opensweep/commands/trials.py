@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +16,7 @@ from opensweep.commands.objective import objective
 from opensweep.commands.status import check_states, terminal_width
 from sweeps.console_text import settled
 from sweeps.errors import OpensweepError
+from sweeps.objective import metric_value
 
 if TYPE_CHECKING:
     from sweeps.protocol.client import Client
@@ -118,20 +119,23 @@ def trials(
         connection.say(f"no trial is {state}" if state else "no trials yet")
     else:
         name = metric.get("name")
-        click.echo(_trial_table(rows, f"{name}(best)" if name else "objective", wide))
+        others = [each["name"] for each in status.get("metrics") or () if each["name"] != name]
+        click.echo(_trial_table(rows, f"{name}(best)" if name else "objective", others, wide))
 
 
-def _trial_table(rows: list[dict[str, Any]], metric: str, wide: bool) -> str:
+def _trial_table(rows: list[dict[str, Any]], metric: str, others: list[str], wide: bool) -> str:
     now = time.time()
     width = None if wide else terminal_width()
     why_width = None if wide else WHY_WIDTH if width is None else max(width // 3, 20)
     where = len({row.get("host") for row in rows}) > 1
-    headers = ["TRIAL", "STATE", metric, "STEPS", "TIME", "TRIES", "WHERE", "WHY", "CONFIG"]
+    headers = ["TRIAL", "STATE", metric, *others]
+    headers += ["STEPS", "TIME", "TRIES", "WHERE", "WHY", "CONFIG"]
     cells = [
         [
             row["id"],
             report.state_with_reason(row),
             _text.number(row["objective"]),
+            *(_text.number(metric_value(row.get("summary") or {}, name)) for name in others),
             _text.number(row.get("steps")),
             _text.duration(report.seconds(row, now)),
             str(row["attempts"]),
@@ -150,7 +154,7 @@ def _trial_table(rows: list[dict[str, Any]], metric: str, wide: bool) -> str:
     return _text.table(
         [headers[column] for column in keep],
         [[row[column] for column in keep] for row in cells],
-        right={metric, "STEPS", "TIME", "TRIES"},
+        right={metric, *others, "STEPS", "TIME", "TRIES"},
         states={"STATE"},
         width=width,
     )
@@ -180,24 +184,28 @@ def _place(trial: Trial, with_host: bool) -> str:
     help="Print it as the arguments that ${args} gives the script, quoted for a shell; a nested "
     "group is one argument, written as a Python dict.",
 )
-@options.json_option("the whole trial")
+@options.json_option("the whole trial; with several `metrics` also keeps_limits and front,")
 def best(sweep: str, as_args: bool, as_json: bool) -> None:
     """Show the best trial and its configuration.
 
-    The configuration is YAML; the lines about the trial are comments in it.
+    The configuration is YAML; the lines about the trial are comments in it. Of a sweep with several
+    `metrics` it is the best that keeps their limits, and the trials that no other one beats in
+    every objective are listed.
     """
     if as_args and as_json:
         raise click.UsageError("--args and --json: choose one")
     with connection.server() as client:
         status = connection.sweep_status(client, sweep)
-        trial = client.best(status["id"])
+        found = client.outcome(status["id"])
+    trial = found["trial"]
     if trial is None:
         raise OpensweepError(
             f"no trial of sweep {status['id']} has an objective"
             + ("." if report.over(status) else " yet; `sweep status` shows how far it is.")
         )
     if as_json:
-        options.print_json(trial)
+        told = {key: found[key] for key in ("keeps_limits", "front") if key in found}
+        options.print_json({**trial, **told})
     elif as_args:
         click.echo(arguments(trial["config"]))
     else:
@@ -209,7 +217,49 @@ def best(sweep: str, as_args: bool, as_json: bool) -> None:
             f"# {metric.get('name', 'objective')}: {_text.number(trial['objective'])}"
             f" (best of its history; {metric.get('goal', 'minimize')})"
         )
+        for line in weighed(status.get("metrics") or [], found, metric.get("name", "objective")):
+            click.echo(f"# {line}" if line else "#")
         click.echo(yaml.safe_dump(trial["config"], sort_keys=False, allow_unicode=True), nl=False)
+
+
+def weighed(measures: list[dict[str, Any]], found: Mapping[str, Any], metric: str) -> Iterator[str]:
+    """What the best came to in the other metrics of its sweep, and the front, as lines."""
+    trial = found["trial"]
+    for each in measures:
+        value = metric_value(trial["summary"], each["name"])
+        yield f"{each['name']}: {_text.number(value)} (its last; {_wanted(each)})"
+    if found.get("keeps_limits") is False:
+        yield "no trial keeps the limits: it is the best of all"
+    front = found.get("front") or ()
+    if not front:
+        return
+    others = [each["name"] for each in measures if each["goal"]]
+    rows = [
+        [
+            str(member["id"]),
+            _text.number(member["objective"]),
+            *(_text.number(metric_value(member["summary"], name)) for name in others),
+            _text.config_line(member["config"]),
+        ]
+        for member in front
+    ]
+    yield ""
+    yield f"{_text.plural(len(front), 'trial')} that no other one beats in every objective:"
+    table = _text.table(
+        ["TRIAL", metric, *others, "CONFIG"], rows, right={metric, *others}, states=set()
+    )
+    yield from table.splitlines()
+
+
+def _wanted(measure: Mapping[str, Any]) -> str:
+    """`minimize, at most 50`."""
+    parts = [measure["goal"]] if measure["goal"] else []
+    parts += [
+        f"{key.replace('_', ' ')} {_text.number(measure[key])}"
+        for key in ("at_least", "at_most")
+        if measure[key] is not None
+    ]
+    return ", ".join(parts)
 
 
 def arguments(config: Mapping[str, Any]) -> str:

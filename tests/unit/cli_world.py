@@ -56,6 +56,7 @@ class World:
         self.specs: dict[str, dict[str, Any]] = {}
         self.consoles: dict[str, list[str]] = {}
         self.histories: dict[str, list[dict[str, Any]]] = {}
+        self.outcomes: dict[str, dict[str, Any]] = {}  # beside the best trial
         self.created: list[dict[str, Any]] = []
         self.orders: list[tuple[str, str]] = []
         self.changed: list[tuple[str, Any]] = []
@@ -152,7 +153,7 @@ class World:
             case ["GET"]:
                 return 200, self.status(sweep_id)
             case ["GET", "best"]:
-                return 200, {"trial": self.best(sweep_id)}
+                return 200, {"trial": self.best(sweep_id), **self.outcomes.get(sweep_id, {})}
             case ["GET", "spec"]:
                 spec = self.specs[sweep_id]
                 return 200, {"yaml": "", "spec": spec, "seed": 1, "origin": {}}

@@ -213,6 +213,35 @@ def test_best_is_yaml(world: World) -> None:
     assert json.loads(sweep("best", "abc12345", "--json").stdout)["id"] == "abc12345-1"
 
 
+def test_several_metrics_have_columns_and_a_front(world: World) -> None:
+    trials = [
+        trial("abc12345", 1, objective=0.9, summary={"ms": 30, "gb": 4.0}),
+        trial("abc12345", 2, objective=0.8, summary={"ms": 10}),
+    ]
+    metrics = [
+        {"name": "ms", "goal": "minimize", "at_most": 50, "at_least": None},
+        {"name": "gb", "goal": None, "at_most": 2, "at_least": None},
+    ]
+    world.add("abc12345", trials, metrics=metrics)
+    world.outcomes["abc12345"] = {"keeps_limits": False, "front": trials}
+    head = sweep("trials", "abc12345").stdout.splitlines()[0].split()
+    assert head[:5] == ["TRIAL", "STATE", "val/acc(best)", "ms", "gb"]
+    lines = sweep("best", "abc12345").stdout.splitlines()
+    assert lines[2:8] == [
+        "# ms: 30 (its last; minimize, at most 50)",
+        "# gb: 4 (its last; at most 2)",
+        "# no trial keeps the limits: it is the best of all",
+        "#",
+        "# 2 trials that no other one beats in every objective:",
+        "# TRIAL       val/acc  ms  CONFIG",
+    ]
+    assert yaml.safe_load("\n".join(lines)) == trials[0]["config"]
+    told = json.loads(sweep("best", "abc12345", "--json").stdout)
+    assert told["id"] == "abc12345-1"
+    assert [member["id"] for member in told["front"]] == ["abc12345-1", "abc12345-2"]
+    assert "maximize val/acc, minimize ms" in sweep("status", "abc12345").stdout
+
+
 def test_best_as_arguments(world: World) -> None:
     world.add("abc12345", [trial("abc12345", 1, config={"lr": 0.1, "tag": "a b"})])
     assert sweep("best", "abc12345", "--args").stdout == "--lr=0.1 '--tag=a b'\n"

@@ -145,8 +145,12 @@ class PeopleCalls(Wire):
 
     def best(self, sweep_id: str) -> dict[str, Any] | None:
         """The best trial so far by the sweep's metric; None when no trial has an objective."""
-        answer = self._object("GET", f"/api/sweeps/{part(sweep_id)}/best")
-        return cast("dict[str, Any] | None", answer["trial"])
+        return cast("dict[str, Any] | None", self.outcome(sweep_id)["trial"])
+
+    def outcome(self, sweep_id: str) -> dict[str, Any]:
+        """{"trial"}: as `best`; where the sweep has `metrics`, also "keeps_limits" and "front", the
+        trials that no other one beats in every objective."""
+        return self._object("GET", f"/api/sweeps/{part(sweep_id)}/best")
 
     def importance(self, sweep_id: str, of: str = "value") -> dict[str, Any]:
         """What trials say of the parameters (controller/server/analysis_api.py); may take a minute.
