@@ -12,6 +12,7 @@ a package that is missing. Importing this module imports optuna: do so late.
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 import inspect
 import warnings
@@ -59,10 +60,12 @@ class Kind:
         """The class that the section names."""
         name, names = section.text(self.key), self.names()
         if name not in names:
-            close = {each.lower(): each for each in names}
-            close |= {each.lower().removesuffix(self.key): each for each in names}
-            known = close.get(name.lower())
-            hint = f"Did you mean `{known}`?" if known else did_you_mean(name, names, "It has")
+            lower = {each.lower(): each for each in names}
+            lower |= {each.lower().removesuffix(self.key): each for each in names}
+            near = difflib.get_close_matches(name.lower(), lower, n=1)
+            hint = (
+                f"Did you mean `{lower[near[0]]}`?" if near else did_you_mean("", names, "It has")
+            )
             raise section.error(
                 f"Optuna {optuna.__version__} has no {self.key} {name!r}.", self.key, hint=hint
             )
@@ -174,7 +177,9 @@ def _parameters(found: Any) -> dict[str, inspect.Parameter]:
 
 def _annotation(parameter: inspect.Parameter) -> str:
     annotation = parameter.annotation
-    return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
+    if isinstance(annotation, str):
+        return annotation
+    return annotation.__name__ if inspect.isclass(annotation) else str(annotation)
 
 
 def _unsayable(parameter: inspect.Parameter) -> bool:

@@ -27,6 +27,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sweeps.metrics import Goal, Measure, Metric
 from sweeps.search.axes import Axes, Coordinate, Real
 from sweeps.search.base import Ended, Prior, Searcher, generator
 from sweeps.search.observation import Standing
@@ -37,31 +38,8 @@ from sweeps.space import Space
 from sweeps.trial import TrialState
 
 _DRAWS = 5  # goes at a point that was not tried before
-_LAWFUL_DRAWS = 100  # goes at one that keeps the constraints
+_LAWFUL_DRAWS = 30  # goes at one that keeps the constraints
 _SEEDS = 2**32
-
-
-@dataclass(frozen=True)
-class Objective:
-    """A metric to be optimised; the name of the first one is not needed."""
-
-    name: str
-    maximize: bool
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A metric that must stay within bounds; None: there is no such bound."""
-
-    name: str
-    at_most: float | None = None
-    at_least: float | None = None
-
-    def excess(self, value: float) -> float:
-        """By how much the limit is broken (above 0) or kept."""
-        over = -math.inf if self.at_most is None else value - self.at_most
-        under = -math.inf if self.at_least is None else self.at_least - value
-        return max(over, under)
 
 
 @dataclass(slots=True)
@@ -83,8 +61,8 @@ class OptunaSearch(Searcher):
         space: what to search.
         seed: of all randomness.
         settings: the `search` section: `sampler`, and its arguments.
-        objectives: the first is what trials report.
-        limits: on other metrics.
+        metric: what trials report.
+        measures: further objectives, and limits.
         enqueue: full configs to try first.
 
     Raises:
@@ -98,8 +76,8 @@ class OptunaSearch(Searcher):
         seed: int,
         settings: Mapping[str, Any] | Section,
         *,
-        objectives: Sequence[Objective],
-        limits: Sequence[Limit] = (),
+        metric: Metric,
+        measures: Sequence[Measure] = (),
         enqueue: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         section = settings
@@ -112,12 +90,14 @@ class OptunaSearch(Searcher):
         self._section = Section(
             {k: v for k, v in section.data.items() if k != "seed"}, section.origin, section.at
         )
-        self._objectives, self._limits = tuple(objectives), tuple(limits)
+        self._maximize = metric.goal is Goal.MAXIMIZE
+        self._others = [each for each in measures if each.goal is not None]
+        self._limits = [each for each in measures if each.limited]
         self._exhaustive = section.data["sampler"] == "BruteForceSampler"
         self._trials: dict[int, _Trial] = {}
         self._tried: set[Hashable] = set()
         self._check(section)
-        self._study = OptunaStudy(self._axes, len(self._objectives), self._sampler)
+        self._study = OptunaStudy(self._axes, 1 + len(self._others), self._sampler)
 
     def _check(self, section: Section) -> None:
         name = section.data["sampler"]
@@ -136,7 +116,7 @@ class OptunaSearch(Searcher):
                 hint="TPESampler, NSGAIISampler, NSGAIIISampler and GPSampler do, and so does gp.",
             )
         # One toy point: a sampler says only then that it takes no more than one objective.
-        study = OptunaStudy(self._axes, len(self._objectives), self._sampler)
+        study = OptunaStudy(self._axes, 1 + len(self._others), self._sampler)
         try:
             study.propose([], self._sampler(1))
         except (ValueError, NotImplementedError) as error:
@@ -259,31 +239,32 @@ class OptunaSearch(Searcher):
                 last = (0, trial.objective)
             if standing is Standing.FINISHED and (values is None or excess is None):
                 standing = Standing.FAILED
-            if standing is Standing.STOPPED and len(self._objectives) > 1 and values is not None:
+            if standing is Standing.STOPPED and self._others and values is not None:
                 standing = Standing.FINISHED  # its values are as good as any: nothing compares
-            if last is not None and self._objectives[0].maximize:
+            if last is not None and self._maximize:
                 last = (last[0], -last[1])
             trial.told = Told(number, trial.point or {}, standing, values, last, excess or ())
         return trial.told
 
     def _values(self, trial: _Trial) -> tuple[float, ...] | None:
-        first, *others = self._objectives
-        found = [trial.objective, *(_finite(trial.metrics.get(each.name)) for each in others)]
-        costs = []
-        for value, objective in zip(found, (first, *others), strict=True):
+        if trial.objective is None:
+            return None
+        costs = [-trial.objective if self._maximize else trial.objective]
+        for each in self._others:
+            value = _finite(trial.metrics.get(each.name))
             if value is None:
                 return None
-            costs.append(-value if objective.maximize else value)
+            costs.append(-value if each.goal is Goal.MAXIMIZE else value)
         return tuple(costs)
 
     def _excess(self, trial: _Trial) -> tuple[float, ...] | None:
         """() where there are no limits, None where one of their metrics is unknown."""
         found = []
         for limit in self._limits:
-            value = _finite(trial.metrics.get(limit.name))
-            if value is None:
+            excess = limit.excess(_finite(trial.metrics.get(limit.name)))
+            if excess is None:
                 return None
-            found.append(limit.excess(value))
+            found.append(excess)
         return tuple(found)
 
 

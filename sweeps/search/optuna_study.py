@@ -36,8 +36,6 @@ from sweeps.search.axes import Axes, Choice, Coordinate, Whole
 from sweeps.search.observation import Standing
 from sweeps.search.optuna_names import quiet
 
-_LONGEST_TAIL = 64
-"""How many of the newest trials are played again for each point at most, while older ones run."""
 _STATELESS = (
     "BruteForceSampler",
     "GPSampler",
@@ -100,7 +98,7 @@ class OptunaStudy:
         if self._stateful:
             shown, attributes = self._replay.play(told, self._make)
         else:
-            shown, attributes = [self.freeze(each) for each in told], self.counters
+            shown, attributes = [self.freeze(*each) for each in enumerate(told)], self.counters
         point, _, after = self.ask(sampler, shown, attributes)
         self.counters = {} if self._stateful else after
         return point
@@ -142,8 +140,8 @@ class OptunaStudy:
             if name not in self._axes.conditions
         }
 
-    def freeze(self, told: Told, noted: Mapping[str, Any] | None = None) -> FrozenTrial:
-        """The trial in Optuna's form."""
+    def freeze(self, place: int, told: Told, noted: Mapping[str, Any] | None = None) -> FrozenTrial:
+        """The trial in Optuna's form; there numbers are places, from 0."""
         known = self._frozen.get(told.number)
         if noted is None and known is not None and known[0] is told:
             return known[1]
@@ -167,7 +165,7 @@ class OptunaStudy:
             system_attrs=attributes,
             **what,
         )
-        trial.number = trial._trial_id = told.number
+        trial.number, trial._trial_id = place, told.number
         if noted is None:
             self._frozen[told.number] = (told, trial)
         return trial
@@ -188,32 +186,32 @@ class OptunaStudy:
 class _Replay:
     """The past, as a sampler that keeps its state in attributes would have noted it.
 
-    What is settled (no older trial still runs) is played once; what comes after, for each point.
+    What was played stays, up to the first trial that has come to its end since.
     """
 
     def __init__(self, study: OptunaStudy) -> None:
         self._study = study
-        self._settled: list[tuple[Told, FrozenTrial]] = []
-        self._attributes: dict[str, Any] = {}
+        self._played: list[tuple[Told, FrozenTrial, Mapping[str, Any]]] = []
 
     def play(self, told: Sequence[Told], make: Make) -> tuple[list[FrozenTrial], Mapping[str, Any]]:
-        if any(known is not each for (known, _), each in zip(self._settled, told, strict=False)):
-            self._settled, self._attributes = [], {}  # one that ran for long is over
-        pending = (i for i, each in enumerate(told) if each.standing is Standing.PENDING)
-        stable = max(next(pending, len(told)), len(told) - _LONGEST_TAIL)
-        shown = [trial for _, trial in self._settled]
-        for each in told[len(shown) : stable]:
-            self._attributes = self._step(each, shown, self._attributes, make)
-            self._settled.append((each, shown[-1]))
-        attributes = self._attributes
-        for each in told[len(shown) :]:
-            attributes = self._step(each, shown, attributes, make)
+        """All trials, and the study's attributes after them."""
+        same = 0
+        for (known, _, _), each in zip(self._played, told, strict=False):
+            if known is not each and not known.standing is each.standing is Standing.PENDING:
+                break
+            same += 1
+        del self._played[same:]
+        shown = [trial for _, trial, _ in self._played]
+        attributes: Mapping[str, Any] = self._played[-1][2] if self._played else {}
+        for each in told[same:]:
+            trial, attributes = self._step(each, shown, attributes, make)
+            shown.append(trial)
+            self._played.append((each, trial, attributes))
         return shown, attributes
 
     def _step(
-        self, told: Told, shown: list[FrozenTrial], attributes: dict[str, Any], make: Make
-    ) -> dict[str, Any]:
-        """Appends the trial with what its sampler notes; the study's attributes after it."""
+        self, told: Told, shown: list[FrozenTrial], attributes: Mapping[str, Any], make: Make
+    ) -> tuple[FrozenTrial, Mapping[str, Any]]:
         noted: dict[str, Any] = {}
         if told.standing is not Standing.PENDING:
             point, noted, attributes = self._study.ask(make(told.number), shown, attributes)
@@ -223,19 +221,23 @@ class _Replay:
                     noted.clear()
                 else:
                     noted[_POINT_TOLD] = place
-        shown.append(self._study.freeze(told, noted))
-        return attributes
+        return self._study.freeze(len(shown), told, noted), attributes
 
 
 class _Shown(InMemoryStorage):  # type: ignore[misc,unused-ignore]
     """A storage that shows the given trials as they are, uncopied, and after them its own one.
 
-    That one, made for the point that is asked for, has the number 0, which none of ours has.
+    That one, made for the point that is asked for, has the id 0, which none of ours has.
     """
 
     def __init__(self, trials: Sequence[FrozenTrial]) -> None:
         super().__init__()
         self._shown = trials
+
+    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
+        trial_id: int = super().create_new_trial(study_id, template_trial)
+        self.get_trial(trial_id).number = len(self._shown)
+        return trial_id
 
     def get_all_trials(
         self,
