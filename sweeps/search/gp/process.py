@@ -81,10 +81,18 @@ class Evidence:
         points: (n, d).
         values: (n,).
         categorical: which columns are categories, (d,).
+        unsure: variance of each value beside the noise, (n,); None: of none.
     """
 
-    def __init__(self, points: Array, values: Array, categorical: NDArray[np.bool_]) -> None:
+    def __init__(
+        self,
+        points: Array,
+        values: Array,
+        categorical: NDArray[np.bool_],
+        unsure: Array | None = None,
+    ) -> None:
         n = len(points)
+        self._unsure: Array | float = 0.0 if unsure is None else unsure
         self._values = values
         self._one, self._other = np.tril_indices(n, -1)
         self._places = self._one + n * self._other  # of the pairs, in a matrix by columns
@@ -101,7 +109,7 @@ class Evidence:
         covariance = np.zeros(n * n)
         covariance[self._places] = found.variance * correlation
         lower = covariance.reshape(n, n, order="F")
-        lower[np.diag_indices(n)] = found.variance + found.noise
+        lower[np.diag_indices(n)] = found.variance + found.noise + self._unsure
         factor, failed = dpotrf(lower, lower=1, clean=0, overwrite_a=1)
         if failed:
             return 1e10, np.zeros_like(logarithms)
@@ -138,6 +146,7 @@ def fit(
     values: Array,
     categorical: NDArray[np.bool_],
     *,
+    unsure: Array | None = None,
     most: int = MOST_FITTED,
     before: Hyperparameters | None = None,
 ) -> Hyperparameters:
@@ -146,14 +155,16 @@ def fit(
     Args:
         points: (n, d); numbers in [0, 1], categories as codes.
         values: (n,), about standard normal, finite.
+        unsure: variance of each value beside the noise, (n,); None: of none.
         most: so many points are looked at; of more the better half of these, and others.
         before: of an earlier fit, to begin at; the usual ones are tried as well.
     """
     if len(values) > most:
         chosen = _few(values, most)
         points, values = points[chosen], values[chosen]
+        unsure = None if unsure is None else unsure[chosen]
     columns = points.shape[1]
-    evidence = Evidence(points, values, categorical)
+    evidence = Evidence(points, values, categorical, unsure)
     bounds = [_BOUNDS["weight"]] * columns + [_BOUNDS["variance"], _BOUNDS["noise"]]
     low, high = np.array(bounds).T
     starts = [usual(columns)] if before is None else [before, usual(columns)]
@@ -186,16 +197,22 @@ class Process:
         hyperparameters: of the process.
         categorical: which columns are categories, of shape (d,).
         points: (n, d).
+        unsure: variance of each value beside the noise, (n,); None: of none.
     """
 
     def __init__(
-        self, hyperparameters: Hyperparameters, categorical: NDArray[np.bool_], points: Array
+        self,
+        hyperparameters: Hyperparameters,
+        categorical: NDArray[np.bool_],
+        points: Array,
+        unsure: Array | None = None,
     ) -> None:
         self.hyperparameters = hyperparameters
         self._categorical = categorical
         self.points = points
         covariance = self._covariance(points, points)
-        covariance[np.diag_indices(len(points))] += hyperparameters.noise
+        noise = hyperparameters.noise + (0.0 if unsure is None else unsure)
+        covariance[np.diag_indices(len(points))] += noise
         self._factor = _factor(covariance)
         self._alpha: Array = np.zeros(len(points))
 
