@@ -92,13 +92,14 @@ def _make(spec: SweepSpec, seed: int, root: Section) -> Searcher:
     if spec.metric is None:
         raise SpecError("`method: bayes` needs a metric to learn from.", key_path="metric")
     if spec.search is not None and spec.search.sampler is not None:
-        from sweeps.search.optuna_sampler import Objective, OptunaSearch
+        from sweeps.search.optuna_sampler import OptunaSearch
 
         return OptunaSearch(
             space,
             seed,
             root.section("search"),
-            objectives=[Objective(spec.metric.name, spec.metric.goal is Goal.MAXIMIZE)],
+            metric=spec.metric,
+            measures=spec.metrics,
             enqueue=enqueue,
         )
     if spec.search is not None and spec.search.type is Algorithm.RANDOM:

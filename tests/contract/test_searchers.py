@@ -63,6 +63,20 @@ SWEEPS: dict[str, dict[str, Any]] = {
         "metric": {**METRIC, "impute": "latest", "impute_while_running": "latest"},
     },
 }
+SWEEPS |= {
+    f"optuna-{sampler}": {
+        "method": "bayes",
+        "parameters": parameters,
+        "search": {"sampler": sampler, **arguments},
+    }
+    for sampler, parameters, arguments in (
+        ("TPESampler", MIXED, {"n_startup_trials": 5, "multivariate": True}),
+        ("CmaEsSampler", ODD, {}),
+        ("NSGAIISampler", MIXED, {"population_size": 5}),
+        ("QMCSampler", MIXED, {"scramble": True}),
+        ("BruteForceSampler", POINTS, {}),
+    )
+}
 ENOUGH = 14  # trials after which a model has replaced random draws
 
 
