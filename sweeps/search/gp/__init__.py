@@ -8,6 +8,7 @@
     acquisition   how promising a point is: a sum of logarithms with gradients, over fantasies
     ascent        uphill from many places at once
     maximise      the most promising point that was not tried
+    local         of many trials those that the process is to know
     model         puts it together: the Model that `bayes` asks
 
 All but the last two and `columns` work on arrays: which column is what parameter is for the caller

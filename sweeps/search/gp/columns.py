@@ -51,8 +51,8 @@ class _Codes:
 
     size: int
 
-    def place(self, coordinate: Coordinate) -> float:
-        return float(coordinate)
+    def places(self, coordinates: Sequence[Coordinate]) -> Array:
+        return np.array(coordinates, np.float64)
 
     def coordinate(self, place: float) -> Coordinate:
         return round(place)
@@ -78,7 +78,7 @@ class _Levels:
     """The values that there are, in order: where they stand, what divides them, and their
     coordinates."""
 
-    places: Array
+    middles: Array
     between: Array
     coordinates: tuple[Coordinate, ...]
     rank: Mapping[Coordinate, int]
@@ -98,17 +98,22 @@ class _Levels:
 
     @property
     def size(self) -> int:
-        return len(self.places)
+        return len(self.middles)
 
-    def place(self, coordinate: Coordinate) -> float:
-        known = self.rank.get(coordinate)
-        return float(self.places[self._index(coordinate) if known is None else known])
+    def places(self, coordinates: Sequence[Coordinate]) -> Array:
+        known = [self.rank.get(coordinate) for coordinate in coordinates]
+        index = [
+            self._index(coordinate) if rank is None else rank
+            for rank, coordinate in zip(known, coordinates, strict=True)
+        ]
+        found: Array = self.middles[np.array(index, np.intp)]
+        return found
 
     def coordinate(self, place: float) -> Coordinate:
         return self.coordinates[self._index(place)]
 
     def rounded(self, places: Array) -> Array:
-        found: Array = self.places[np.searchsorted(self.between, places)]
+        found: Array = self.middles[np.searchsorted(self.between, places)]
         return found
 
     def drawn(self, unit: Array) -> Array:
@@ -121,7 +126,7 @@ class _Levels:
 
     def near(self, place: float) -> list[float]:
         at = self._index(place)
-        return [float(self.places[at + n]) for n in _REACH if 0 <= at + n < self.size]
+        return [float(self.middles[at + n]) for n in _REACH if 0 <= at + n < self.size]
 
     def _index(self, place: float) -> int:
         return int(np.searchsorted(self.between, place))
@@ -141,9 +146,16 @@ class _Line:
         return round(self.high - self.low) if self.whole else 0
 
     def place(self, coordinate: Coordinate) -> float:
-        at = self._scaled(float(coordinate))
+        return float(self.places([coordinate])[0])
+
+    def places(self, coordinates: Sequence[Coordinate]) -> Array:
+        numbers = np.array(coordinates, np.float64)
         low, high = self._scaled(self.low), self._scaled(self.high)
-        return min(max((at - low) / (high - low), 0.0), 1.0) if high > low else _BLANK
+        if high <= low:
+            return np.full(len(numbers), _BLANK)
+        at = np.log(numbers) if self.log else numbers
+        found: Array = np.clip((at - low) / (high - low), 0.0, 1.0)
+        return found
 
     def coordinate(self, place: float) -> Coordinate:
         low, high = self._scaled(self.low), self._scaled(self.high)
@@ -155,7 +167,7 @@ class _Line:
         places = np.clip(places, 0.0, 1.0)
         if not self.whole:
             return places
-        return np.array([self.place(self.coordinate(place)) for place in places.tolist()])
+        return self.places([self.coordinate(place) for place in places.tolist()])
 
     def drawn(self, unit: Array) -> Array:
         return self.rounded(unit)
@@ -254,9 +266,8 @@ class Columns:
         """The canonical points, (n, d)."""
         points = np.tile(self._blanks(), (len(several), 1))
         for n, (name, column) in enumerate(zip(self.names, self._columns, strict=True)):
-            for point, coordinates in zip(points, several, strict=True):
-                if name in coordinates:
-                    point[n] = column.place(coordinates[name])
+            there = [row for row, coordinates in enumerate(several) if name in coordinates]
+            points[there, n] = column.places([several[row][name] for row in there])
         return self.canonical(points)
 
     def decode(self, point: Array) -> dict[str, Coordinate]:

@@ -36,6 +36,7 @@ from sweeps.search.gp.feasibility import Feasibility
 from sweeps.search.gp.hypervolume import FrontImprovement, reference, undominated
 from sweeps.search.gp.known import Known, known_of
 from sweeps.search.gp.limits import Limits, kept
+from sweeps.search.gp.local import nearest
 from sweeps.search.gp.maximise import Effort, maximise
 from sweeps.search.gp.outputs import standardised, warped
 from sweeps.search.gp.process import Hyperparameters, Process, fit
@@ -63,7 +64,7 @@ class Settings:
     first: int | None = None
     centre: bool = False
     most_fitted: int = 150
-    most_known: int = 400
+    most_known: int = 300
     fantasies: int = 8
     effort: Effort = field(default_factory=Effort)
     incumbent: str = "mean"
@@ -155,6 +156,9 @@ class GpModel:
             "mean": ("plain", "warped"),
         }.get(self._settings.kinds, (self._settings.kinds,))
         categorical = self._columns.categorical
+        known = known.only(
+            nearest(known.points, known.costs, categorical, self._settings.most_known)
+        )
         terms: list[Term] = []
         good = np.ones(len(known.costs), bool)
         chance = np.empty(0)
