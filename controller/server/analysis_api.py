@@ -35,7 +35,7 @@ async def space(request: Request) -> Response:
     """GET /api/sweeps/{id}/space: how its parameters are drawn, and where trials are judged.
 
     {"parameters": [{"name", "kind": "number" | "category" | "constant", "log", "whole", "low",
-    "high", "values"}], "metric": {"name", "goal"} | null,
+    "high", "values", "when": in words, "" for always}], "metric": {"name", "goal"} | null,
     "rule": {"type", "rungs", "from"} | null}.
     low, high: null where there is no end. rungs: iterations at which trials are compared; from: the
     first iteration at which one may be stopped. Iteration k is a trial's k-th objective value.
@@ -48,7 +48,11 @@ async def space(request: Request) -> Response:
 def space_json(spec: SweepSpec) -> dict[str, Any]:
     return {
         "parameters": [
-            {"name": parameter.name, **_axis(parameter.distribution)}
+            {
+                "name": parameter.name,
+                **_axis(parameter.distribution),
+                "when": ", ".join(when.describe() for when in parameter.when),
+            }
             for parameter in spec.parameters.parameters
         ],
         "metric": metric_json(spec),

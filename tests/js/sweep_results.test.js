@@ -14,6 +14,8 @@ import {
   bestSoFar,
   front,
   isRaised,
+  measuredOf,
+  objectivesOf,
   secondResult,
   telling,
   tooFew,
@@ -56,6 +58,23 @@ test("what is weighed first is a result, not any number", () => {
     false,
     false,
   ]);
+});
+
+test("what the file's metrics weigh comes first", () => {
+  const sweep = {
+    metric: { name: "acc", goal: "maximize" },
+    metrics: [
+      { name: "gb", goal: null, at_most: 3, at_least: null },
+      { name: "acc", goal: null, at_most: null, at_least: 0.1 },
+      { name: "fps", goal: "maximize", at_most: null, at_least: null },
+    ],
+  };
+  assert.deepEqual(
+    objectivesOf(sweep).map((each) => each.name),
+    ["fps"],
+  );
+  assert.deepEqual(measuredOf(sweep), ["gb", "fps"]);
+  assert.deepEqual(measuredOf({ metric: null }), []);
 });
 
 test("too few trials: what is said knows whether more will come, and how many there are", () => {

@@ -1,7 +1,7 @@
 // All trials of a sweep as columns: what changed is put in, and what a table shows of them.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fieldsOf, readConfig } from "../../controller/dashboard/static/js/sweep/space_fields.js";
+import { conditionText, fieldsOf, readConfig } from "../../controller/dashboard/static/js/sweep/space_fields.js";
 import {
   steadied,
   trialsOf,
@@ -168,4 +168,17 @@ test("columns that say the same stay the same objects, whatever is asked for bes
   assert.equal(next.params.lr, old.params.lr);
   const other = trialsOf("t", answer(rows));
   assert.equal(steadied(next, other), other);
+});
+
+test("a field says when its parameter is there", () => {
+  const [momentum, width] = fieldsOf({
+    momentum: { min: 0, max: 1, when: { optimizer: "sgd" } },
+    deep: { when: { layers: { min: 3 } }, parameters: { width: { values: [1, 2] } } },
+  });
+  assert.equal(momentum.about, "0 to 1, only when optimizer is sgd");
+  assert.equal(width.about, "only when layers is at least 3");
+  assert.equal(
+    conditionText({ a: [1, "b"], c: { min: 1, max: 2 }, d: { e: 1 } }),
+    'only when a is 1 or b and c is at least 1 and at most 2 and d is {"e":1}',
+  );
 });

@@ -80,7 +80,7 @@ def ask(world: World, path: str) -> Any:
 def test_the_axes_of_a_space_and_the_rungs_of_its_rule(world: World) -> None:
     space = ask(world, f"/api/sweeps/{create(world)}/space")
     axes = {axis.pop("name"): axis for axis in space["parameters"]}
-    plain = {"log": False, "whole": False, "low": None, "high": None, "values": None}
+    plain = {"log": False, "whole": False, "low": None, "high": None, "values": None, "when": ""}
     assert axes["lr"] == {**plain, "kind": "number", "log": True, "low": 0.0001, "high": 0.1}
     assert axes["layers"] == {**plain, "kind": "number", "whole": True, "low": 1, "high": 6}
     assert axes["optimizer"] == {**plain, "kind": "category", "values": ["adam", "sgd"]}

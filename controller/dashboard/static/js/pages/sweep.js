@@ -16,6 +16,7 @@ import { SweepCharts } from "../sweep/charts.js";
 import { Configuration } from "../sweep/configuration.js";
 import { SweepHead } from "../sweep/head.js";
 import { isOver } from "../sweep/orders.js";
+import { measuredOf } from "../sweep/results.js";
 import { NONE_CHOSEN } from "../sweep/selection.js";
 import { TrialPanel } from "../sweep/trial_panel.js";
 import { useTrials } from "../sweep/trials_data.js";
@@ -45,7 +46,8 @@ export default function SweepPage({ match }) {
 
 /** @param {{sweep: any, reload: () => void}} props */
 function Shown({ sweep, reload }) {
-  const [metrics, setMetrics] = useState(NO_METRICS);
+  const [charted, setMetrics] = useState(NO_METRICS);
+  const metrics = useMemo(() => [...new Set([...measuredOf(sweep), ...charted])], [sweep, charted]);
   const { trials, error, reload: reloadTrials } = useTrials(sweep.id, metrics);
   const [told, setChosen] = useJsonQuery("chosen", NONE_CHOSEN);
   // What comes out of the address is a new object each time: the same text is the same choice.

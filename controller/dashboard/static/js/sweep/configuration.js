@@ -63,9 +63,12 @@ export function Configuration({ sweep, onDone }) {
         <p class="quiet">The search began with ${plural(prior.length, "run")} of before.</p>
         <ul class="sweep-prior">
           ${prior.slice(0, SHOWN_PRIOR).map(
-            (
-              /** @type {any} */ each,
-            ) => html`<li key=${each.run}><${Link} href=${path("runs", each.run)}>${each.run}<//>
+            (/** @type {any} */ each) => html`<li key=${each.run}>${
+              // a row of a table is named by its file and line
+              each.run.includes(":")
+                ? each.run
+                : html`<${Link} href=${path("runs", each.run)}>${each.run}<//>`
+            }
               ${" "}${value(each.objective)}</li>`,
           )}
         </ul>

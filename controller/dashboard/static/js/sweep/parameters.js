@@ -10,7 +10,7 @@ import { categoryName } from "./selection.js";
  * @typedef {import("./trial_columns.js").Trials} Trials
  * @typedef {import("../charts/scales.js").Scale} Scale
  * @typedef {{name: string, kind: "number" | "category" | "constant", log: boolean, whole: boolean,
- *   low: number | null, high: number | null, values: any[] | null}} Parameter
+ *   low: number | null, high: number | null, values: any[] | null, when?: string}} Parameter
  * @typedef {{parameters: Parameter[], metric: {name: string, goal: string} | null,
  *   rule: {type: string, rungs: number[], from: number} | null}} Space
  * @typedef {{name: string, label: string, scale: Scale, values: ArrayLike<any>}} Axis

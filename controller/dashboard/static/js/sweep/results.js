@@ -25,6 +25,24 @@ export function isRaised(name) {
 }
 
 /**
+ * The objectives that the sweep's file has beside its metric, in its order.
+ * @param {any} sweep @returns {{name: string, goal: "minimize" | "maximize"}[]}
+ */
+export function objectivesOf(sweep) {
+  const metric = sweep.metric?.name;
+  return (sweep.metrics ?? []).filter(
+    (/** @type {any} */ each) => each.goal && each.name !== metric,
+  );
+}
+
+/** The names of all that the file's `metrics` has beside the metric. @param {any} sweep @returns {string[]} */
+export function measuredOf(sweep) {
+  const metric = sweep.metric?.name;
+  const names = (sweep.metrics ?? []).map((/** @type {any} */ each) => each.name);
+  return names.filter((/** @type {string} */ name) => name !== metric);
+}
+
+/**
  * What is weighed against the objective, as long as nobody chose: a loss, an accuracy, a time rather
  * than any number, and what was made of the objective itself, or counts, last of all.
  * @param {readonly string[]} names @param {string} metric @returns {string | undefined}

@@ -14,12 +14,36 @@
 export function fieldsOf(parameters, above = "") {
   return Object.entries(parameters).flatMap(([key, parameter]) => {
     const name = above + key;
+    const when = parameter?.when ? conditionText(parameter.when) : "";
     const inner = parameter?.parameters;
-    if (inner && typeof inner === "object") return fieldsOf(inner, `${name}.`);
+    if (inner && typeof inner === "object")
+      return fieldsOf(inner, `${name}.`).map((field) => ({
+        ...field,
+        about: both(field.about, when),
+      }));
     const values = parameter?.values ?? ("value" in (parameter ?? {}) ? [parameter.value] : null);
     const options = values?.map(written) ?? null;
-    return [{ name, about: about(parameter ?? {}, values), options, values }];
+    return [{ name, about: both(about(parameter ?? {}, values), when), options, values }];
   });
+}
+
+/** @param {...string} parts */
+const both = (...parts) => parts.filter(Boolean).join(", ");
+
+/**
+ * A `when` in words: "only when optimizer is sgd or adam".
+ * @param {Record<string, any>} when
+ */
+export function conditionText(when) {
+  const parts = Object.entries(when).map(([name, wanted]) => {
+    if (Array.isArray(wanted)) return `${name} is ${wanted.map(written).join(" or ")}`;
+    const range = wanted && typeof wanted === "object" && ("min" in wanted || "max" in wanted);
+    if (!range) return `${name} is ${written(wanted)}`;
+    const least = "min" in wanted ? [`at least ${written(wanted.min)}`] : [];
+    const most = "max" in wanted ? [`at most ${written(wanted.max)}`] : [];
+    return `${name} is ${[...least, ...most].join(" and ")}`;
+  });
+  return `only when ${parts.join(" and ")}`;
 }
 
 /** @param {Record<string, any>} parameter @param {any[] | null} values */

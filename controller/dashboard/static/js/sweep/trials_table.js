@@ -12,6 +12,7 @@ import { useNow } from "../hooks.js";
 import { html, useMemo } from "../html.js";
 import { useJsonQuery, useQuery } from "../router.js";
 import { BEST_OF_TRIAL, objectiveHead } from "./objective.js";
+import { measuredOf } from "./results.js";
 import { selected } from "./selection.js";
 import { cell, ordered } from "./trial_order.js";
 
@@ -38,7 +39,7 @@ export function TrialsTable({ sweep, trials, chosen, onChoose }) {
     () => ordered(trials, { passes, states, search, sort, now: clock }),
     [trials, passes, states.join(), search, sortText, clock],
   );
-  const all = useMemo(() => columnsOf(sweep, trials), [sweep.metric?.name, trials]);
+  const all = useMemo(() => columnsOf(sweep, trials), [sweep.metric?.name, sweep.changed, trials]);
   const shown = all.filter((column) => !hidden.includes(column.key));
   const best = sweep.best?.number;
 
@@ -121,6 +122,13 @@ function columnsOf(sweep, trials) {
       align: "right",
       title: sweep.metric ? BEST_OF_TRIAL : undefined,
     },
+    ...measuredOf(sweep).map((name) => ({
+      key: `metric:${name}`,
+      label: name,
+      width: widthOf(name, 96, 200),
+      align: /** @type {"right"} */ ("right"),
+      title: "The last value that the trial logged",
+    })),
     ...params,
     { key: "duration", label: "Duration", width: 92, align: "right" },
     { key: "steps", label: "Steps", width: 80, align: "right" },

@@ -3,7 +3,7 @@ import { Panel } from "../../charts/panel.js";
 import { Scatter } from "../../charts/scatter.js";
 import { Empty } from "../../components/states.js";
 import { html, useEffect, useMemo } from "../../html.js";
-import { front, isRaised, secondResult } from "../results.js";
+import { front, isRaised, objectivesOf, secondResult } from "../results.js";
 import { columnOf } from "../selection.js";
 import { useFacts } from "../view.js";
 
@@ -13,10 +13,14 @@ const FRONT = "#d55e00";
 
 /** @param {{view: View, onMetrics: (names: string[]) => void}} props */
 export function ParetoChart({ view, onMetrics }) {
-  const { trials, metric, maximize, looks, settings, passes, chosen } = view;
-  const names = trials.metricNames.filter((name) => name !== metric && !name.startsWith("_"));
-  const other = names.includes(settings.metric) ? settings.metric : secondResult(names, metric);
-  const raise = settings.raise ?? isRaised(other ?? "");
+  const { sweep, trials, metric, maximize, looks, settings, passes, chosen } = view;
+  const own = objectivesOf(sweep);
+  const logged = trials.metricNames.filter((name) => name !== metric && !name.startsWith("_"));
+  const names = [...new Set([...own.map((each) => each.name), ...logged])];
+  const usual = own[0]?.name ?? secondResult(names, metric);
+  const other = names.includes(settings.metric) ? settings.metric : usual;
+  const goal = own.find((each) => each.name === other)?.goal;
+  const raise = settings.raise ?? (goal ? goal === "maximize" : isRaised(other ?? ""));
   useEffect(() => {
     if (other) onMetrics([other]);
   }, [other]);
