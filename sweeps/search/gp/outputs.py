@@ -60,14 +60,19 @@ def yeo_johnson(values: Array, power: float) -> Array:
 
 
 def _powered(values: Array) -> Array:
-    """By the power under which the values look most normal: of the largest profile likelihood,
-    -n/2 log variance + (power - 1) Σ sign(value) log(1 + |value|)."""
+    power = power_of(values)
+    return values if power is None else yeo_johnson(values, power)
+
+
+def power_of(values: Array) -> float | None:
+    """The power under which the values look most normal: of the largest profile likelihood,
+    -n/2 log variance + (power - 1) Σ sign(value) log(1 + |value|). None: there is none."""
     steepness = float(np.copysign(np.log1p(np.abs(values)), values).sum())
-    best, found = -np.inf, values
+    best, found = -np.inf, None
     for power in _POWERS:
         with np.errstate(all="ignore"):  # a power that takes a value out of range is not chosen
             moved = yeo_johnson(values, float(power))
             likelihood = -0.5 * len(values) * np.log(moved.var()) + (power - 1.0) * steepness
         if np.isfinite(likelihood) and likelihood > best:
-            best, found = float(likelihood), moved
+            best, found = float(likelihood), float(power)
     return found
