@@ -25,7 +25,7 @@ from controller.store.artifact_rows import (
     seen_from,
     versions_of,
 )
-from controller.store.schema import (
+from controller.store.artifact_schema import (
     artifact_aliases,
     artifact_blobs,
     artifact_collections,

@@ -30,9 +30,7 @@ from controller.store.artifact_rows import (
     seen_from,
     versions_of,
 )
-from controller.store.engine import Database
-from controller.store.files import batches
-from controller.store.schema import (
+from controller.store.artifact_schema import (
     artifact_aliases,
     artifact_collections,
     artifact_links,
@@ -40,6 +38,8 @@ from controller.store.schema import (
     artifact_uses,
     artifacts,
 )
+from controller.store.engine import Database
+from controller.store.files import batches
 from sweeps.errors import NotFoundError
 
 

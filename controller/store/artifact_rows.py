@@ -9,14 +9,14 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from controller.store.artifact_records import ArtifactRecord, CollectionRecord
-from controller.store.files import batches
-from controller.store.schema import (
+from controller.store.artifact_schema import (
     artifact_aliases,
     artifact_collections,
     artifact_links,
     artifact_other_ids,
     artifacts,
 )
+from controller.store.files import batches
 from sweeps.errors import NotFoundError
 
 LATEST = "latest"

@@ -16,9 +16,15 @@ from sqlalchemy import Connection, insert, select
 from controller.store.artifact_changes import ArtifactChanges, change_artifact, raise_version
 from controller.store.artifact_records import ArtifactRecord, NewArtifact, Said
 from controller.store.artifact_rows import by_id
+from controller.store.artifact_schema import (
+    artifact_blobs,
+    artifact_logged,
+    artifact_uses,
+    artifacts,
+)
 from controller.store.files import batches, hold_blobs
 from controller.store.marks import touch_run
-from controller.store.schema import artifact_blobs, artifact_logged, artifact_uses, artifacts, runs
+from controller.store.schema import runs
 from sweeps.errors import NotFoundError
 from sweeps.project import NO_PROJECT
 

@@ -32,9 +32,7 @@ from controller.store.artifact_rows import (
     find,
     one,
 )
-from controller.store.artifacts import ArtifactStore
-from controller.store.files import batches
-from controller.store.schema import (
+from controller.store.artifact_schema import (
     artifact_collections,
     artifact_drafts,
     artifact_other_ids,
@@ -42,6 +40,8 @@ from controller.store.schema import (
     draft_files,
     draft_manifests,
 )
+from controller.store.artifacts import ArtifactStore
+from controller.store.files import batches
 from sweeps.errors import NotFoundError
 
 

@@ -17,9 +17,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, exists, func, select, update
 
+from controller.store.artifact_schema import artifact_blobs, artifacts, blobs, draft_files, files
 from controller.store.engine import Database
 from controller.store.marks import touch_run
-from controller.store.schema import artifact_blobs, artifacts, blobs, draft_files, files, runs
+from controller.store.schema import runs
 from sweeps.errors import NotFoundError, StoreUnavailable
 
 BATCH = 1000

@@ -25,16 +25,10 @@ from sqlalchemy import (
     update,
 )
 
+from controller.store.artifact_schema import artifact_collections
 from controller.store.engine import Database
 from controller.store.records import SILENT_S, RunState
-from controller.store.schema import (
-    api_keys,
-    artifact_collections,
-    attempts,
-    projects,
-    runs,
-    sweeps,
-)
+from controller.store.schema import api_keys, attempts, projects, runs, sweeps
 from sweeps.project import NO_PROJECT
 from sweeps.trial import AttemptState, SweepState
 

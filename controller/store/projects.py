@@ -25,9 +25,10 @@ from sqlalchemy import (
     update,
 )
 
+from controller.store.artifact_schema import artifact_collections, blobs
 from controller.store.engine import Database
 from controller.store.files import BlobState
-from controller.store.schema import artifact_collections, blobs, projects, runs, sweeps
+from controller.store.schema import projects, runs, sweeps
 from sweeps.errors import UsageError
 from sweeps.project import NO_PROJECT
 

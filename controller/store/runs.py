@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, select, update
 
+from controller.store.artifact_schema import artifact_logged, artifact_uses
 from controller.store.cache import Cache
 from controller.store.engine import Database
 from controller.store.records import SILENT_S, NewRun, Registered, RunRecord, RunState
@@ -20,7 +21,7 @@ from controller.store.run_fields import RunField
 from controller.store.run_groups import GroupPage
 from controller.store.run_index import FieldValues, RunIndex, RunPage, RunQuery, Scope
 from controller.store.run_keys import Known
-from controller.store.schema import artifact_logged, artifact_uses, metadata, runs, sweeps
+from controller.store.schema import metadata, runs, sweeps
 from sweeps.errors import Fenced, IllegalTransition, NotFoundError, RunExists
 from sweeps.trial import TrialState
 

@@ -16,7 +16,7 @@ from controller.store.artifact_records import (
     NewDraft,
     Said,
 )
-from controller.store.schema import artifact_drafts, blobs
+from controller.store.artifact_schema import artifact_drafts, blobs
 from sweeps.errors import NotFoundError, UsageError
 
 

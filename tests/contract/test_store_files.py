@@ -12,9 +12,9 @@ from sqlalchemy import update
 from controller.lineage import trace
 from controller.store import open_store
 from controller.store.artifact_records import NewArtifact
+from controller.store.artifact_schema import artifacts, blobs
 from controller.store.files import NewFile
 from controller.store.records import NewRun
-from controller.store.schema import artifacts, blobs
 from sweeps.errors import NotFoundError, StoreUnavailable, UsageError
 
 

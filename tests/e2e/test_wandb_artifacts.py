@@ -15,9 +15,9 @@ from test_wandb_files import ask, request
 
 from controller.checksums import manifest_md5
 from controller.garbage import STALE_UPLOAD_S, collect
+from controller.store.artifact_schema import artifact_drafts, blobs
 from controller.store.keys import Role
 from controller.store.runs import NewRun
-from controller.store.schema import artifact_drafts, blobs
 from controller.wandb_api.ids import global_id, parse_id
 
 CREATE = """mutation c($input: CreateArtifactInput!) { createArtifact(input: $input) { artifact {
