@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.search import curve_report, engine, methods, trial_report
+from benchmarks.search import curve_report, engine, latency, methods, trial_report
 from benchmarks.search.environments import ENVIRONMENTS, Absent, python_of
 from benchmarks.search.methods import OURS, RANDOM, Method
 from benchmarks.search.peers import Setting
@@ -27,6 +27,8 @@ _MOST = 1000  # trials of a run on curves: for peers that want a number
 
 def main(argv: Sequence[str] | None = None) -> int:
     given = arguments(argv)
+    if given.part == "latency":
+        return _latency(given)
     results = Results(given.results)
     code = revision()
     if not given.report:
@@ -47,6 +49,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             families = {run.task: record["family"] for run, record in chosen.items()}
             print(trial_report.tables(chosen, families, given.size))
     return 0
+
+
+def _latency(given: argparse.Namespace) -> int:
+    found, absent = latency.measure(given.methods, given.environments, limit=given.limit)
+    print(latency.table(found, given.methods))
+    for name, why in absent.items():
+        print(f"not measured: {name}: {why}")
+    short = latency.missed(found)
+    for each in short:
+        print(f"short of what was aimed at: {each}")
+    return bool(short)
 
 
 def measure(given: argparse.Namespace, results: Results, code: str) -> dict[str, str]:
@@ -124,7 +137,9 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks search", description="Search and early termination, compared."
     )
-    parser.add_argument("part", nargs="?", default="trials", choices=("trials", "curves"))
+    parser.add_argument(
+        "part", nargs="?", default="trials", choices=("trials", "curves", "latency")
+    )
     parser.add_argument("--tasks", default="all", metavar="A,B", help="names or sets of tasks")
     parser.add_argument("--methods", "--peers", metavar="A,B", help="all, or those named")
     parser.add_argument("--seeds", type=int, default=10)

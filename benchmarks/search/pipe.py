@@ -26,7 +26,7 @@ class Pipe:
         limit: seconds that one answer may take.
 
     Raises:
-        Absent: from every call, when the peer has failed or is too slow; it is over then.
+        Absent: from every call and the making, when the peer has failed or is too slow; it is over then.
     """
 
     def __init__(self, python: str, limit: float = 600.0) -> None:
@@ -38,7 +38,13 @@ class Pipe:
             return
         self._home = tempfile.TemporaryDirectory()
         self._err = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by close()
-        self._process = subprocess.Popen(
+        try:
+            self._process = self._begin(python)
+        except OSError as why:
+            raise Absent(f"cannot be started: {why}") from why
+
+    def _begin(self, python: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
             [python, "-P", str(Path(session.__file__))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -78,6 +84,9 @@ class Pipe:
             "seconds"
         ]
         return seconds
+
+    def learn(self, number: int, config: Config, value: float | None) -> None:
+        self._send(do="learn", number=number, config=config, value=value)
 
     def best(self) -> int | None:
         number: int | None = self._send(do="best")["number"]

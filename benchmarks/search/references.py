@@ -30,12 +30,12 @@ def moved(space: Space, config: Config, rng: random.Random, step: float) -> Conf
     for p in space:
         if not is_active(p, found):
             continue
-        if p.name not in config or (rng.random() < rate and p.kind == "choice"):
-            found[p.name] = at(p, rng.random())
-        elif rng.random() < rate:
+        if p.name in config and rng.random() >= rate:
+            found[p.name] = config[p.name]
+        elif p.name in config and p.kind != "choice":
             found[p.name] = _near(p, config[p.name], rng, step)
         else:
-            found[p.name] = config[p.name]
+            found[p.name] = at(p, rng.random())
     return found
 
 

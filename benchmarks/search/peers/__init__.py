@@ -51,6 +51,10 @@ class Peer:
         """A trial is over; `value` is the last one that it reported."""
         raise NotImplementedError
 
+    def learn(self, number: int, config: Config, value: float | None) -> None:
+        """Trial `number` with this config, which was not asked for, is over; None: it runs."""
+        raise NotImplementedError(f"{type(self).__name__} is told of its own trials only")
+
     def best(self) -> int | None:
         """The trial that it would name if asked now; None: whichever had the lowest value."""
         return None

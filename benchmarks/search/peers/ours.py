@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.search.peers import Peer, Setting
 from benchmarks.search.space import Config, Parameter, Space
-from sweeps.search import Ended, Reported, make_searcher
+from sweeps.search import Ended, Reported, Suggested, make_searcher
 from sweeps.spec import spec_from_mapping
 from sweeps.stopping import make_rule
 from sweeps.trial import TrialState
@@ -59,6 +59,11 @@ class Ours(Peer):
         if self._rule is not None:
             self._rule.end(number)
         self._searcher.tell(Ended(number, state, self._lowest.get(number, value)))
+
+    def learn(self, number: int, config: Config, value: float | None) -> None:
+        self._searcher.tell(Suggested(number, config))
+        if value is not None:
+            self._searcher.tell(Ended(number, TrialState.FINISHED, value))
 
 
 def _parameter(p: Parameter) -> dict[str, Any]:

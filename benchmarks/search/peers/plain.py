@@ -27,6 +27,9 @@ class Random(Peer):
     def ask(self, number: int) -> Config:  # noqa: ARG002
         return sample(self.space, self._rng)
 
+    def learn(self, number: int, config: Config, value: float | None) -> None:
+        pass
+
     def tell(self, number: int, value: float, *, stopped: bool) -> None:
         pass
 

@@ -4,6 +4,7 @@
     {"do": "ask", "number": n}                             -> {"config": {…}, "seconds": s}
     {"do": "report", "number": n, "epoch": e, "value": v}  -> {"stop": false, "seconds": s}
     {"do": "tell", "number": n, "value": v, "stopped": false} -> {"seconds": s}
+    {"do": "learn", "number": n, "config": {…}, "value": v or null} -> {"seconds": s}
     {"do": "best"}                                         -> {"number": n or null, "seconds": s}
 
 `seconds` is the peer's own time for the call, without the pipe. Whatever the tool prints goes to
@@ -61,6 +62,9 @@ class Session:
             }
         if do == "tell":
             peer.tell(message["number"], message["value"], stopped=message["stopped"])
+            return {}
+        if do == "learn":
+            peer.learn(message["number"], message["config"], message["value"])
             return {}
         if do == "best":
             return {"number": peer.best()}

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy
+import pandas
 import torch
 from hebo.design_space.design_space import DesignSpace
 from hebo.optimizers.hebo import HEBO
@@ -35,6 +36,10 @@ class Hebo(Peer):
 
     def tell(self, number: int, value: float, *, stopped: bool) -> None:  # noqa: ARG002
         self._optimizer.observe(self._asked.pop(number), numpy.array([[value]]))
+
+    def learn(self, number: int, config: Config, value: float | None) -> None:  # noqa: ARG002
+        if value is not None:
+            self._optimizer.observe(pandas.DataFrame([config]), numpy.array([[value]]))
 
 
 def _axis(p: Parameter) -> dict[str, Any]:

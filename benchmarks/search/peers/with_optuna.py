@@ -59,6 +59,26 @@ class Optuna(Peer):
         else:
             self._study.tell(trial, value)
 
+    def learn(self, number: int, config: Config, value: float | None) -> None:  # noqa: ARG002
+        import optuna
+
+        known = {p.name: _distribution(p) for p in self.space if p.name in config}
+        states = optuna.trial.TrialState
+        state = states.RUNNING if value is None else states.COMPLETE
+        self._study.add_trial(
+            optuna.trial.create_trial(state=state, params=config, distributions=known, value=value)
+        )
+
+
+def _distribution(p: Parameter) -> Any:
+    from optuna import distributions
+
+    if p.kind == "choice":
+        return distributions.CategoricalDistribution(p.choices)
+    if p.kind == "integer":
+        return distributions.IntDistribution(int(p.low), int(p.high), log=p.log)
+    return distributions.FloatDistribution(p.low, p.high, log=p.log)
+
 
 def _suggest(trial: Any, p: Parameter) -> Any:
     if p.kind == "choice":

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ConfigSpace import Categorical, ConfigurationSpace, Float, InCondition, Integer
+from ConfigSpace import Categorical, Configuration, ConfigurationSpace, Float, InCondition, Integer
 from ConfigSpace.conditions import AndConjunction
 from smac import HyperparameterOptimizationFacade, Scenario
-from smac.runhistory.dataclasses import TrialValue
+from smac.runhistory.dataclasses import TrialInfo, TrialValue
 
 from benchmarks.search.peers import Peer, Setting
 from benchmarks.search.space import Config, Parameter, Space, pruned
@@ -53,6 +53,14 @@ class Smac(Peer):
 
     def tell(self, number: int, value: float, *, stopped: bool) -> None:  # noqa: ARG002
         self._facade.tell(self._asked.pop(number), TrialValue(cost=value, time=1.0))
+
+    def learn(self, number: int, config: Config, value: float | None) -> None:
+        known = Configuration(self._facade.scenario.configspace, values=config)
+        info = TrialInfo(known, seed=0)
+        if value is None:
+            self._facade.runhistory.add_running_trial(info)
+        else:
+            self._facade.tell(info, TrialValue(cost=value, time=1.0), save=False)
 
 
 def _axis(p: Parameter) -> Any:

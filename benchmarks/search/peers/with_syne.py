@@ -56,6 +56,12 @@ class SyneTune(Peer):
             result = {"loss": value, "epoch": self._epochs.pop(number, 1)}
             self._scheduler.on_trial_complete(trial, result)
 
+    def learn(self, number: int, config: Config, value: float | None) -> None:
+        trial = self._trials[number] = Trial(number - 1, config, datetime.datetime(2026, 1, 1))
+        self._scheduler.on_trial_add(trial)
+        if value is not None:
+            self.tell(number, value, stopped=False)
+
 
 def _domain(p: Parameter) -> Any:
     if p.kind == "choice":

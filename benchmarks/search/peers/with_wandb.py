@@ -70,6 +70,13 @@ class Wandb(Peer):
         run.summary_metrics = {"loss": value}
         run.state = sweeps.RunState.finished  # a stopped one, too: it counts with its best value
 
+    def learn(self, number: int, config: Config, value: float | None) -> None:
+        given = {p.name: {"value": config[p.name]} for p in self.space}
+        state = sweeps.RunState.running
+        self._runs.append(_Run(name=str(number), config=given, state=state))
+        if value is not None:
+            self.tell(number, value, stopped=False)
+
 
 def _parameter(p: Parameter) -> dict[str, Any]:
     if p.kind == "choice":
