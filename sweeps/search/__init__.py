@@ -113,4 +113,7 @@ def _make(spec: SweepSpec, seed: int, root: Section) -> Searcher:
         impute_while_running=spec.metric.impute_while_running,
         enqueue=enqueue,
         model="tpe" if tpe else "gp",
+        measures=spec.metrics,
+        per_second=spec.search is not None and spec.search.settings.get("per") == "seconds",
+        most=spec.run_cap,
     )

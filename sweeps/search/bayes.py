@@ -27,6 +27,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sweeps.metrics import Goal, Measure
 from sweeps.search.axes import Axes, Coordinate
 from sweeps.search.base import Ended, Prior, Searcher, generator
 from sweeps.search.observation import Model, Observation, Standing
@@ -64,6 +65,9 @@ class BayesSearch(Searcher):
         impute_while_running: the same, or "false".
         enqueue: full configs to try first.
         model: "gp" or "tpe".
+        measures: further objectives, and limits; tpe knows none of them.
+        per_second: the gain for each second of an accelerator is what counts; gp alone does.
+        most: trials that there will be; None: there is no end.
     """
 
     def __init__(
@@ -76,6 +80,9 @@ class BayesSearch(Searcher):
         impute_while_running: str = "false",
         enqueue: Sequence[Mapping[str, Any]] = (),
         model: str = "gp",
+        measures: Sequence[Measure] = (),
+        per_second: bool = False,
+        most: int | None = None,
     ) -> None:
         super().__init__(seed, enqueue)
         self._space = space
@@ -87,6 +94,9 @@ class BayesSearch(Searcher):
         self._prior = 0
         self._tried: set[Hashable] = set()
         self._kind = model
+        self._others = tuple(each for each in measures if each.goal is not None)
+        self._limits = tuple(each for each in measures if each.limited)
+        self._per_second, self._most = per_second, most
         self._model: Model | None = None
 
     def _propose(self, number: int) -> dict[str, Any]:
@@ -123,7 +133,7 @@ class BayesSearch(Searcher):
             return TpeModel(self._axes)
         from sweeps.search.gp.model import GpModel
 
-        return GpModel(self._axes, self._seed)
+        return GpModel(self._axes, self._seed, per_second=self._per_second, most=self._most)
 
     # -- what is known ------------------------------------------------------------------------
 
@@ -194,6 +204,8 @@ class BayesSearch(Searcher):
             standing,
             None if value is None else self._sign * value,
             tuple(self._sign * value for value in curve),
+            others=tuple(_cost(each, trial.metrics) for each in self._others),
+            excess=tuple(each.excess(trial.metrics.get(each.name)) for each in self._limits),
             seconds=trial.seconds,
         )
 
@@ -212,3 +224,8 @@ class BayesSearch(Searcher):
                 values += [] if trial.objective is None else [trial.objective]
                 values += trial.curve.values()
         return (min if self._maximize else max)(values, default=None)
+
+
+def _cost(objective: Measure, metrics: Mapping[str, float]) -> float | None:
+    value = metrics.get(objective.name)
+    return -value if value is not None and objective.goal is Goal.MAXIMIZE else value

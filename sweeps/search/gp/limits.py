@@ -86,9 +86,11 @@ class Limits:
 
 
 def kept(excess: Array) -> NDArray[np.bool_]:
-    """Of which trials all limits are known and kept, (n,), by their excess, (n, m)."""
+    """Of which trials all limits are known and kept, (n,), by their excess, (n, m); of a metric
+    that no trial ever had, nothing is asked."""
+    logged = excess[:, np.isfinite(excess).any(axis=0)]
     with np.errstate(invalid="ignore"):
-        found = excess <= 0.0
+        found = logged <= 0.0
     return np.asarray(found.all(axis=1), np.bool_)
 
 
