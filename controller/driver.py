@@ -16,7 +16,7 @@ Order within a tick, and why:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from controller import record
 from controller.costs import seconds
@@ -36,7 +36,7 @@ from sweeps.protocol.live import Live, Order
 from sweeps.search import Reported, Suggested, TrialSeen, make_searcher
 from sweeps.spec import Goal
 from sweeps.stopping import make_rule
-from sweeps.trial import SweepState
+from sweeps.trial import SweepState, TrialState
 
 _PAGE = 1000
 _HANDS_OUT = (SweepState.PENDING, SweepState.RUNNING)
@@ -157,16 +157,24 @@ class Driver:
         trials = self._store.trials(self._id)
         self._ended = max((t.ended_seq or 0 for t in trials), default=0)
         open_numbers = {t.number for t in trials if not t.state.over}
-        self._read_feed(told=True)
+        self._retell({t.number: t.state for t in trials if t.state.over})
         cost = seconds(self._store.attempt_times(self._id))
         self._searcher.restore(sweep.snapshot, (self._seen(trial, cost) for trial in trials))
-        if self._rule is not None:
-            for number in self._curves.keys() - open_numbers:
-                self._rule.end(number)
         for number in self._curves.keys() - open_numbers:
             self._drop(number)
         for trial in trials:
             self._note(trial.objective)
+
+    def _retell(self, over: Mapping[int, TrialState]) -> None:
+        """The whole feed anew, each end right behind its trial's last value: a rule may judge by
+        who had come to an end by then."""
+        entries = [entry for page in self._pages() for entry in page]
+        last = {entry.number: entry.feed for entry in entries}
+        for entry in entries:
+            self._take(entry, told=True)
+            state = over.get(entry.number)
+            if self._rule is not None and state is not None and last[entry.number] == entry.feed:
+                self._rule.close(entry.number, state)
 
     def _seen(self, trial: TrialRecord, cost: Mapping[int, float]) -> TrialSeen:
         """All that a searcher may know of a trial; its curve as the feed has it."""
@@ -193,7 +201,7 @@ class Driver:
             self._ended = trial.ended_seq or self._ended
             self._searcher.tell(self._seen(trial, cost).end())
             if self._rule is not None:
-                self._rule.end(trial.number)
+                self._rule.close(trial.number, trial.state)
             self._drop(trial.number)
             self._note(trial.objective)
 
@@ -208,18 +216,24 @@ class Driver:
         if metric is not None:
             self._best = best_of([self._best, value], maximize=metric.goal is Goal.MAXIMIZE)
 
-    def _read_feed(self, *, told: bool = False) -> None:
-        """Takes in new objective values; `told`: the searcher will be told of them otherwise."""
+    def _pages(self) -> Iterator[Sequence[ObjectivePoints]]:
+        """New objective values."""
         while True:
             page = self._store.objective_feed(self._id, self._feed, _PAGE)
-            for entry in page:
-                self._feed = entry.feed
-                self._take(entry, told=told)
+            if page:
+                self._feed = page[-1].feed
+            yield page
             if len(page) < _PAGE:
                 return
 
-    def _take(self, entry: ObjectivePoints, *, told: bool) -> None:
-        """A resumed attempt goes on after the rows it kept; one that starts anew replaces them."""
+    def _read_feed(self) -> None:
+        for page in self._pages():
+            for entry in page:
+                self._take(entry)
+
+    def _take(self, entry: ObjectivePoints, *, told: bool = False) -> None:
+        """A resumed attempt goes on after the rows it kept; one that starts anew replaces them.
+        `told`: the searcher will be told of them otherwise."""
         number = entry.number
         curve = self._curves.setdefault(number, [])
         fresh = [point for point in entry.points if math.isfinite(point[1])]
