@@ -137,9 +137,8 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks search", description="Search and early termination, compared."
     )
-    parser.add_argument(
-        "part", nargs="?", default="trials", choices=("trials", "curves", "latency")
-    )
+    parts = ("trials", "curves", "latency")
+    parser.add_argument("part", nargs="?", default=parts[0], choices=parts)
     parser.add_argument("--tasks", default="all", metavar="A,B", help="names or sets of tasks")
     parser.add_argument("--methods", "--peers", metavar="A,B", help="all, or those named")
     parser.add_argument("--seeds", type=int, default=10)

@@ -30,7 +30,7 @@ class Trials:
     Attributes:
         observed: after each trial, the true value of the one with the lowest measured value.
         named: after each trial, the true value of the one that the method names as best.
-        seconds: the method's own for each trial: its suggestion and what it did when told.
+        seconds: the method's own processor time for each trial, asked and told.
     """
 
     observed: list[float] = field(default_factory=list)

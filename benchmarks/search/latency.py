@@ -2,9 +2,9 @@
 
 Eight parameters, mixed. Each method is told of so many random trials, and of as many pending ones
 as asked for; then all take turns, one suggestion each, so that whatever else the machine does hits
-all alike. A figure is the median over the turns, in milliseconds, of what a method does for one
-trial, asked and told; the first turn (in which models are fitted from nothing) is left out. The
-ratio is the median over turns of theirs to ours in the same turn.
+all alike. A figure is the median over the turns, in milliseconds of processor time on one core, of
+what a method does for one trial, asked and told; the first turn (in which models are fitted from
+nothing) is left out. The ratio is the median over turns of theirs to ours in the same turn.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ Turns = dict[str, list[float]]
 
 def value(c: Config) -> float:
     """Something to learn from; smaller is better."""
-    loss = (
+    loss: float = (
         0.2 * (math.log10(c["learning_rate"]) + 3) ** 2 + 0.05 * (math.log10(c["decay"]) + 4) ** 2
     )
     loss += (c["momentum"] - 0.9) ** 2 + (c["dropout"] - 0.2) ** 2 + c["smoothing"] ** 2
     loss += 0.02 * (c["layers"] - 4) ** 2 + 0.1 * math.log2(c["batch"] / 64) ** 2
-    return float(loss + (0.3 if c["activation"] == "tanh" else 0.0))
+    return loss + (0.3 if c["activation"] == "tanh" else 0.0)
 
 
 def measure(

@@ -26,7 +26,8 @@ class Pipe:
         limit: seconds that one answer may take.
 
     Raises:
-        Absent: from every call and the making, when the peer has failed or is too slow; it is over then.
+        Absent: from every call and the making, when the peer has failed or is too slow; it is
+            over then.
     """
 
     def __init__(self, python: str, limit: float = 600.0) -> None:

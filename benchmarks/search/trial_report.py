@@ -4,8 +4,7 @@
              the median of random configs. Median over tasks and seeds after so many trials
     geometric  its geometric mean, regrets below 0.0001 counting 0.0001
     rank     mean over tasks and seeds, among the methods of the table, ties sharing
-    ms       the method's own time for a trial, median of trials 40 to 60 (one core, as it came:
-             `latency` measures side by side)
+    ms       the method's own processor time for a trial, median of trials 40 to 60
 
 In brackets the interval of `statistics`. Only tasks that every method has been run on count.
 """

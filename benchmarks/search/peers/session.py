@@ -7,7 +7,8 @@
     {"do": "learn", "number": n, "config": {…}, "value": v or null} -> {"seconds": s}
     {"do": "best"}                                         -> {"number": n or null, "seconds": s}
 
-`seconds` is the peer's own time for the call, without the pipe. Whatever the tool prints goes to
+`seconds` is the processor time of the call (every peer has one thread), so that a busy machine
+changes no figure. Whatever the tool prints goes to
 stderr. An error ends the process: its last line on stderr says which.
 """
 
@@ -41,14 +42,14 @@ class Session:
         if message["do"] == "start":
             make = importlib.import_module(message["module"]).make
             space, setting = from_json(message["space"]), Setting(**message["setting"])
-            before = time.perf_counter()
+            before = time.process_time()
             self._peer = make(space, setting, **message["options"])
-            return {"seconds": time.perf_counter() - before}
+            return {"seconds": time.process_time() - before}
         if self._peer is None:
             raise ValueError(f"not started yet: {message}")
-        before = time.perf_counter()
+        before = time.process_time()
         reply = self._call(self._peer, message)
-        reply["seconds"] = time.perf_counter() - before
+        reply["seconds"] = time.process_time() - before
         return reply
 
     @staticmethod

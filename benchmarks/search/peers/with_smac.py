@@ -54,7 +54,7 @@ class Smac(Peer):
     def tell(self, number: int, value: float, *, stopped: bool) -> None:  # noqa: ARG002
         self._facade.tell(self._asked.pop(number), TrialValue(cost=value, time=1.0))
 
-    def learn(self, number: int, config: Config, value: float | None) -> None:
+    def learn(self, number: int, config: Config, value: float | None) -> None:  # noqa: ARG002
         known = Configuration(self._facade.scenario.configspace, values=config)
         info = TrialInfo(known, seed=0)
         if value is None:
