@@ -5,8 +5,9 @@ on a fresh study and a fresh sampler, so nothing is carried over but a cache of 
 Optuna's form. Optuna's own log is silenced; the controller speaks for the sweep.
 
 Multivariate, so that it sees which values go together; with the constant liar, so that running
-trials count as bad for now and parallel agents do not get the same point; without `group`, which is
-for parameters that only some trials have. Source: Bergstra et al. 2011; Watanabe, arXiv 2304.11127.
+trials count as bad for now and parallel agents do not get the same point; with `group` where some
+parameters are there under conditions, so that those that come together are seen together. Source:
+Bergstra et al. 2011; Watanabe, arXiv 2304.11127.
 """
 
 from __future__ import annotations
@@ -59,18 +60,26 @@ class Observation:
 class Tpe:
     """The estimator over given axes."""
 
-    def __init__(self, axes: Mapping[str, Axis], *, maximize: bool) -> None:
+    def __init__(
+        self, axes: Mapping[str, Axis], *, maximize: bool, conditional: bool = False
+    ) -> None:
         # Optuna 4 calls experimental what Optuna 5 does by default.
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         self._distributions = {name: _distribution(axis) for name, axis in axes.items()}
+        self._group = conditional
         self._direction = StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE
         self._frozen: dict[int, tuple[Observation, FrozenTrial]] = {}
 
     def propose(self, observations: Iterable[Observation], *, seed: int) -> dict[str, Coordinate]:
-        """A promising point, the same for the same observations and seed (below 2³²)."""
+        """A promising point, the same for the same observations and seed (below 2³²); also for
+        parameters that a config with these others has not got."""
         storage = _Observations([self._freeze(seen) for seen in observations])
         sampler = optuna.samplers.TPESampler(
-            n_startup_trials=0, multivariate=True, constant_liar=True, seed=seed
+            n_startup_trials=0,
+            multivariate=True,
+            group=self._group,
+            constant_liar=True,
+            seed=seed,
         )
         study = optuna.create_study(storage=storage, sampler=sampler, direction=self._direction)
         return dict(study.ask(self._distributions).params)
@@ -87,7 +96,8 @@ class Tpe:
             }
         elif seen.value is not None:
             what = {"state": TrialState.COMPLETE, "value": seen.value}
-        trial = create_trial(params=dict(seen.point), distributions=self._distributions, **what)
+        distributions = {name: self._distributions[name] for name in seen.point}
+        trial = create_trial(params=dict(seen.point), distributions=distributions, **what)
         trial.number = seen.number
         self._frozen[seen.number] = (seen, trial)
         return trial
@@ -97,12 +107,10 @@ class TpeModel:
     """The estimator as a Model: after enough trials with a value; until then it has no proposal.
 
     Stopped trials rank below finished ones, and failed ones below both, at the worst value of any.
-    A parameter that a trial has not got counts as if it had its lowest value.
     """
 
     def __init__(self, axes: Axes) -> None:
-        self._tpe = Tpe(axes.by_name, maximize=False)
-        self._lowest = {name: axis.low for name, axis in axes.by_name.items()}
+        self._tpe = Tpe(axes.by_name, maximize=False, conditional=bool(axes.conditions))
 
     def propose(
         self, seen: Sequence[observation.Observation], *, rng: numpy.random.Generator
@@ -120,7 +128,7 @@ class TpeModel:
             value, stopped_at = worst, 0
         elif seen.standing is observation.Standing.STOPPED and seen.curve:
             stopped_at = len(seen.curve)
-        return Observation(seen.number, {**self._lowest, **seen.point}, value, stopped_at)
+        return Observation(seen.number, seen.point, value, stopped_at)
 
 
 class _Observations(InMemoryStorage):  # type: ignore[misc,unused-ignore]

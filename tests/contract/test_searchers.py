@@ -40,11 +40,42 @@ ODD = {
     "h": {"distribution": "q_log_uniform_values", "min": 16, "max": 512, "q": 16},
 }
 POINTS = {"b": {"values": [16, 32, 64]}, "a": {"min": 1, "max": 7}, "c": {"value": "x"}}
+TREE = {
+    "opt": {"values": ["adam", "sgd", "none"]},
+    "momentum": {"min": 0.0, "max": 1.0, "when": {"opt": "sgd"}},
+    "lr": {**MIXED["lr"], "when": {"opt": ["adam", "sgd"]}},
+    "layers": {"min": 1, "max": 3},
+    "widths": {
+        "when": {"layers": {"min": 2}},
+        "parameters": {"last": {"values": [8, 16, 32]}, "kind": {"value": "wide"}},
+    },
+}
+BRANCHES = {
+    "a": {"values": ["x", "y"]},
+    "b": {"min": 1, "max": 20, "when": {"a": "x"}},
+    "c": {"values": [True, False], "when": {"b": {"max": 9}}},
+}
+LIMITS = ["layers < 3 or opt != 'none'", "momentum + widths.last / 32 <= 1.5"]
 FIRST = [{"layers": 2, "model": {"dropout": 0.25}}, {"opt": None}]
 
 SWEEPS: dict[str, dict[str, Any]] = {
     "grid": {"method": "grid", "parameters": POINTS},
     "grid-enqueue": {"method": "grid", "parameters": POINTS, "enqueue": [{"a": 5, "b": 32}, {}]},
+    "grid-when": {"method": "grid", "parameters": BRANCHES, "constraints": ["b != 2 or c"]},
+    "random-when": {"method": "random", "parameters": TREE, "constraints": LIMITS},
+    "bayes-when": {
+        "method": "bayes",
+        "parameters": TREE,
+        "constraints": LIMITS,
+        "enqueue": [{"momentum": 0.5}, {"widths": {"last": 16}}],
+    },
+    "bayes-branches": {"method": "bayes", "parameters": BRANCHES},
+    "tpe-when": {
+        "method": "bayes",
+        "parameters": TREE,
+        "constraints": LIMITS,
+        "search": {"type": "tpe"},
+    },
     "random": {"method": "random", "parameters": MIXED},
     "random-enqueue": {"method": "random", "parameters": MIXED, "enqueue": FIRST},
     "random-odd": {"method": "random", "parameters": ODD},
@@ -72,6 +103,7 @@ SWEEPS |= {
     for sampler, parameters, arguments in (
         ("TPESampler", MIXED, {"n_startup_trials": 5, "multivariate": True}),
         ("CmaEsSampler", ODD, {}),
+        ("RandomSampler", TREE, {}),
         ("NSGAIISampler", MIXED, {"population_size": 5}),
         ("QMCSampler", MIXED, {"scramble": True}),
         ("BruteForceSampler", POINTS, {}),
@@ -212,7 +244,9 @@ def test_configs_are_plain_json_and_fit_the_space(
         assert json.loads(json.dumps(config, allow_nan=False)) == config
         assert _types(json.loads(json.dumps(config))) == _types(config)  # no numpy in disguise
         spec.parameters.check(config)
-        assert len(spec.parameters.flatten(config)) == len(spec.parameters.parameters)
+        flat = spec.parameters.flatten(config)
+        assert spec.parameters.nest(spec.parameters.prune(flat)) == config
+        assert spec.parameters.missing(flat) == []
 
 
 def _types(value: Any) -> Any:
