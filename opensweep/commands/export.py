@@ -255,6 +255,7 @@ def _write(
 def _export_optuna(client: Client, found: _Found, path: str) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
+    from sweeps.objective import metric_value
     from sweeps.search.optuna_export import ExportedTrial, export_study
     from sweeps.spec import spec_from_mapping
     from sweeps.trial import TrialState
@@ -268,6 +269,9 @@ def _export_optuna(client: Client, found: _Found, path: str) -> None:
     def points_of(trial: Mapping[str, Any]) -> dict[int, float]:
         return curve(client, trial["id"], name) if name and trial.get("steps") else {}
 
+    spec = spec_from_mapping(client.spec(status["id"])["spec"])
+    objectives = [measure for measure in spec.metrics if measure.goal is not None]
+    limits = [measure for measure in spec.metrics if measure.limited]
     over = [trial for trial in trials if TrialState(trial["state"]).over]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         curves = list(pool.map(points_of, over))
@@ -280,16 +284,23 @@ def _export_optuna(client: Client, found: _Found, path: str) -> None:
             started=trial.get("started"),
             ended=trial.get("ended"),
             notes={key: trial[key] for key in _NOTED if trial.get(key)},
+            others=tuple(metric_value(trial["summary"], each.name) for each in objectives),
+            excess=tuple(each.excess(metric_value(trial["summary"], each.name)) for each in limits),
         )
         for trial, points in zip(over, curves, strict=True)
     )
     how = export_study(
         path,
         name=status["id"],
-        space=spec_from_mapping(client.spec(status["id"])["spec"]).parameters,
-        direction=metric.get("goal", "minimize"),
+        space=spec.parameters,
+        directions=[metric.get("goal", "minimize"), *(str(each.goal) for each in objectives)],
         trials=exported,
-        notes={"sweep": status["id"], "metric": name, "method": status["method"]},
+        notes={
+            "sweep": status["id"],
+            "metric": name,
+            "method": status["method"],
+            **({"metrics": [name, *(each.name for each in objectives)]} if objectives else {}),
+        },
     )
     left = len(trials) - len(over)
     connection.say(

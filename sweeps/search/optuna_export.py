@@ -1,8 +1,10 @@
 """A sweep as an Optuna study: for optuna.load_study, its importances and its dashboards.
 
 Every trial that is over becomes one trial of the study: finished ones COMPLETE, those stopped
-early PRUNED (with their last value), failed and canceled ones FAIL. Parameters are dotted names
-with the distribution of the sweep file, or the nearest that Optuna has:
+early PRUNED (with their last value), failed and canceled ones FAIL. With further objectives in the
+file the study has as many directions, and a finished trial that lacks one of them FAILs; limits are
+the study's constraints (at most 0 where they are kept). Parameters are dotted names, of each trial
+those that it has, with the distribution of the sweep file, or the nearest that Optuna has:
 
     constant, categorical     Categorical; lists and dicts as JSON text, which Optuna can hold
     int_uniform               Int
@@ -23,7 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import optuna
 from optuna.distributions import (
@@ -61,6 +63,8 @@ class ExportedTrial:
         curve: step -> value of the metric.
         started, ended: UTC epoch seconds; None when it never started.
         notes: kept as the trial's user attributes; JSON values.
+        others: its values of the further objectives, in the study's order; None where missing.
+        excess: of each limit, by how much it is broken (above 0) or kept; None where unknown.
     """
 
     config: Mapping[str, Any]
@@ -70,6 +74,8 @@ class ExportedTrial:
     started: float | None = None
     ended: float | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
+    others: tuple[float | None, ...] = ()
+    excess: tuple[float | None, ...] = ()
 
 
 def export_study(
@@ -77,7 +83,7 @@ def export_study(
     *,
     name: str,
     space: Space,
-    direction: Literal["minimize", "maximize"],
+    directions: Sequence[str],
     trials: Iterable[ExportedTrial],
     notes: Mapping[str, Any] | None = None,
 ) -> str:
@@ -87,7 +93,7 @@ def export_study(
         path: ends in .journal or .log: an Optuna journal; anything else: an SQLite database,
             which Optuna writes some thirty times slower (a tenth of a second for a trial of 18
             steps).
-        direction: minimize or maximize.
+        directions: minimize or maximize; of the objective, and of the further ones.
         notes: the study's user attributes; JSON values.
 
     Returns:
@@ -106,7 +112,11 @@ def export_study(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         with _storage(path) as storage:
-            study = optuna.create_study(storage=storage, study_name=name, direction=direction)
+            study = optuna.create_study(
+                storage=storage,
+                study_name=name,
+                directions=[optuna.study.StudyDirection[each.upper()] for each in directions],
+            )
             for key, value in (notes or {}).items():
                 study.set_user_attr(key, value)
             for trial, values in zip(trials, flat, strict=True):
@@ -242,10 +252,12 @@ def _json(value: Any) -> str:
 def _frozen(
     trial: ExportedTrial, values: Mapping[Path, Any], mapped: Mapping[Path, Mapped]
 ) -> optuna.trial.FrozenTrial:
-    state, value = _state(trial)
+    state, found = _state(trial)
+    limits = {"constraints": list(trial.excess)} if trial.excess else {}
     made = optuna.trial.create_trial(
         state=state,
-        value=value,
+        values=found,
+        system_attrs=limits if None not in trial.excess else {},
         params={".".join(path): mapped[path].encode(value) for path, value in values.items()},
         distributions={".".join(path): mapped[path].distribution for path in values},
         user_attrs={"state": trial.state.value, **trial.notes},
@@ -258,10 +270,15 @@ def _frozen(
     return made
 
 
-def _state(trial: ExportedTrial) -> tuple[optuna.trial.TrialState, float | None]:
-    known = trial.objective is not None and not math.isnan(trial.objective)
+def _state(trial: ExportedTrial) -> tuple[optuna.trial.TrialState, list[float] | None]:
+    values = [
+        value
+        for value in (trial.objective, *trial.others)
+        if value is not None and not math.isnan(value)
+    ]
+    known = values if len(values) == 1 + len(trial.others) else None
     if trial.state is TrialState.FINISHED and known:
-        return optuna.trial.TrialState.COMPLETE, trial.objective
+        return optuna.trial.TrialState.COMPLETE, known
     if trial.state is TrialState.STOPPED:
-        return optuna.trial.TrialState.PRUNED, trial.objective if known else None
+        return optuna.trial.TrialState.PRUNED, known
     return optuna.trial.TrialState.FAIL, None

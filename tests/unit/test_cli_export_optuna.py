@@ -63,7 +63,7 @@ def loaded(path: str) -> optuna.Study:
 @pytest.mark.parametrize("name", ["study.db", "study.log"])
 def test_optuna_reads_the_study(tmp_path: Path, name: str) -> None:
     path = str(tmp_path / name)
-    export_study(path, name="s", space=SPACE, direction="maximize", trials=TRIALS)
+    export_study(path, name="s", space=SPACE, directions=["maximize"], trials=TRIALS)
 
     study = loaded(path)
     assert study.direction is optuna.study.StudyDirection.MAXIMIZE
@@ -81,9 +81,9 @@ def test_optuna_reads_the_study(tmp_path: Path, name: str) -> None:
 
 
 def test_a_study_is_not_written_twice(database: str) -> None:
-    export_study(database, name="s", space=SPACE, direction="maximize", trials=TRIALS)
+    export_study(database, name="s", space=SPACE, directions=["maximize"], trials=TRIALS)
     with pytest.raises(ConfigurationError, match="holds a study 's' already"):
-        export_study(database, name="s", space=SPACE, direction="maximize", trials=TRIALS)
+        export_study(database, name="s", space=SPACE, directions=["maximize"], trials=TRIALS)
     assert len(loaded(database).trials) == len(TRIALS)
 
 
@@ -92,7 +92,7 @@ def test_a_file_that_is_no_storage_is_refused(tmp_path: Path, name: str) -> None
     path = tmp_path / name
     path.write_text("these are my notes, not a database\n" * 50)
     with pytest.raises(ConfigurationError, match=f"{name} cannot be written"):
-        export_study(str(path), name="s", space=SPACE, direction="minimize", trials=[])
+        export_study(str(path), name="s", space=SPACE, directions=["minimize"], trials=[])
     assert path.read_text() == "these are my notes, not a database\n" * 50
 
 
@@ -101,7 +101,7 @@ def test_a_foreign_database_is_kept(database: str) -> None:
     with sqlite3.connect(database) as connection:
         connection.execute("create table mine (x int)")
     connection.close()
-    export_study(database, name="s", space=SPACE, direction="minimize", trials=TRIALS)
+    export_study(database, name="s", space=SPACE, directions=["minimize"], trials=TRIALS)
     with sqlite3.connect(database) as connection:
         assert connection.execute("select count(*) from mine").fetchone() == (0,)
     connection.close()
@@ -142,3 +142,23 @@ def test_unbounded_distributions_hold_what_was_drawn(
     assert isinstance(made, Float)
     assert made._contains(far)
     assert made.low < made.high
+
+
+def test_parameters_that_come_and_go_several_objectives_and_limits(database: str) -> None:
+    trials = [
+        ExportedTrial({"lr": 0.01}, TrialState.FINISHED, 0.9, others=(30.0,), excess=(-1.0,)),
+        a_trial(0.02, TrialState.FINISHED, 0.8, others=(10.0,), excess=(2.0,)),
+        a_trial(0.03, TrialState.FINISHED, 0.7, others=(None,), excess=(None,)),
+        a_trial(0.04, TrialState.STOPPED, 0.5, others=(None,), curve={0: 0.5}),
+        a_trial(0.05, TrialState.STOPPED, 0.5, others=(20.0,), excess=(-2.0,)),
+    ]
+    directions = ["maximize", "minimize"]
+    export_study(database, name="s", space=SPACE, directions=directions, trials=trials)
+    study = loaded(database)
+    assert [direction.name.lower() for direction in study.directions] == directions
+    assert [trial.state.name for trial in study.trials] == [
+        "COMPLETE", "COMPLETE", "FAIL", "PRUNED", "PRUNED"
+    ]  # fmt: skip
+    assert study.trials[0].params == {"lr": 0.01}
+    assert study.trials[0].values == [0.9, 30.0]
+    assert [trial.number for trial in study.best_trials] == [0]  # the other breaks its limit
