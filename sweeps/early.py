@@ -31,11 +31,14 @@ trial logs the metric as a finite number. EarlyTerminate.settings always holds t
                 min_iter:  int >= 1, no trial is stopped before             1
     curve       Stops a trial whose chance to beat the best, by the end of its budget, is
                 small: a model of the curves says it, and is corrected so that it holds.
+                Halves as asha does beside that. The rule to take with `method: bayes`.
                 threshold:  number in (0, 1), a smaller chance is small     0.05
-                min_iter:   int >= 1, no trial is judged before             3
+                min_iter:   int >= 1, no trial is judged before             max(2, max_iter // 27)
                 max_iter:   int > min_iter or None, the full length; with
                             None, what min_trials trials have reached       None
-                min_trials: int >= 3, nor before so many came to the end    5
+                min_trials: int >= 3, no chances before so many trials
+                            came to the end                                 3
+                eta:        number > 1, or null for chances alone           3
 
 Instead of a type, `pruner` may name one of Optuna's, with its arguments beside it: the type is then
 the name of its class and the settings are its arguments as they were written. `search_section`
@@ -90,7 +93,7 @@ def read_early_terminate(section: Section) -> tuple[EarlyTerminate, list[str]]:
         Rule.MEDIAN: ("min_iter", "min_trials"),
         Rule.PERCENTILE: ("percentile", "min_iter", "min_trials"),
         Rule.PLATEAU: ("patience", "min_delta", "min_iter"),
-        Rule.CURVE: ("threshold", "min_iter", "max_iter", "min_trials"),
+        Rule.CURVE: ("threshold", "min_iter", "max_iter", "min_trials", "eta"),
     }[rule]
     section.only((*keys, "type"), f"early_terminate of type {rule}")
     warnings: list[str] = []
@@ -166,18 +169,27 @@ def _plateau(section: Section) -> dict[str, Any]:
 
 
 def _curve(section: Section) -> dict[str, Any]:
-    filled = section.with_defaults({"threshold": 0.05, "min_iter": 3, "min_trials": 5})
+    max_iter = _whole(section, "max_iter")
+    least = max(2, (max_iter or 0) // 27)
+    filled = section.with_defaults({"threshold": 0.05, "min_iter": least, "min_trials": 3})
     threshold = filled.number("threshold", above=0)
     if threshold >= 1:
         raise section.error(f"must be less than 1, not {threshold!r}.", "threshold")
-    max_iter, min_iter = _whole(section, "max_iter"), filled.whole("min_iter", at_least=1)
+    min_iter = filled.whole("min_iter", at_least=1)
     _ends_after(section, max_iter, min_iter)
     return {
         "threshold": threshold,
         "min_iter": min_iter,
         "max_iter": max_iter,
         "min_trials": filled.whole("min_trials", at_least=3),
+        "eta": _eta(section),
     }
+
+
+def _eta(section: Section) -> int | float | None:
+    if section.data.get("eta", 3) is None:
+        return None
+    return section.with_defaults({"eta": 3}).number("eta", above=1)
 
 
 def _line_of_others(section: Section, rule: Rule) -> dict[str, Any]:

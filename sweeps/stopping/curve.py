@@ -5,8 +5,13 @@ max_iter) a trial's best cost so far is entered, and from the gains that trials 
 (extrapolation.py) comes the chance that it beats the best value of all trials by the last
 checkpoint. It is stopped, then and there, when that chance is below `threshold`. With min_iter 3
 and max_iter 20 the checkpoints are 3, 5, 8, 12, 20. Where no max_iter is given, the last
-checkpoint is the last that `min_trials` trials have reached. Nobody is stopped while fewer than
-`min_trials` have come that far, nor the trial that has the best value.
+checkpoint is the last that `min_trials` trials have reached. Nobody is stopped for its chance while
+fewer than `min_trials` have come that far, nor the trial that has the best value.
+
+Two more reasons end a trial. From the first trial on, and beside the chances, `asha` halves: at
+min_iter, eta times it and so on the best 1/eta go on (`eta: null`: no halving). And a trial that
+repeats another one value for value, with three different values at least, is stopped at its second
+checkpoint: a parameter that has no effect makes the same curve twice.
 
 A stated chance must hold: among trials that are given 10 %, one in ten has to win. So what the
 regressions say (raw) is corrected twice:
@@ -35,6 +40,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sweeps.stopping.asha import Asha
 from sweeps.stopping.base import GO_ON, StoppingRule, Verdict
 from sweeps.stopping.extrapolation import Scale, Stage, chance_above, outlook, stages_of
 
@@ -42,6 +48,7 @@ _GROWTH = 1.5  # from checkpoint to checkpoint
 _PRIOR_WON, _PRIOR_SAID = 5.0, 10.0
 _NEVER_BELOW = 0.005
 _FRESH = 0.05  # share of new entries that makes the regressions stale
+_VARIED = 3  # different values of a curve that can be told from another
 
 
 @dataclass(slots=True)
@@ -50,6 +57,8 @@ class _Curve:
     best: float = float("inf")
     at_checks: list[float] = field(default_factory=list)  # its best by each checkpoint
     raw: list[tuple[float, float]] = field(default_factory=list)  # (chance, best of all then)
+    values: int = 0  # a hash of all of them
+    different: set[float] = field(default_factory=set)  # the first few
     verdict: Verdict = GO_ON
 
 
@@ -61,6 +70,7 @@ class Curve(StoppingRule):
         min_iter: no trial is stopped before this iteration; at least 1.
         max_iter: the full length of a trial; None: not known.
         min_trials: so many trials must have come to the end; at least 3.
+        eta: 1/eta of the trials go on at the rungs of `asha`; above 1. None: no halving.
         maximize: the objective is to grow.
 
     Raises:
@@ -71,9 +81,10 @@ class Curve(StoppingRule):
         self,
         *,
         threshold: float = 0.05,
-        min_iter: int = 3,
+        min_iter: int = 2,
         max_iter: int | None = None,
-        min_trials: int = 5,
+        min_trials: int = 3,
+        eta: float | None = 3.0,
         maximize: bool,
     ) -> None:
         super().__init__(maximize=maximize)
@@ -87,6 +98,12 @@ class Curve(StoppingRule):
             raise ValueError(
                 f"curve has no checkpoint: min_iter {min_iter} is not below {max_iter}"
             )
+        self._halving = (
+            None
+            if eta is None
+            else Asha(min_iter=min_iter, eta=eta, max_iter=max_iter, maximize=maximize)
+        )
+        self._repeatable: dict[int, int] = {}  # hash of a curve's beginning: whose it was first
         self._threshold = threshold
         self._max_iter = max_iter
         self._min_trials = min_trials
@@ -107,6 +124,13 @@ class Curve(StoppingRule):
         curve.iterations += 1
         curve.best = min(curve.best, cost)
         self._best = min(self._best, cost)
+        curve.values = hash((curve.values, cost))
+        if len(curve.different) < _VARIED:
+            curve.different.add(cost)
+        if self._halving is not None:
+            self._halving.report(number, value)
+            if not curve.verdict.stop:
+                curve.verdict = self._halving.judge(number)
         place = len(curve.at_checks)
         if curve.iterations != self._check(place):
             return
@@ -115,9 +139,18 @@ class Curve(StoppingRule):
         self._entries += 1
         if not curve.verdict.stop and place < self._last():
             curve.verdict = self._decide(curve)
+        if place == 1 and len(curve.different) == _VARIED:
+            first = self._repeatable.setdefault(curve.values, number)
+            if first != number and not curve.verdict.stop:
+                curve.verdict = Verdict(
+                    True, f"its {curve.iterations} values are those of trial {first}, one by one"
+                )
 
     def forget(self, number: int) -> None:
         curve = self._curves.pop(number, None)
+        if self._halving is not None:
+            self._halving.forget(number)
+        self._repeatable = {key: n for key, n in self._repeatable.items() if n != number}
         if curve is not None and curve.at_checks:
             for place in range(len(curve.at_checks)):
                 self._reached[place] -= 1

@@ -44,11 +44,11 @@ early_terminate: """
         ),
         (
             "{type: curve}",
-            {"threshold": 0.05, "min_iter": 3, "max_iter": None, "min_trials": 5},
+            {"threshold": 0.05, "min_iter": 2, "max_iter": None, "min_trials": 3, "eta": 3},
         ),
         (
-            "{type: curve, threshold: 0.1, max_iter: 50, min_iter: 2, min_trials: 3}",
-            {"threshold": 0.1, "min_iter": 2, "max_iter": 50, "min_trials": 3},
+            "{type: curve, threshold: 0.1, max_iter: 81, min_trials: 5, eta: null}",
+            {"threshold": 0.1, "min_iter": 3, "max_iter": 81, "min_trials": 5, "eta": None},
         ),
         ("{type: median}", {"min_iter": 3, "min_trials": 5}),
         (
@@ -83,8 +83,9 @@ def test_the_settings_of_each_stopping_rule(text: str, expected: dict[str, Any])
         ("{type: plateau}", ".patience", "is missing"),
         ("{type: plateau, patience: 3, min_delta: -1}", ".min_delta", "at least 0"),
         ("{type: curve, threshold: 1}", ".threshold", "less than 1"),
+        ("{type: curve, eta: 1}", ".eta", "greater than 1"),
         ("{type: curve, min_trials: 2}", ".min_trials", "at least 3"),
-        ("{type: curve, max_iter: 3}", ".max_iter", "greater than min_iter, 3"),
+        ("{type: curve, max_iter: 2}", ".max_iter", "greater than min_iter, 2"),
         ("{type: percentile}", ".percentile", "is missing"),
         ("{type: percentile, percentile: 100}", ".percentile", "less than 100"),
         ("hyperband", "", "must be a mapping"),
