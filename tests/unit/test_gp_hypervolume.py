@@ -81,7 +81,10 @@ def test_a_crowded_front_is_thinned_out() -> None:
 
 def test_the_reference_point_lies_beyond() -> None:
     front = STEPS[undominated(STEPS)]
-    assert reference(front, STEPS) == pytest.approx([0.76, 0.86])
+    assert reference(front, STEPS) == pytest.approx([0.9, 0.9])
+    far = np.vstack([STEPS, [[9.0, 9.0]]])
+    assert reference(front, far) == pytest.approx([1.3, 1.4])
+    assert reference(front, front) == pytest.approx([0.76, 0.86])
     assert (reference(STEPS[:1], STEPS) > STEPS[0]).all()
     assert (reference(STEPS[:1], STEPS[:1]) > STEPS[0]).all()
 

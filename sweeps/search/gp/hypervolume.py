@@ -32,7 +32,7 @@ MOST_BOXES = 300
 """So many at most are summed over; a front with more is thinned out first."""
 MOST_POINTS = 100
 """So many points of a front of two objectives are looked at; of more objectives fewer."""
-_BEYOND = 0.1  # the reference point lies so much of the front's range beyond its worst
+_BEYOND = (0.1, 1.0)  # how far beyond the front's worst the reference point is, in its extents
 _LEAST = -1e-14  # the logarithm of the ratio of two ψ that are as good as the same
 
 
@@ -46,13 +46,18 @@ def undominated(values: Array) -> Mask:
 
 
 def reference(front: Array, values: Array) -> Array:
-    """A point (m,) a little beyond the worst of the front (n, m); where the front has no extent,
-    that of all values counts."""
-    worst = front.max(0)
-    extent = worst - front.min(0)
-    everywhere = np.ptp(values, axis=0)
+    """The point (m,) below which to look: at the worst of all values, or an extent of the front
+    (n, m) beyond its worst where that is nearer. Where the front has no extent, that of all values
+    counts.
+
+    A point just beyond the front was tried, too: a front that does not reach its ends yet is then
+    filled up rather than made longer.
+    """
+    worst, everywhere = front.max(0), np.ptp(values, axis=0)
+    extent = np.ptp(front, axis=0)
     extent = np.where(extent > 0.0, extent, np.where(everywhere > 0.0, everywhere, 1.0))
-    found: Array = worst + _BEYOND * extent
+    least, most = (worst + share * extent for share in _BEYOND)
+    found: Array = np.clip(values.max(0), least, most)
     return found
 
 

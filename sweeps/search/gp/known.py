@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from sweeps.search.gp.limits import kept
 from sweeps.search.gp.transfer import with_source
 from sweeps.search.observation import Observation, Standing
 
@@ -66,6 +67,19 @@ class Known:
         found = with_source(points, prior=False)
         if prior is not None:
             found[prior] = with_source(points[prior], prior=True)
+        return found
+
+    @property
+    def badness(self) -> Array:
+        """The less, the more there is to learn around a point: (n,). The cost; of several
+        objectives the mean rank; where a limit is broken, behind all that keep them."""
+        found = self.costs
+        objectives = [found, *(each for each in self.others.T if np.isfinite(each).any())]
+        if len(objectives) > 1:
+            found = np.mean([each.argsort().argsort() for each in objectives], axis=0)
+        broken = ~kept(self.excess)
+        if broken.any() and not broken.all():
+            found = found.argsort(kind="stable").argsort() + len(found) * broken
         return found
 
     @property

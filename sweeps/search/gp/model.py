@@ -157,7 +157,7 @@ class GpModel:
         }.get(self._settings.kinds, (self._settings.kinds,))
         categorical = self._columns.categorical
         known = known.only(
-            nearest(known.points, known.costs, categorical, self._settings.most_known)
+            nearest(known.points, known.badness, categorical, self._settings.most_known)
         )
         terms: list[Term] = []
         good = np.ones(len(known.costs), bool)
