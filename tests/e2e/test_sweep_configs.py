@@ -229,6 +229,39 @@ def nested(outcome: Outcome) -> None:
 
 
 @check
+def conditional(outcome: Outcome) -> None:
+    outcome.all_finished(7)
+    first = outcome.configs[0]
+    assert (first["model"], first["layers"], first["second"]) == ("network", 2, 8)
+    for trial in outcome.trials:
+        config = trial["config"]
+        assert ("momentum" in config) == (config["optimizer"] == "sgd")
+        assert ("layers" in config) == ("first" in config) == (config["model"] == "network")
+        assert ("second" in config) == (config.get("layers") == 2)
+        assert config.get("second", 0) <= config.get("first", 64)
+        assert config["optimizer"] == "sgd" or config["lr"] < 0.1
+    for trial in outcome.trials[:2]:
+        config = trial["config"]
+        passed = {word.partition("=")[0][2:] for word in outcome.log(trial["number"]).split()}
+        assert passed >= config.keys(), "as arguments"
+        assert passed.isdisjoint({"momentum", "layers", "first", "second"} - config.keys())
+
+
+@check
+def trade_offs(outcome: Outcome) -> None:
+    outcome.all_finished(6)
+    best = outcome.place.json("best", outcome.status["id"])
+    assert best["keeps_limits"]
+    assert best["id"] == best["front"][0]["id"] == outcome.status["best"]["id"]
+    scores = [(each["objective"], each["summary"]["parameters"]) for each in best["front"]]
+    assert scores == sorted(scores)
+    assert [size for _, size in scores] == sorted((size for _, size in scores), reverse=True)
+    table = outcome.place.sweep("best", outcome.status["id"])
+    assert "that no other one beats in every objective:" in table
+    assert "parameters: " in table
+
+
+@check
 def distributions(outcome: Outcome) -> None:
     outcome.all_finished(4)
     used = [parameter["distribution"] for parameter in outcome.file["parameters"].values()]
