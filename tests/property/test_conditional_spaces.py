@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sweeps.distributions import canonical
+from sweeps.errors import SpecError
 from sweeps.search.axes import Axes
 from sweeps.space import Space
 from sweeps.spec import spec_from_mapping
@@ -108,3 +109,29 @@ def test_a_part_of_a_config_is_completed(space: Space, seed: int) -> None:
     full = space.flatten(space.sample(numpy.random.default_rng(seed + 1), given, most=10_000))
     assert full.items() >= given.items()
     assert space.flatten(space.first(given)).items() >= given.items()
+
+
+WORDS = st.sampled_from(
+    [
+        *("a", "b.c", "`d-e`", "opt", "1", "2.5", "-3", "9", "1e308", "'sgd'", "True", "None"),
+        *("+", "-", "*", "/", "//", "%", "**", "<", "<=", "==", "!=", "in", "not", "and", "or"),
+        *("(", ")", "[", "]", ",", "min(", "len(", "log(", "sqrt(", "round(", ".", "=", "lambda"),
+    ]
+)
+VALUES_OF: dict[str, Any] = {"a": 3, "b.c": 0.0, "d-e": 1e200, "opt": "sgd"}
+
+
+@settings(calm, max_examples=100)
+@given(st.lists(WORDS, max_size=9).map(" ".join) | st.text(max_size=20))
+def test_an_expression_is_refused_or_holds_or_not(text: str) -> None:
+    """Whatever is typed: no other error, and no number that takes long."""
+    parameters: dict[str, Any] = {name: {"value": VALUES_OF[name]} for name in ("a", "d-e", "opt")}
+    parameters["b"] = {"parameters": {"c": {"value": 0.0}}}
+    try:
+        space = spec_from_mapping(
+            {"method": "random", "parameters": parameters, "constraints": [text]}
+        ).parameters
+    except SpecError:
+        return
+    assert space.constraints[0].holds(VALUES_OF) is True  # else the file would leave nothing
+    assert space.constraints[0].holds({}) is True
