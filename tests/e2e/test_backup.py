@@ -9,7 +9,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from test_main_job import Box, box, wait_for
+from test_main_job import Box, box
 
 from controller.backup import backup, restore
 from controller.server.home import Home
@@ -97,7 +97,7 @@ import opensweep
 run = opensweep.init()
 for step in range(10):
     run.log({"loss": float(run.config.x)})
-    time.sleep(0.1)
+    time.sleep(0.05)
 """
 
 
@@ -114,14 +114,10 @@ def test_agents_that_live_through_a_restore_mix_nothing_up(box: Box) -> None:
     box.write(STEPS + HOLD)
     sweep_id = box.create()
     agent = box.start("agent", sweep_id, "--slots", "2")
-
-    def finished() -> int:
-        return sum(t["state"] == "finished" for t in box.json("trials", sweep_id))
-
-    wait_for(lambda: finished() >= 2, "two trials")
+    box.wait_for_trials(sweep_id, "finished", 2)
     saved = box.folder / "b.tar.zst"
     box.sweep("backup", str(saved))
-    wait_for(lambda: finished() >= 5, "three more")
+    box.wait_for_trials(sweep_id, "finished", 5)
     box.sweep("server", "stop")
     box.sweep("restore", str(saved), "--force")
     with contextlib.closing(sqlite3.connect(box.folder / "home" / "opensweep.db")) as database:
@@ -144,16 +140,13 @@ def test_agents_that_live_through_a_restore_mix_nothing_up(box: Box) -> None:
 
 
 def test_a_sweep_goes_on_from_a_backup_that_was_taken_while_it_ran(box: Box) -> None:
-    box.write(STEPS)
+    box.write(STEPS + HOLD)
     sweep_id = box.create()
-    agent = box.start("agent", sweep_id)
-
-    def finished() -> int:
-        return sum(t["state"] == "finished" for t in box.json("trials", sweep_id))
-
-    wait_for(lambda: finished() >= 2, "two trials")
+    agent = box.start("agent", sweep_id, "--slots", "2")
+    box.wait_for_trials(sweep_id, "finished", 2)
     file = box.folder / "b.tar.zst"
     box.sweep("backup", str(file))
+    (box.folder / "go").touch()
     agent.communicate(timeout=90)  # the sweep ends, and then all of that is lost
     box.sweep("server", "stop")
     box.env["OPENSWEEP_HOME"] = str(box.folder / "other")

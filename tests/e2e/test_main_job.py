@@ -20,6 +20,7 @@ import pytest
 
 from opensweep.local import find_server
 from opensweep.settings import Settings
+from sweeps.protocol.client import Client
 
 SWEEP = Path(sys.executable).with_name("sweep")
 
@@ -89,11 +90,23 @@ class Box:
     def server_pid(self) -> int:
         return int(json.loads((self.home / "server.json").read_text())["pid"])
 
-    def trial(self, trial_id: str) -> dict[str, Any]:
+    def client(self) -> Client:
+        """Of the living server. What is asked again and again goes here: a command is a process."""
         client = find_server(Settings.from_env(self.env))
         assert client is not None
-        with client:
+        return client
+
+    def trial(self, trial_id: str) -> dict[str, Any]:
+        with self.client() as client:
             return client.trial(trial_id)
+
+    def wait_for_trials(self, sweep_id: str, state: str, count: int) -> None:
+        """Until so many of a sweep's trials, or more, are in a state."""
+        with self.client() as client:
+            wait_for(
+                lambda: sum(t["state"] == state for t in client.trials(sweep_id)) >= count,
+                f"{count} {state} trials",
+            )
 
     def end(self) -> None:
         """Ends all that was started, and waits until nothing of it is left."""
@@ -189,7 +202,7 @@ def test_the_server_is_killed_in_mid_sweep(box: Box) -> None:
     box.write()
     sweep_id = box.create()
     agent = box.start("agent", sweep_id, "--slots", "2")
-    wait_for(lambda: box.json("status", sweep_id)["counts"]["finished"] >= 2, "two trials")
+    box.wait_for_trials(sweep_id, "finished", 2)
     os.kill(box.server_pid(), signal.SIGKILL)
     out, err = agent.communicate(timeout=90)
     assert agent.returncode == 0, out + err
@@ -202,7 +215,7 @@ def test_the_agent_is_killed_and_another_one_goes_on(box: Box) -> None:
     box.write(SCRIPT.replace("0.15", "0.5"), GRID.replace(", 3, 4, 5, 6, 7, 8", ""))
     sweep_id = box.create()
     first = box.start("agent", sweep_id)
-    wait_for(lambda: box.json("status", sweep_id)["counts"]["running"] == 1, "a running trial")
+    box.wait_for_trials(sweep_id, "running", 1)
     first.kill()
     first.communicate()
     box.sweep("agent", sweep_id)

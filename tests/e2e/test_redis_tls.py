@@ -111,7 +111,7 @@ def test_a_sweep_over_tls(box: Box, url: str, tmp_path: Path) -> None:
     box.env["OPENSWEEP_REDIS_URL"] = url
     sweep_id = box.create()
     agent = box.start("agent", sweep_id, "--slots", "2")
-    wait_for(lambda: any(t["state"] == "finished" for t in box.json("trials", sweep_id)), "a trial")
+    box.wait_for_trials(sweep_id, "finished", 1)
     told = ["\0".join(process.cmdline()) for process in _processes(box)]
     assert len(told) >= 3, "server, agent, and what they started"
     out, err = agent.communicate(timeout=90)
