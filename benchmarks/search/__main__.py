@@ -45,9 +45,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"\n{workers} workers\n")
         if given.part == "curves":
             print(curve_report.tables(chosen, given.size))
+            picture = curve_report.picture(chosen, given.size, workers)
         else:
             families = {run.task: record["family"] for run, record in chosen.items()}
             print(trial_report.tables(chosen, families, given.size))
+            picture = trial_report.picture(chosen, given.size, workers)
+        if picture is not None and given.results is not None:
+            path = given.results.with_name(f"{given.results.stem}-{given.part}-{workers}.svg")
+            path.write_text(picture, "utf-8")
+            print(f"{path}: the same as a picture")
     return 0
 
 
@@ -82,7 +88,8 @@ def measure(given: argparse.Namespace, results: Results, code: str) -> dict[str,
                 if run.task not in made:
                     made[run.task] = given.tasks[run.task]()
                 if run.method not in pipes:
-                    python = python_of(method.environment, given.environments)
+                    here = given.here and not method.environment
+                    python = "" if here else python_of(method.environment, given.environments)
                     pipes[run.method] = Pipe(python, given.limit)
                 record = _one(run, method, made[run.task], pipes[run.method])
             except Unavailable as why:
@@ -149,6 +156,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--limit", type=float, default=600.0, help="seconds for one answer")
     parser.add_argument("--results", type=Path, default=FILE)
     parser.add_argument("--environments", type=Path, default=ENVIRONMENTS)
+    parser.add_argument("--here", action="store_true", help="what needs no environment: no process")
     parser.add_argument("--report", action="store_true", help="only the tables of what is there")
     parser.add_argument(
         "--variant",

@@ -16,12 +16,14 @@ from collections.abc import Mapping, Sequence
 import numpy
 
 from benchmarks.search.methods import CURVES, OURS, RANDOM
+from benchmarks.search.plot import svg
 from benchmarks.search.results import Record, Run
 from benchmarks.search.statistics import Array, estimate, geometric_mean, mean
 from benchmarks.search.tables import markdown, shown
 from benchmarks.search.tasks import references, registry
 
 FLOOR = 1e-3
+PICTURED = 200  # bootstrap samples of a point
 
 
 def reached(path: Sequence[Sequence[float]], level: float, budget: float) -> float:
@@ -29,16 +31,54 @@ def reached(path: Sequence[Sequence[float]], level: float, budget: float) -> flo
     return next((when for when, value in path if value <= level), 2.0 * budget)
 
 
-def tables(runs: Mapping[Run, Record], budget: float) -> str:
-    """Over all tasks, and over each family of them."""
-    methods = list(dict.fromkeys(run.method for run in runs))
-    methods.sort(key=lambda name: list(CURVES).index(name) if name in CURVES else -1)
-    shared = [
+def picture(runs: Mapping[Run, Record], budget: float, workers: int) -> str | None:
+    """Geometric mean regret over time, all shared tasks, as SVG; None: nothing is shared."""
+    methods = _methods(runs)
+    tasks = _shared(methods, runs)
+    if not tasks:
+        return None
+    lines = {}
+    for name in methods:
+        line = []
+        for when in (budget * n / 24 for n in range(1, 25)):
+            regrets = []
+            for task in tasks:
+                reference = references()[f"{task} curves"]
+                found = [
+                    reference.regret(_by(path, when, reference.median))
+                    for path in _paths(name, task, runs)
+                ]
+                regrets.append(numpy.maximum(found, FLOOR))
+            line.append((when, estimate(regrets, geometric_mean, PICTURED)))
+        lines[CURVES[name].title if name in CURVES else name] = line
+    title = f"Regret over {len(tasks)} tasks, {workers} workers (geometric mean, 95 %)"
+    return svg(lines, title=title, across="whole trainings", up="regret")
+
+
+def _by(path: Sequence[Sequence[float]], when: float, before: float) -> float:
+    """The lowest value by then; `before` while there is none."""
+    return next((value for at, value in reversed(path) if at <= when), before)
+
+
+def _methods(runs: Mapping[Run, Record]) -> list[str]:
+    order = {name: place for place, name in enumerate(CURVES)}
+    return sorted(dict.fromkeys(run.method for run in runs), key=lambda name: order.get(name, -1))
+
+
+def _shared(methods: Sequence[str], runs: Mapping[Run, Record]) -> list[str]:
+    """The tasks that every method has a run on."""
+    have = {(run.method, run.task) for run in runs}
+    return [
         task
         for task in dict.fromkeys(run.task for run in runs)
-        if f"{task} curves" in references()
-        and all(any(r.task == task and r.method == m for r in runs) for m in methods)
+        if f"{task} curves" in references() and all((name, task) in have for name in methods)
     ]
+
+
+def tables(runs: Mapping[Run, Record], budget: float) -> str:
+    """Over all tasks, and over each family of them."""
+    methods = _methods(runs)
+    shared = _shared(methods, runs)
     if not shared or RANDOM not in methods:
         return "nothing to compare yet: every method needs a run on a task, random search too\n"
     parts = []

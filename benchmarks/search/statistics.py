@@ -27,46 +27,44 @@ class Estimate:
 
 
 def estimate(
-    by_task: Sequence[Array], summary: Callable[[Array], float], samples: int = SAMPLES
+    by_task: Sequence[Array], summary: Callable[[Array], Array], samples: int = SAMPLES
 ) -> Estimate:
     """`summary` of all values, tasks having the same weight.
 
     Args:
         by_task: the values of a task's seeds, a task each; none may be empty.
-        summary: of an array (tasks, seeds).
+        summary: of an array (…, tasks, seeds), over the last two axes.
     """
     rng = numpy.random.default_rng(0)
-    seeds = max(len(values) for values in by_task)
-    drawn = numpy.empty(samples)
-    for sample in range(samples):
-        which = rng.integers(len(by_task), size=len(by_task))
-        drawn[sample] = summary(
-            numpy.stack([rng.choice(by_task[task], size=seeds) for task in which])
-        )
-    low, high = numpy.quantile(drawn, (0.025, 0.975))
+    tasks, seeds = len(by_task), max(len(values) for values in by_task)
+    counts = numpy.array([len(values) for values in by_task])
+    padded = numpy.zeros((tasks, seeds))
+    for row, values in zip(padded, by_task, strict=True):
+        row[: len(values)] = values
+    which = rng.integers(tasks, size=(samples, tasks, 1))
+    seed = (rng.random((samples, tasks, seeds)) * counts[which]).astype(int)
+    low, high = numpy.quantile(summary(padded[which, seed]), (0.025, 0.975))
     # every value as often as the others of its task, whatever the number of seeds
     times = math.lcm(*(len(values) for values in by_task))
     whole = numpy.stack([numpy.repeat(values, times // len(values)) for values in by_task])
-    return Estimate(summary(whole), float(low), float(high))
+    return Estimate(float(summary(whole)), float(low), float(high))
 
 
-def median_of_medians(values: Array) -> float:
-    """The median over tasks of the median over seeds."""
-    return float(numpy.median(numpy.median(values, axis=1)))
-
-
-def median(values: Array) -> float:
+def median(values: Array) -> Array:
     """Over all, tasks and seeds alike."""
-    return float(numpy.median(values))
+    middle: Array = numpy.median(values, axis=(-2, -1))
+    return middle
 
 
-def mean(values: Array) -> float:
-    return float(values.mean())
+def mean(values: Array) -> Array:
+    average: Array = values.mean(axis=(-2, -1))
+    return average
 
 
-def geometric_mean(values: Array) -> float:
+def geometric_mean(values: Array) -> Array:
     """Of values above 0."""
-    return float(math.exp(numpy.log(values).mean()))
+    average: Array = numpy.exp(numpy.log(values).mean(axis=(-2, -1)))
+    return average
 
 
 def ranks(values: Mapping[str, float]) -> dict[str, float]:

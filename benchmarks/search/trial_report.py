@@ -16,12 +16,14 @@ from collections.abc import Mapping, Sequence
 import numpy
 
 from benchmarks.search.methods import OURS, TRIALS
+from benchmarks.search.plot import svg
 from benchmarks.search.results import Record, Run
 from benchmarks.search.statistics import Array, estimate, geometric_mean, mean, median, ranks
 from benchmarks.search.tables import markdown, shown
 from benchmarks.search.tasks import FAMILIES, references
 
 FLOOR = 1e-4
+PICTURED = 200  # bootstrap samples of a point
 Regrets = dict[str, dict[str, dict[int, Array]]]
 """method -> task -> seed -> regret after each trial."""
 
@@ -51,6 +53,25 @@ def tables(runs: Mapping[Run, Record], families: Mapping[str, str], size: int) -
     if any(task in known for known in regrets.values() for task in noisy):
         parts.append(_named(runs, noisy, marks))
     return "\n".join(parts)
+
+
+def picture(runs: Mapping[Run, Record], size: int, workers: int) -> str | None:
+    """Geometric mean regret over trials, all shared tasks, as SVG; None: nothing is shared."""
+    regrets = {name: known for name, known in regrets_of(runs, "named").items() if known}
+    shared = set.intersection(*(set(known) for known in regrets.values())) if regrets else set()
+    if not shared:
+        return None
+    tasks = sorted(shared)
+    marks = sorted({*range(1, size + 1, max(1, size // 24)), size})
+    lines = {}
+    for name, known in regrets.items():
+        line = []
+        for mark in marks:
+            raised = [numpy.maximum(each, FLOOR) for each in _at(known, tasks, mark)]
+            line.append((float(mark), estimate(raised, geometric_mean, PICTURED)))
+        lines[TRIALS[name].title if name in TRIALS else name] = line
+    title = f"Regret over {len(tasks)} tasks, {workers} at a time (geometric mean, 95 %)"
+    return svg(lines, title=title, across="trials", up="regret")
 
 
 def regrets_of(runs: Mapping[Run, Record], which: str) -> Regrets:

@@ -26,7 +26,10 @@ class Ax(Peer):
         self._client = Client(random_seed=setting.seed)
         self._client.configure_experiment(parameters=[_axis(p) for p in space])
         self._client.configure_optimization(objective="-loss")
-        self._client.configure_generation_strategy(initialization_random_seed=setting.seed)
+        self._client.configure_generation_strategy(
+            initialization_random_seed=setting.seed,
+            allow_exceeding_initialization_budget=True,  # with many workers it runs out
+        )
         self._asked: dict[int, int] = {}
 
     def ask(self, number: int) -> Config:

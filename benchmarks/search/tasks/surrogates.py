@@ -107,6 +107,8 @@ def _outputs(scenario: str, instance: str, rows: list[dict[str, Any]]) -> Any:
 def lcbench(instance: str) -> Task:
     """Accuracy after the last epoch, negated; in percent."""
 
+    folder()
+
     def true(config: Config) -> float:
         row = {**config, "epoch": _LCBENCH_EPOCHS}
         return -float(_outputs("lcbench", instance, [row])[0, 1])
@@ -115,6 +117,8 @@ def lcbench(instance: str) -> Task:
 
 
 def _mlr(scenario: str, instance: str, family: str, space: Space, output: int, sign: float) -> Task:
+    folder()
+
     def true(config: Config) -> float:
         row = {**_TRAINED_ON, **config}
         return sign * float(_outputs(scenario, instance, [row])[0, output])
