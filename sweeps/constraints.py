@@ -22,6 +22,7 @@ import functools
 import math
 import operator
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -140,7 +141,9 @@ def _compiled(text: str) -> tuple[_Part, dict[str, int]]:
         raise _Bad("it has more than one line.")
     blank = len(plain) - len(plain.lstrip())
     try:
-        tree = ast.parse(plain.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an odd escape in a text is the user's to mean
+            tree = ast.parse(plain.strip(), mode="eval").body
     except SyntaxError as error:
         raise _syntax(plain, error) from None
     except (ValueError, RecursionError, MemoryError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +69,28 @@ def test_a_configuration_is_enqueued(world: World, tmp_path: Path) -> None:
     )
     assert "run_cap: 9" in world.client.spec(id)["yaml"]
     assert sweep("enqueue", id, "lr=0.03").exit_code == 0
+
+
+def test_a_configuration_is_completed_and_checked_as_a_whole(world: World) -> None:
+    file = """
+program: t.py
+method: random
+parameters:
+  opt: {values: [adam, sgd]}
+  momentum: {min: 0.0, max: 1.0, when: {opt: sgd}}
+  lr: {min: 0.0, max: 1.0}
+constraints: [lr + momentum <= 1]
+"""
+    id = world.client.create_sweep(file)["id"]
+    (made,) = world.client.enqueue(id, [{"momentum": 0.9}], key="a")
+    assert made["config"]["opt"] == "sgd"
+    assert made["config"]["lr"] <= 0.1
+    for wrong, words in (
+        ({"opt": "adam", "momentum": 0.5}, "momentum: it is there only when opt is 'sgd'"),
+        ({"lr": 0.6, "momentum": 0.5}, "the constraint `lr + momentum <= 1` does not hold"),
+    ):
+        with pytest.raises(errors.SpecError, match=re.escape(words)):
+            world.client.enqueue(id, [wrong], key="b")
 
 
 def test_the_same_order_twice_is_one(world: World) -> None:
