@@ -2,7 +2,8 @@
 
 A numeric parameter is cut where its trials lie (fine where there are many), and a bin weighs what
 the parameter's own distribution gives it: so a share of variance is one over the space as the file
-describes it, wherever a search has looked. Trials without the parameter have a bin of their own.
+describes it, wherever a search has looked. Trials without the parameter have a bin of their own,
+which weighs as much as the conditions of the file leave configurations without it.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ from sweeps.distributions import (
     canonical,
     is_number,
 )
-from sweeps.space import Parameter, Space
+from sweeps.space import Parameter, Path, Space
 
 MOST_BINS = 32
 """Of numbers; categories have one each, up to MOST_CATEGORIES."""
 MOST_CATEGORIES = 64
 _LEAST_WEIGHT = 1e-6
+_DRAWN = 2000  # configurations, for the share that lack a parameter
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Column:
 def columns(space: Space, configs: Sequence[Mapping[str, Any]]) -> list[Column]:
     """The parameters that differ between these trials, in the space's order."""
     flat = [space.flatten(config) for config in configs]
+    absent = _absent_shares(space)
     found = []
     for parameter in space.parameters:
         if isinstance(parameter.distribution, Constant):
@@ -62,7 +65,7 @@ def columns(space: Space, configs: Sequence[Mapping[str, Any]]) -> list[Column]:
         values = [each.get(parameter.path, _MISSING) for each in flat]
         if all(value is _MISSING for value in values):
             continue
-        column = _column(parameter, values)
+        column = _column(parameter, values, absent.get(parameter.path))
         if len(np.unique(column.bins)) > 1:
             found.append(column)
     return found
@@ -75,14 +78,32 @@ class _Missing:
 _MISSING = _Missing()
 
 
-def _column(parameter: Parameter, values: Sequence[Any]) -> Column:
+def _absent_shares(space: Space) -> dict[Path, float]:
+    """Of parameters with conditions: the share of configurations that lack them."""
+    if not space.conditional:
+        return {}
+    rng = np.random.default_rng(0)
+    drawn = [space.draw(rng).keys() for _ in range(_DRAWN)]
+    return {
+        p.path: sum(p.path not in each for each in drawn) / _DRAWN
+        for p in space.parameters
+        if p.when
+    }
+
+
+def _column(parameter: Parameter, values: Sequence[Any], absent: float | None) -> Column:
     numeric = all(value is _MISSING or is_number(value) for value in values)
     if numeric and isinstance(parameter.distribution, (Continuous, IntUniform)):
-        return _numbers(parameter.name, parameter.distribution, values)
-    return _categories(parameter.name, parameter.distribution, values)
+        return _numbers(parameter.name, parameter.distribution, values, absent)
+    return _categories(parameter.name, parameter.distribution, values, absent)
 
 
-def _numbers(name: str, distribution: Continuous | IntUniform, values: Sequence[Any]) -> Column:
+def _numbers(
+    name: str,
+    distribution: Continuous | IntUniform,
+    values: Sequence[Any],
+    absent: float | None,
+) -> Column:
     numbers = np.array([np.nan if v is _MISSING else float(v) for v in values])
     there = ~np.isnan(numbers)
     known = np.unique(numbers[there])
@@ -99,7 +120,7 @@ def _numbers(name: str, distribution: Continuous | IntUniform, values: Sequence[
     place = np.searchsorted(kept, np.arange(len(weights))).clip(max=len(kept) - 1)
     weights = np.bincount(place, weights=weights, minlength=len(kept)).astype(np.float64)
     bins = place[bins.clip(max=len(place) - 1)]
-    return _with_missing(name, True, bins, weights, shown, there, numbers)
+    return _with_missing(name, True, bins, weights, shown, there, numbers, absent)
 
 
 def _share_below(distribution: Continuous | IntUniform, value: float) -> float:
@@ -109,7 +130,9 @@ def _share_below(distribution: Continuous | IntUniform, value: float) -> float:
     return distribution.cdf(value)
 
 
-def _categories(name: str, distribution: Distribution, values: Sequence[Any]) -> Column:
+def _categories(
+    name: str, distribution: Distribution, values: Sequence[Any], absent: float | None
+) -> Column:
     odds: dict[Any, float] = {}
     if isinstance(distribution, Categorical):
         each = distribution.probabilities or (1.0,) * len(distribution.values)
@@ -132,7 +155,8 @@ def _categories(name: str, distribution: Distribution, values: Sequence[Any]) ->
     if not odds:
         weights = np.bincount(bins[there], minlength=len(index)).astype(np.float64)
     shown = [seen[key][1] for key in index]
-    return _with_missing(name, False, bins, weights, shown, there, np.full(len(values), np.nan))
+    nothing = np.full(len(values), np.nan)
+    return _with_missing(name, False, bins, weights, shown, there, nothing, absent)
 
 
 def _with_missing(
@@ -143,11 +167,13 @@ def _with_missing(
     shown: list[Any],
     there: NDArray[np.bool_],
     numbers: NDArray[np.float64],
+    absent: float | None,
 ) -> Column:
+    """`absent`: what the bin without a value weighs; None: as many as there are."""
     if len(weights):
         weights = weights / weights.sum()
-    absent = 1.0 - there.mean()
-    if absent:
+    if not there.all():
+        absent = max(1.0 - there.mean() if absent is None else absent, _LEAST_WEIGHT)
         bins = np.where(there, bins, len(weights))
         weights = np.append(weights * (1.0 - absent), absent)
         shown = [*shown, None]

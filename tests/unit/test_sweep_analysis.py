@@ -135,6 +135,19 @@ def test_trials_without_a_parameter_are_a_group_of_their_own() -> None:
     assert importance([kind, momentum], values).shares[0].share > 0.9
 
 
+def test_a_bin_without_a_value_weighs_what_the_conditions_leave_without_it() -> None:
+    """However often the search has taken the branch that has it."""
+    sweep = spec(
+        kind={"values": ["a", "b", "c", "d"]},
+        depth={"min": 0.0, "max": 1.0, "when": {"kind": "a"}},
+    )
+    configs = [{"kind": "a", "depth": n / 90} for n in range(90)] + [{"kind": "b"}] * 10
+    depth = columns(sweep.parameters, configs)[0]
+    assert depth.shown[-1] is None
+    assert depth.weights[-1] == pytest.approx(0.75, abs=0.03)
+    assert depth.weights.sum() == pytest.approx(1.0)
+
+
 def test_a_parameter_that_no_trial_has_is_no_column() -> None:
     assert columns(spec(a=UNIT, b=UNIT).parameters, [{"a": 0.1}, {"a": 0.2}])[0].name == "a"
     assert columns(spec(a=UNIT).parameters, [{"a": 0.1}]) == []
