@@ -37,7 +37,7 @@ trial logs the metric as a finite number. EarlyTerminate.settings always holds t
                 max_iter:   int > min_iter or None, the full length; with
                             None, what min_trials trials have reached       None
                 min_trials: int >= 3, no chances before so many trials
-                            came to the end                                 3
+                            came to the end                                 5
                 eta:        number > 1, or null for chances alone           3
 
 Instead of a type, `pruner` may name one of Optuna's, with its arguments beside it: the type is then
@@ -171,7 +171,7 @@ def _plateau(section: Section) -> dict[str, Any]:
 def _curve(section: Section) -> dict[str, Any]:
     max_iter = _whole(section, "max_iter")
     least = max(2, (max_iter or 0) // 27)
-    filled = section.with_defaults({"threshold": 0.05, "min_iter": least, "min_trials": 3})
+    filled = section.with_defaults({"threshold": 0.05, "min_iter": least, "min_trials": 5})
     threshold = filled.number("threshold", above=0)
     if threshold >= 1:
         raise section.error(f"must be less than 1, not {threshold!r}.", "threshold")

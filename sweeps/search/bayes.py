@@ -68,6 +68,8 @@ class BayesSearch(Searcher):
         measures: further objectives, and limits; tpe knows none of them.
         per_second: the gain for each second of an accelerator is what counts; gp alone does.
         most: trials that there will be; None: there is no end.
+        stops: trials are stopped early: their curves are modelled (gp/curves.py), and random draws
+            have a share of the trials (allocator.py). gp alone does, with one objective.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class BayesSearch(Searcher):
         measures: Sequence[Measure] = (),
         per_second: bool = False,
         most: int | None = None,
+        stops: bool = False,
     ) -> None:
         super().__init__(seed, enqueue)
         self._space = space
@@ -97,6 +100,7 @@ class BayesSearch(Searcher):
         self._others = tuple(each for each in measures if each.goal is not None)
         self._limits = tuple(each for each in measures if each.limited)
         self._per_second, self._most = per_second, most
+        self._stops = stops
         self._model: Model | None = None
 
     def _propose(self, number: int) -> dict[str, Any]:
@@ -133,7 +137,13 @@ class BayesSearch(Searcher):
             return TpeModel(self._axes)
         from sweeps.search.gp.model import GpModel
 
-        return GpModel(self._axes, self._seed, per_second=self._per_second, most=self._most)
+        whole = GpModel(self._axes, self._seed, per_second=self._per_second, most=self._most)
+        if not self._stops or self._others or self._limits or self._per_second:
+            return whole
+        from sweeps.search.allocator import Allocator
+        from sweeps.search.gp.curves import CurveModel
+
+        return Allocator(CurveModel(self._axes, self._seed, whole), self._axes, self._seed)
 
     # -- what is known ------------------------------------------------------------------------
 

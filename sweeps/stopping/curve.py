@@ -83,7 +83,7 @@ class Curve(StoppingRule):
         threshold: float = 0.05,
         min_iter: int = 2,
         max_iter: int | None = None,
-        min_trials: int = 3,
+        min_trials: int = 5,
         eta: float | None = 3.0,
         maximize: bool,
     ) -> None:

@@ -44,11 +44,11 @@ early_terminate: """
         ),
         (
             "{type: curve}",
-            {"threshold": 0.05, "min_iter": 2, "max_iter": None, "min_trials": 3, "eta": 3},
+            {"threshold": 0.05, "min_iter": 2, "max_iter": None, "min_trials": 5, "eta": 3},
         ),
         (
-            "{type: curve, threshold: 0.1, max_iter: 81, min_trials: 5, eta: null}",
-            {"threshold": 0.1, "min_iter": 3, "max_iter": 81, "min_trials": 5, "eta": None},
+            "{type: curve, threshold: 0.1, max_iter: 81, min_trials: 4, eta: null}",
+            {"threshold": 0.1, "min_iter": 3, "max_iter": 81, "min_trials": 4, "eta": None},
         ),
         ("{type: median}", {"min_iter": 3, "min_trials": 5}),
         (

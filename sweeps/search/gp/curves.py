@@ -1,0 +1,284 @@
+"""Proposes points from learning curves, of trials that were stopped early too.
+
+A trial that was stopped after a few epochs has no value that compares with a whole one. But trials
+that went on say how far it still would have come: its best cost so far is extrapolated to the end
+of the longest curve (stopping/extrapolation.py), and enters the Gaussian process with the variance
+of that extrapolation on top of the noise. So each trial, running or ended, is one value with an
+uncertainty of its own, an early stop informs and does not mislead, and the process is no larger
+than the number of trials. (Swersky, Snoek and Adams 2014, "Freeze-Thaw Bayesian Optimization",
+arXiv 1406.3896, section 3: a process over configurations of what curves will come to, and one over
+each curve given it. Here the second is a chain of regressions that all trials share, and what it
+says is handed on as a normal distribution.)
+
+Costs are seen by rank in the worse half (outputs.half_ranked, as a function that holds for values
+that are not in the sample), where most trials are stopped.
+
+As a trial is cheap when a rule stops it early, and only what surpasses the best is worth the whole
+way, every other proposal (by lot) asks for more than an improvement: log EI not over the best
+value, but over one that is better by a random share of the signal's deviation, exponential with
+mean `boldness`. The rest are as greedy as EI is. (A random target is also what makes the
+acquisition of ifBO robust: Rakotoarison et al. 2024, "In-Context Freeze-Thaw Bayesian
+Optimization", arXiv 2404.16795: "MFPI-random".)
+
+Stateless. Neighbours: model.py, for sweeps that run every trial to its end; allocator.py in the
+folder above, which gives a share of the trials to random draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+from scipy.stats import qmc
+
+from sweeps.search.axes import Axes, Coordinate
+from sweeps.search.base import generator
+from sweeps.search.gp.acquisition import Improvement, Product, Term
+from sweeps.search.gp.columns import Columns
+from sweeps.search.gp.feasibility import Feasibility
+from sweeps.search.gp.maximise import Effort, maximise
+from sweeps.search.gp.process import Process, fit
+from sweeps.search.observation import Model, Observation, Standing
+from sweeps.stopping.extrapolation import outlook, stages_of
+
+Array = NDArray[np.float64]
+
+_GROWTH = 1.5  # from checkpoint to checkpoint
+_FIRST = 2  # the first checkpoint: what is worse than random after one epoch may be a slow start
+_LIMIT = 1e150  # beyond which values are as good as infinite
+_DESIGN = 64  # points of the sequence that the first ones are of
+_BEST = 6  # points around which candidates are drawn
+
+
+@dataclass(frozen=True)
+class CurveSettings:
+    """How the model works; there is no need to change it.
+
+    Attributes:
+        first: points before the process is asked.
+        fewest: values that it takes.
+        most_fitted: values that hyperparameters are fitted to.
+        most_known: values that the posterior knows.
+        fantasies: of trials that have no value yet.
+        boldness: mean of the improvement asked for, in deviations of the signal, by every other
+            proposal.
+        effort: of the search for the best point.
+    """
+
+    first: int = 10
+    fewest: int = 5
+    most_fitted: int = 150
+    most_known: int = 250
+    fantasies: int = 8
+    boldness: float = 0.3
+    effort: Effort = field(default_factory=lambda: Effort(512, 96, starts=4, calls=20))
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What trials come to, on the scale of the process.
+
+    Attributes:
+        rows: of which observations, (n,).
+        means: (n,), mean 0 and deviation 1.
+        variances: (n,).
+        best: the best cost that any trial ever had.
+    """
+
+    rows: NDArray[np.intp]
+    means: Array
+    variances: Array
+    best: float
+
+
+def ends_of(seen: Sequence[Observation]) -> Ends:
+    """Extrapolates every trial that has come to the first checkpoint. One that finished is at its
+    end already, however long the others are, and so is a cost without a curve."""
+    curves = [np.minimum.accumulate(np.clip(one.curve, -_LIMIT, _LIMIT)) for one in seen]
+    checks = _checks(max((len(curve) for curve in curves), default=0))
+    whole = [one.standing is not Standing.PENDING and one.cost is not None for one in seen]
+    whole = [
+        end and (one.standing is Standing.FINISHED or not one.curve)
+        for end, one in zip(whole, seen, strict=True)
+    ]
+    rows = [n for n, curve in enumerate(curves) if whole[n] or len(curve) >= checks[0]]
+    if not rows:
+        return Ends(np.empty(0, np.intp), np.empty(0), np.empty(0), 0.0)
+    table = np.full((len(rows), len(checks)), np.nan)
+    costs = np.empty(len(rows))
+    places = np.zeros(len(rows), np.intp)
+    for row, n in enumerate(rows):
+        reached = [check for check in checks if check <= len(curves[n])]
+        table[row, : len(reached)] = curves[n][np.array(reached, np.intp) - 1]
+        places[row] = len(reached) - 1
+        cost = seen[n].cost
+        costs[row] = (
+            curves[n][-1] if cost is None or not whole[n] else np.clip(cost, -_LIMIT, _LIMIT)
+        )
+    scale = _Scale(costs)
+    table, levels = scale(table), scale(costs)
+    stages = stages_of(table)
+    means, variances = levels.copy(), np.zeros(len(rows))
+    for row, n in enumerate(rows):
+        place = places[row]
+        if whole[n] or place == len(checks) - 1:
+            continue
+        level = float(table[row, place])
+        before = float(table[row, place - 1]) - level if place else 0.0
+        gain, variances[row] = outlook(stages[place:], level, before)
+        means[row] = level - gain
+    center, unit = float(means.mean()), float(means.std()) or 1.0
+    best = float(levels.min())
+    return Ends(
+        np.array(rows, np.intp),
+        (means - center) / unit,
+        variances / unit**2,
+        (best - center) / unit,
+    )
+
+
+def _checks(last: int) -> list[int]:
+    """The checkpoints up to the end of the longest curve: 2, 3, 5, 8, 12, 18, 27, …, `last`."""
+    found = [_FIRST]
+    while (following := int(found[-1] * _GROWTH + 0.5)) * (1 + _GROWTH) / 2 <= last:
+        found.append(following)
+    return found if found[-1] >= last else [*found, last]
+
+
+class _Scale:
+    """Costs by rank in the worse half of `costs` (n,): outputs.half_ranked, for any cost."""
+
+    def __init__(self, costs: Array) -> None:
+        self._sorted = np.sort(costs)
+        self._middle = float(np.median(costs))
+        better = costs[costs <= self._middle] - self._middle
+        self._unit = float(np.sqrt(np.mean(better**2))) or 1.0
+
+    def __call__(self, costs: Array) -> Array:
+        """In deviations of the better half from the median."""
+        ranks = np.searchsorted(self._sorted, costs, side="left")
+        quantiles = np.clip((ranks + 0.5) / len(self._sorted), 0.5, 1.0 - 1e-9)
+        better = (costs - self._middle) / self._unit
+        found: Array = np.where(costs > self._middle, ndtri(quantiles), better)
+        return np.where(np.isnan(costs), np.nan, found)
+
+
+class CurveModel:
+    """The model over a space whose trials report curves.
+
+    Args:
+        axes: of the space, one at least.
+        seed: of the first points.
+        whole: the model that is asked as long as no trial has reported twice.
+        settings: how it works.
+    """
+
+    def __init__(
+        self, axes: Axes, seed: int, whole: Model, settings: CurveSettings | None = None
+    ) -> None:
+        self._whole = whole
+        self._columns = Columns(axes)
+        self._settings = settings or CurveSettings()
+        self._seed = seed
+        self._design: Array | None = None
+
+    def propose(
+        self, seen: Sequence[Observation], *, rng: np.random.Generator
+    ) -> dict[str, Coordinate] | None:
+        """A promising point that no observation has; None where none was found."""
+        columns, settings = self._columns, self._settings
+        if len(seen) > settings.first and max(len(one.curve) for one in seen) < _FIRST:
+            return self._whole.propose(seen, rng=rng)
+        points = columns.encode_all([one.point for one in seen])
+        tried = set(columns.keys(points))
+        if columns.size is not None and len(tried) >= columns.size:
+            tried = set()
+        ends = ends_of(seen)
+        if len(seen) < settings.first or len(ends.rows) < settings.fewest:
+            found = self._one_of_the_first(len(seen), tried, rng)
+        else:
+            found = self._promising(seen, points, ends, tried, rng)
+        return None if found is None else columns.decode(found)
+
+    def _one_of_the_first(
+        self, count: int, tried: set[bytes], rng: np.random.Generator
+    ) -> Array | None:
+        columns = self._columns
+        if self._design is None:
+            self._design = columns.draw(_DESIGN, generator(self._seed, 0))
+        points = np.vstack([self._design[count : count + 1], columns.draw(_DESIGN, rng)])
+        for point, key in zip(points, columns.keys(points), strict=True):
+            if key not in tried and columns.allowed(point[None])[0]:
+                found: Array = point
+                return found
+        return None
+
+    def _promising(
+        self,
+        seen: Sequence[Observation],
+        points: Array,
+        ends: Ends,
+        tried: set[bytes],
+        rng: np.random.Generator,
+    ) -> Array | None:
+        settings, columns = self._settings, self._columns
+        rows, means, variances = _fewer(ends, settings.most_known)
+        at = points[rows]
+        found = fit(at, means, columns.categorical, unsure=variances, most=settings.most_fitted)
+        process = Process(found, columns.categorical, at, variances)
+        process.observe(means)
+        order = np.argsort(process.posterior(at)[0], kind="stable")
+        bold = rng.random() < 0.5
+        asked = bold * rng.exponential(settings.boldness) * np.sqrt(found.variance)
+        valued = np.zeros(len(seen), bool)
+        valued[ends.rows] = True
+        waits = np.array([one.standing is Standing.PENDING for one in seen], bool) & ~valued
+        term: Term = self._improvement(process, means, ends.best, asked, points[waits], rng)
+        failed = np.array([one.standing is Standing.FAILED for one in seen], bool)
+        if failed.any():
+            ended = np.array([one.standing is not Standing.PENDING for one in seen], bool)
+            term = Product([term, Feasibility(points[ended], failed[ended], columns.categorical)])
+        return maximise(
+            term,
+            columns,
+            rng,
+            best=at[order[:_BEST]],
+            lengths=1.0 / np.sqrt(found.weights),
+            tried=tried,
+            effort=settings.effort,
+        )
+
+    def _improvement(
+        self,
+        process: Process,
+        means: Array,
+        best: float,
+        asked: float,
+        pending: Array,
+        rng: np.random.Generator,
+    ) -> Improvement:
+        """Over the best value less `asked`, and fantasies of trials without a value."""
+        if not len(pending):
+            return Improvement(process, np.array([best - asked]))
+        drawn = qmc.Sobol(len(pending), scramble=True, seed=rng).random(self._settings.fantasies)
+        normal = ndtri(np.clip(drawn, 1e-4, 1.0 - 1e-4)).T
+        mean, covariance = process.joint(pending)
+        covariance[np.diag_indices(len(pending))] += 1e-8
+        fantasies = mean[:, None] + np.linalg.cholesky(covariance) @ normal
+        extended = process.extended(pending)
+        extended.observe(np.vstack([np.repeat(means[:, None], normal.shape[1], 1), fantasies]))
+        return Improvement(extended, np.minimum(best, fantasies.min(0)) - asked)
+
+
+def _fewer(ends: Ends, most: int) -> tuple[NDArray[np.intp], Array, Array]:
+    """Rows, means and variances of at most so many: the better half, of the others evenly."""
+    if len(ends.rows) <= most:
+        return ends.rows, ends.means, ends.variances
+    order = np.argsort(ends.means, kind="stable")
+    half = most // 2
+    others = np.linspace(half, len(order) - 1, most - half).astype(np.intp)
+    chosen = np.sort(np.r_[order[:half], order[others]])
+    return ends.rows[chosen], ends.means[chosen], ends.variances[chosen]
