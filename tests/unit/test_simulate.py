@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from sweeps.search import Ended
+from sweeps.search.random_search import RandomSearch
 from sweeps.simulate import CRASH, LOST, PREEMPTED, Simulation, simulate
 from sweeps.spec import SweepSpec, spec_from_mapping
-from sweeps.trial import Outcome, TrialState
+from sweeps.trial import Outcome, Reason, TrialState
 
 PLANE = {"x": {"min": -5.0, "max": 5.0}, "y": {"min": -5.0, "max": 5.0}}
 
@@ -199,3 +201,29 @@ def test_a_time_limit_ends_the_sweep() -> None:
 def test_a_sweep_without_end_is_refused() -> None:
     with pytest.raises(ValueError, match="run_cap"):
         simulate(spec(), bowl)
+
+
+def test_a_row_of_several_metrics_reaches_the_searcher(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Last values, seconds of the attempt that counts, and how it ended; after a restart, too."""
+    told: dict[int, Ended] = {}
+
+    class Told(RandomSearch):
+        def _on_ended(self, end: Ended) -> None:
+            told[end.number] = end
+
+    monkeypatch.setattr(
+        "sweeps.simulate.make_searcher", lambda spec, seed: Told(spec.parameters, seed)
+    )
+
+    def rows(config: Mapping[str, Any], iteration: int) -> Mapping[str, Any]:
+        return {"loss": 1 / iteration, "ms": 10 * iteration, "note": "text"}
+
+    def fault(number: int, token: int, iteration: int) -> Outcome | None:
+        return LOST if (number, token, iteration) == (2, 1, 2) else None
+
+    done = simulate(
+        spec(run_cap=2), rows, iterations=3, fault=fault, duration=lambda config, iteration: 2.0
+    )
+    end = Ended(2, TrialState.FINISHED, 1 / 3, {"ms": 30.0}, 6.0, Reason.OK)
+    assert told[2] == end == done.trials[1].seen().end()
+    assert done.trials[1].curve == [1.0, 1 / 2, 1 / 3]
