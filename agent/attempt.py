@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.afterwork import Job
+from agent.checkpoints import keep, seed
 from agent.classify import Exit, classify
 from agent.delivery import deliver, finish, ship_rest
 from agent.devices import Slot
@@ -154,9 +155,11 @@ class Attempt:
         error: LaunchError | None = None
         seconds: float | None = None
         written: threading.Event | None = None
+        keeps = False
         try:
             if trial is not None:
                 launch = self._prepare(folder, trial)
+                keeps = bool(trial.get("keep"))
                 shipper = self._shipper(folder)
                 began = time.monotonic()
                 process = self._launch(folder, launch)
@@ -178,6 +181,8 @@ class Attempt:
         if self._fenced:
             return End(None)
         outcome = self._classify(folder, exit, error)
+        if keeps and outcome.state in (AttemptState.FINISHED, AttemptState.STOPPED):
+            keep(site.client, folder, self.trial_id, self.token, site.listener, site.abandon)
         return self._report(folder, shipper, outcome, seconds, written)
 
     def _begin(self) -> dict[str, Any] | None:
@@ -224,6 +229,8 @@ class Attempt:
         )
         with suppress(FileNotFoundError):
             os.unlink(folder.path / PREEMPTING)
+        given = (site.client, folder, trial.get("parent"), site.listener, self._interrupted)
+        seeded = seed(*given)
         return prepare(
             site.program,
             config=trial["config"],
@@ -231,7 +238,7 @@ class Attempt:
             sweep_id=site.sweep_id,
             trial_id=self.trial_id,
             token=self.token,
-            resumed=bool(trial.get("resumed")),
+            resumed=bool(trial.get("resumed")) or seeded,
             detour=0 < folder.last_token() < int(trial.get("last") or 0),
             metric=site.metric,
             slot_env=self._slot.env,

@@ -72,7 +72,7 @@ class Driver:
         self._searcher = make_searcher(self._spec, sweep.seed, known(sweep.prior))
         self._rule = make_rule(self._spec)
         early = self._spec.early_terminate
-        self._rule_name = "" if early is None else early.type
+        self._rule_name = "pbt" if early is None else early.type
         # Of trials that are open: (step, value) as merged over their attempts, and the newest
         # attempt that brought any.
         self._curves: dict[int, list[tuple[int, float]]] = {}
@@ -355,7 +355,7 @@ class Driver:
         attempts = self._store.add_trials(
             self._id,
             self._generation,
-            [NewTrial(s.number, s.config) for s in suggestions],
+            [NewTrial(s.number, s.config, s.parent) for s in suggestions],
             self._searcher.snapshot(),
         )
         self._enqueue(attempts)

@@ -11,7 +11,8 @@ Optuna's by the name of its class, with its arguments beside it. Without a secti
     random      Independent draws: none.
     pbt         Population based training: see `sweeps.search.pbt`.
                 population: int >= 2, members that train side by side           8
-                interval:   int >= 1, iterations until a member is compared     1
+                interval:   int >= 1 or None, iterations after which a segment
+                            is told to stop; None: it ends by itself            None
                 quantile:   number in (0, 0.5], the share that copies another   0.25
                 perturb:    number > 1, factor by which numbers change          1.2
                 resample:   number in [0, 1], chance of a fresh draw instead    0.25
@@ -99,7 +100,7 @@ def read_search(section: Section) -> Search:
 
 def _pbt(section: Section) -> dict[str, Any]:
     filled = section.with_defaults(
-        {"population": 8, "interval": 1, "quantile": 0.25, "perturb": 1.2, "resample": 0.25}
+        {"population": 8, "quantile": 0.25, "perturb": 1.2, "resample": 0.25}
     )
     quantile = filled.number("quantile", above=0)
     if quantile > 0.5:
@@ -109,7 +110,7 @@ def _pbt(section: Section) -> dict[str, Any]:
         raise section.error(f"must be at most 1, not {resample!r}.", "resample")
     return {
         "population": filled.whole("population", at_least=2),
-        "interval": filled.whole("interval", at_least=1),
+        "interval": filled.whole("interval", at_least=1) if "interval" in filled else None,
         "quantile": quantile,
         "perturb": filled.number("perturb", above=1),
         "resample": resample,

@@ -22,7 +22,7 @@ from sweeps.feasibility import check_constraints, read_enqueue, read_grid
 from sweeps.metrics import Goal, Impute, Measure, Metric, read_metrics
 from sweeps.parameters import read_space
 from sweeps.retry import LOST_LIMIT, Ending, Retry
-from sweeps.search_section import Search, check_optuna, read_search
+from sweeps.search_section import Algorithm, Search, check_optuna, read_search
 from sweeps.section import Origin, Section, kind, plain
 from sweeps.space import Space
 from sweeps.yaml_lines import KeyPath, parse
@@ -338,7 +338,14 @@ def _read_search(root: Section, method: Method) -> Search | None:
             "search",
             hint="Write `method: bayes`, or remove `search`.",
         )
-    return read_search(root.section("search"))
+    search = read_search(root.section("search"))
+    if search.type is Algorithm.PBT and root.data.get("early_terminate") is not None:
+        raise root.error(
+            "does not go with `search: {type: pbt}`, which drops members by itself.",
+            "early_terminate",
+            hint="Remove it; `interval` in `search` says how long a segment is.",
+        )
+    return search
 
 
 def _read_prior(root: Section) -> tuple[str, ...]:

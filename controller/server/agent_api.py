@@ -24,8 +24,10 @@ from controller.server.status import metric_json
 from controller.server.wire import json_response, read_body, read_json, read_query
 from controller.store.keys import Role
 from controller.store.records import Chunk, ChunkKind
-from sweeps.errors import BrokerError, UsageError
+from controller.store.trials import PARENT
+from sweeps.errors import BrokerError, NotFoundError, UsageError
 from sweeps.protocol import chunks
+from sweeps.search_section import Algorithm
 from sweeps.trial import Outcome, TrialState
 
 log = logging.getLogger(__name__)
@@ -118,6 +120,8 @@ def _start(
     trial = found.store.start_attempt(
         trial_id, token, agent_id=agent_id, host=host, device=device, pid=pid
     )
+    spec = record.spec_of(found.store.get_sweep(trial.sweep_id))
+    in_segments = spec.search is not None and spec.search.type is Algorithm.PBT
     before = found.store.attempts(trial_id) if token > 1 else []
     began = [old.token for old in before if old.token < token and old.started is not None]
     return {
@@ -128,10 +132,23 @@ def _start(
             "attempt": token,
             "resumed": bool(began),
             "last": max(began, default=0),
+            # Population based training: what it starts with, and that others may start with it.
+            "parent": _parent(found, trial_id) if in_segments else None,
+            "keep": in_segments,
         },
         "sweep_id": trial.sweep_id,
-        "metric": metric_json(record.spec_of(found.store.get_sweep(trial.sweep_id))),
+        "metric": metric_json(spec),
     }
+
+
+def _parent(found: Services, trial_id: str) -> dict[str, Any] | None:
+    name = found.store.get_run(trial_id).metadata.get(PARENT)
+    if not isinstance(name, str):
+        return None
+    try:
+        return {"id": name, "token": found.store.get_trial(name).token}
+    except NotFoundError:
+        return None  # it was deleted
 
 
 async def chunk(request: Request) -> Response:

@@ -103,10 +103,12 @@ class SweepRecord:
 
 @dataclass(frozen=True)
 class NewTrial:
-    """A suggestion to be recorded: its number within the sweep (from 1) and its configuration."""
+    """A suggestion to be recorded: its number within the sweep (from 1), its configuration, and
+    the number of the trial whose checkpoint folder it starts with (None: with none)."""
 
     number: int
     config: Mapping[str, Any]
+    parent: int | None = None
 
 
 @dataclass(frozen=True)

@@ -221,6 +221,10 @@ class TrialStore:
             return [attempt_record(row) for row in connection.execute(query).mappings()]
 
 
+PARENT = "parent"
+"""The name in a run's metadata of the trial whose checkpoint folder it started with."""
+
+
 def insert_trials(
     connection: Connection,
     sweep_id: str,
@@ -259,7 +263,9 @@ def insert_trials(
                 "name": trial_id,
                 "config": trial.config,
                 "summary": {},
-                "metadata": {},
+                "metadata": (
+                    {} if trial.parent is None else {PARENT: f"{sweep_id}-{trial.parent}"}
+                ),
                 "updated": now,
             }
             for trial_id, trial in zip(ids, new, strict=True)

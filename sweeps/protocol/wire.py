@@ -88,10 +88,18 @@ class Wire:
             raise self._error(answer.status, value)
         return value
 
-    def _bytes(self, method: str, path: str, *, body: Mapping[str, Any]) -> bytes:
-        """An answer that is no JSON."""
-        encoded = json.dumps(body).encode()
-        answer = self._ask(method, path, None, encoded, accept="application/octet-stream")
+    def _bytes(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        span: tuple[int, int] | None = None,
+    ) -> bytes:
+        """An answer that is no JSON; with `span` (start, length) a part of it."""
+        encoded = None if body is None else json.dumps(body).encode()
+        accept = "application/octet-stream"
+        answer = self._ask(method, path, None, encoded, accept=accept, span=span)
         if answer.status < 400:
             return answer.data
         try:
@@ -108,10 +116,13 @@ class Wire:
         *,
         accept: str = "application/json",
         timeout: urllib3.Timeout | None = None,
+        span: tuple[int, int] | None = None,
     ) -> urllib3.BaseHTTPResponse:
         given = {name: value for name, value in (query or {}).items() if value is not None}
         url = f"{self.url}{path}" + (f"?{urlencode(given, doseq=True)}" if given else "")
         headers = {"Authorization": f"Bearer {self.key}", "Accept": accept}
+        if span is not None:
+            headers["Range"] = f"bytes={span[0]}-{span[0] + span[1] - 1}"
         if method == "POST":
             headers["Content-Type"] = "application/octet-stream"
         try:

@@ -4,6 +4,7 @@
     random_search  RandomSearch: independent draws
     bayes          BayesSearch: a model of the objective (`gp`, or `tpe`, over `axes`)
     optuna_sampler OptunaSearch: any of Optuna's samplers, by name
+    pbt            PopulationSearch: population based training, a trial a segment
 
 `make_searcher` is the only place that knows which `method` of a sweep file is which. optuna is
 imported in this package only, and only when a model is asked.
@@ -28,6 +29,7 @@ from sweeps.search.base import (
 )
 from sweeps.search.bayes import BayesSearch
 from sweeps.search.grid import GridSearch
+from sweeps.search.pbt import PopulationSearch
 from sweeps.search.random_search import RandomSearch
 from sweeps.search_section import Algorithm
 from sweeps.section import Origin, Section
@@ -104,6 +106,10 @@ def _make(spec: SweepSpec, seed: int, root: Section) -> Searcher:
         )
     if spec.search is not None and spec.search.type is Algorithm.RANDOM:
         return RandomSearch(space, seed, enqueue)
+    if spec.search is not None and spec.search.type is Algorithm.PBT:
+        settings = {key: value for key, value in spec.search.settings.items() if key != "interval"}
+        maximize = spec.metric.goal is Goal.MAXIMIZE
+        return PopulationSearch(space, seed, maximize=maximize, enqueue=enqueue, **settings)
     tpe = spec.search is not None and spec.search.type is Algorithm.TPE
     return BayesSearch(
         space,
@@ -116,5 +122,4 @@ def _make(spec: SweepSpec, seed: int, root: Section) -> Searcher:
         measures=spec.metrics,
         per_second=spec.search is not None and spec.search.settings.get("per") == "seconds",
         most=spec.run_cap,
-        stops=spec.early_terminate is not None,
     )

@@ -26,10 +26,12 @@ from sweeps.trial import Reason, TrialState
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A configuration to be tried, nested as the script sees it, and the trial's number."""
+    """A configuration to be tried, nested as the script sees it, and the trial's number. `parent`:
+    the trial whose checkpoint folder it starts with; None: with none."""
 
     number: int
     config: dict[str, Any]
+    parent: int | None = None
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ class Searcher(ABC):
             if config is None:
                 break
             self.tell(Suggested(number, config))
-            suggestions.append(Suggestion(number, config))
+            suggestions.append(Suggestion(number, config, self.parent(number)))
         return suggestions
 
     def tell(self, event: Event) -> None:
@@ -184,6 +186,10 @@ class Searcher(ABC):
                 self.tell(Reported(trial.number, iteration, value))
             if trial.state.over:
                 self.tell(trial.end())
+
+    def parent(self, number: int) -> int | None:  # noqa: ARG002
+        """The trial whose training goes on in trial `number`, which this searcher proposed."""
+        return None
 
     @property
     def total(self) -> int | None:

@@ -6,6 +6,7 @@
     percentile  only the best p percent go on
     plateau     patience with a trial that no longer gets better
     curve       the chance to beat the best, by a model of the curves (`extrapolation`)
+    segment     the end of a segment of population based training
     optuna_pruner  any of Optuna's pruners, by name
 
 `make_rule` is the only place that knows which `early_terminate.type` is which.
@@ -14,6 +15,7 @@
 from __future__ import annotations
 
 from sweeps.errors import SpecError
+from sweeps.search_section import Algorithm
 from sweeps.section import Origin, Section
 from sweeps.spec import Goal, SweepSpec
 from sweeps.stopping.asha import Asha
@@ -23,6 +25,7 @@ from sweeps.stopping.hyperband import Hyperband, bands_down_from, bands_up_from
 from sweeps.stopping.median import Median
 from sweeps.stopping.percentile import Percentile
 from sweeps.stopping.plateau import Plateau
+from sweeps.stopping.segment import Segment
 
 __all__ = ["StoppingRule", "Verdict", "make_rule"]
 
@@ -32,11 +35,14 @@ def make_rule(spec: SweepSpec, *, root: Section | None = None) -> StoppingRule |
 
     `root` is the sweep file, so that a complaint can name the line; not needed.
 
-    Raises SpecError for a type or a pruner that there is not, and for settings that leave nothing to judge.
+    Raises SpecError for a type or a pruner that there is not, and for settings that leave nothing
+    to judge.
     """
     early = spec.early_terminate
     if early is None:
-        return None
+        in_segments = spec.search is not None and spec.search.type is Algorithm.PBT
+        interval = spec.search.settings["interval"] if spec.search and in_segments else None
+        return None if interval is None else Segment(interval)
     maximize = spec.metric is not None and spec.metric.goal is Goal.MAXIMIZE
     if early.optuna:
         from sweeps.stopping.optuna_pruner import OptunaPruner

@@ -8,9 +8,9 @@ was stopped, by a rule or a user, and FAIL otherwise; its final value, which onl
 looks at, is the mean of its values. The study is called "sweep", and a trial's number there is one
 less than ours: HyperbandPruner deals brackets by these.
 
-No values are copied: the pruner looks at trials that are written here in place. A look at one trial's
-values, or at all trials, is its own way; scripts that log each of 100,000 batches are better off
-with one of our rules. The only file outside `sweeps.search` that imports optuna, which is slow to
+No values are copied: the pruner looks at trials that are written here in place. How much it looks
+at is its own way (many go through a trial's values, or all trials, for each new value): scripts
+that log each of 100,000 batches are better off with one of our rules. The only file outside `sweeps.search` that imports optuna, which is slow to
 import: do so late.
 """
 

@@ -291,6 +291,19 @@ def retry(outcome: Outcome) -> None:
 
 
 @check
+def pbt(outcome: Outcome) -> None:
+    outcome.all_finished(24)
+    epochs = [trial["summary"]["epoch"] for trial in outcome.trials]
+    assert epochs[:6] == [2] * 6
+    assert set(epochs[6:]) <= {4, 6, 8, 10, 12, 14}, "each goes on where its parent was"
+    for trial, reached in zip(outcome.trials[6:12], epochs[6:12], strict=True):
+        assert f"goes on after {reached - 2} epochs" in outcome.log(trial["number"])
+    copied = {repr(config) for config in outcome.configs}
+    assert 6 < len(copied) < 24, "some went on as they were, some with others' settings"
+    assert outcome.status["best"]["objective"] < 0.2
+
+
+@check
 def wandb_script(outcome: Outcome) -> None:
     outcome.all_finished(5)
     for trial in outcome.trials:

@@ -1,7 +1,7 @@
 """The calls about files: blobs by digest, files of a run, artifacts that are made.
 
-Sending only: what is brought here goes over the standard library (logging_core/artifacts), which
-training processes can use as well. How a file becomes these calls: agent/sending.py.
+Mostly sending: what a training process may bring as well goes over the standard library
+(logging_core/artifacts). How a file becomes these calls: agent/sending.py.
 """
 
 from __future__ import annotations
@@ -72,6 +72,18 @@ class FileCalls(Wire):
             "POST", f"/api/runs/{part(run)}/files", body={"writer": writer, "files": listed}
         )
         return list(answer["missing"])
+
+    def files(
+        self, run: str, *, prefix: str = "", after: str = "", limit: int = 1000
+    ) -> list[dict[str, Any]]:
+        """Files of a run by path, each {path, digest, size, …}; those behind `after`."""
+        query = {"prefix": prefix, "after": after, "limit": limit}
+        answer = self._object("GET", f"/api/runs/{part(run)}/files", query=query)
+        return list(answer["files"])
+
+    def read_blob(self, digest: str, start: int, length: int) -> bytes:
+        """`length` bytes of a blob, which must have as many from `start` on."""
+        return self._bytes("GET", f"/api/blobs/{part(digest)}", span=(start, length))
 
     def commit_artifact(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Records a version of an artifact; {artifact} or {missing}. Safe to repeat.

@@ -1,0 +1,163 @@
+"""Population based training: who goes on, who copies whom, and what a restart changes (nothing)."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from sweeps.errors import SpecError
+from sweeps.search import Ended, Reported, Searcher, Suggestion, make_searcher
+from sweeps.simulate import CRASH, simulate
+from sweeps.spec import SweepSpec, load_spec, spec_from_mapping
+from sweeps.stopping import make_rule
+from sweeps.trial import TrialState
+
+PARAMETERS = {
+    "lr": {"distribution": "log_uniform_values", "min": 1e-5, "max": 1.0},
+    "batch": {"values": [32, 16, 64]},
+    "opt": {"values": ["sgd", "adam"]},
+    "mom": {"min": 0.0, "max": 0.9, "when": {"opt": "sgd"}},
+    "k": {"min": 1, "max": 9},
+    "depth": {"value": 3},
+}
+
+
+def spec(parameters: Any = None, more: Mapping[str, Any] | None = None, **search: Any) -> SweepSpec:
+    return spec_from_mapping(
+        {
+            "method": "bayes",
+            "metric": {"name": "loss"},
+            "parameters": parameters or PARAMETERS,
+            "search": {"type": "pbt", "population": 4, **search},
+            **(more or {}),
+        }
+    )
+
+
+def end(searcher: Searcher, number: int, value: float | None) -> None:
+    if value is None:
+        searcher.tell(Ended(number, TrialState.FAILED, None))
+    else:
+        searcher.tell(Reported(number, 1, value))
+        searcher.tell(Ended(number, TrialState.FINISHED, value))
+
+
+def first_round(searcher: Searcher, values: list[float | None]) -> list[Suggestion]:
+    """Four members whose first segments ended so."""
+    found = searcher.ask(4)
+    assert [each.parent for each in found] == [None] * 4
+    for suggestion, value in zip(found, values, strict=True):
+        end(searcher, suggestion.number, value)
+    return found
+
+
+def test_the_worst_copies_the_best_and_the_others_go_on() -> None:
+    searcher = make_searcher(spec(), 0)
+    before = first_round(searcher, [0.3, 0.1, 0.9, 0.2])
+    after = searcher.ask(4)
+    assert [each.parent for each in after] == [1, 2, 2, 4]
+    assert [each.config for i, each in enumerate(after) if i != 2] == [
+        each.config for i, each in enumerate(before) if i != 2
+    ]
+    explored, best = after[2].config, before[1].config
+    assert explored != best
+    assert explored["depth"] == 3
+
+
+def test_one_that_failed_copies_and_nobody_copies_it() -> None:
+    searcher = make_searcher(spec(), 0)
+    first_round(searcher, [None, 0.5, None, 0.4])
+    assert [each.parent for each in searcher.ask(4)] == [4, 4, 4, 4]
+    searcher = make_searcher(spec(), 0)
+    first_round(searcher, [None] * 4)
+    assert [each.parent for each in searcher.ask(4)] == [None] * 4, "nobody to copy"
+
+
+def test_nobody_waits_for_a_slow_member() -> None:
+    searcher = make_searcher(spec(quantile=0.5), 0)
+    searcher.ask(4)
+    for number, value in ((2, 0.4), (3, 0.2), (4, 0.1)):
+        end(searcher, number, value)
+    (fifth,) = searcher.ask(1)
+    assert fifth.parent in (3, 4), "the member of trial 2, the worst so far"
+    assert [each.parent for each in searcher.ask(1)] == [4], "as many of them stand there now"
+    end(searcher, 1, 0.05)
+    (seventh,) = searcher.ask(1)
+    assert seventh.parent == 1, "the slow one goes on as soon as it is there"
+
+
+def test_more_slots_than_members_make_more_members() -> None:
+    searcher = make_searcher(spec(), 0)
+    found = searcher.ask(7)
+    assert {each.parent for each in found} == {None}
+    for each in found:
+        end(searcher, each.number, each.number / 10)
+    assert [each.parent for each in searcher.ask(7)][:6] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("resample", [0.0, 1.0])
+def test_what_is_explored(resample: float) -> None:
+    lr, near = [], 0
+    for seed in range(40):
+        searcher = make_searcher(spec(resample=resample), seed)
+        before = first_round(searcher, [0.1, 0.5, 0.6, 0.9])[0].config
+        (after,) = [each.config for each in searcher.ask(4) if each.number == 8]
+        lr.append(abs(math.log(after["lr"] / before["lr"])))
+        order = [16, 32, 64]
+        near += abs(order.index(after["batch"]) - order.index(before["batch"])) <= 1
+        assert ("mom" in after) == (after["opt"] == "sgd")
+        if resample == 0.0:
+            assert after["opt"] == before["opt"]
+            assert after["k"] != before["k"] or before["k"] in (1, 9)
+            assert after["lr"] == pytest.approx(before["lr"] * 1.2) or after["lr"] == pytest.approx(
+                max(before["lr"] / 1.2, 1e-5)
+            )
+    assert (near == 40) == (resample == 0.0)
+    assert (max(lr) < 0.2) == (resample == 0.0)
+
+
+def test_constraints_are_kept() -> None:
+    limited = spec(more={"constraints": ["lr * k < 0.5"], "run_cap": 60}, resample=0.5)
+    for trial in simulate(limited, lambda config, iteration: -config["lr"]).trials:
+        assert trial.config["lr"] * trial.config["k"] < 0.5
+
+
+def test_restarts_change_nothing() -> None:
+    capped = spec(more={"run_cap": 50, "enqueue": [{"lr": 0.1}, {"lr": 0.2}]})
+    told: dict[str, Any] = {
+        "slots": 3,
+        "iterations": 2,
+        "duration": lambda config, iteration: 1 + config["k"] % 3,
+        "fault": lambda number, token, iteration: CRASH if number % 7 == 3 else None,
+    }
+
+    def loss(config: Mapping[str, Any], iteration: int) -> float:
+        return abs(math.log10(config["lr"]) + 2) + 1 / iteration
+
+    once = simulate(capped, loss, **told)
+    again = simulate(capped, loss, restart_every=4, **told)
+    assert [trial.config for trial in again.trials] == [trial.config for trial in once.trials]
+    assert len(json.dumps(once.searcher.snapshot())) < 200
+    late = sum(trial.objective or 9.0 for trial in once.trials[-10:])
+    assert late < sum(trial.objective or 9.0 for trial in once.trials[:10])
+
+
+def test_a_segment_of_a_script_that_never_ends_is_ended() -> None:
+    done = simulate(spec(more={"run_cap": 6}, interval=3), lambda c, i: 1.0, iterations=99)
+    assert {len(trial.curve) for trial in done.trials} == {3}
+    assert {trial.state for trial in done.trials} == {TrialState.STOPPED}
+    assert "segment of 3 iterations is complete" in done.trials[0].why
+    assert make_rule(spec()) is None
+
+
+def test_it_ends_trials_by_itself() -> None:
+    file = (
+        "program: t.py\nmethod: bayes\nmetric: {name: loss}\nparameters: {a: {min: 1, max: 9}}\n"
+        "search: {type: pbt}\nearly_terminate: {type: asha}\n"
+    )
+    with pytest.raises(SpecError, match=r"s\.yaml:6: early_terminate: does not go with"):
+        load_spec(file, path="s.yaml")
