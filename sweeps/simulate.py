@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sweeps.metrics import keeps
 from sweeps.objective import best_of, metric_value
 from sweeps.retry import decide
 from sweeps.search import Reported, Searcher, Suggested, TrialSeen, make_searcher
@@ -79,7 +80,8 @@ class Simulation:
         trials: by number.
         elapsed: virtual seconds until the last trial ended.
         busy: virtual seconds that slots spent on trials.
-        best: the finished or stopped trial with the best objective; None when there is none.
+        best: the finished or stopped trial with the best objective, of those that keep the file's
+            limits where one does; None when there is none.
         searcher: as it is at the end.
     """
 
@@ -166,6 +168,7 @@ class _Sweep:
                 self._restart()
             self._fill()
         scored = [t for t in self.trials.values() if t.objective is not None]
+        scored = [t for t in scored if keeps(self.spec.metrics, t.metrics)] or scored
         best = best_of((t.objective for t in scored), maximize=self.maximize)
         return Simulation(
             trials=tuple(self.trials[number] for number in sorted(self.trials)),
