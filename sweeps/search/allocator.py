@@ -77,7 +77,8 @@ class Allocator:
     def share(self, seen: Sequence[Observation]) -> float:
         """The probability that the next proposal is a random draw; 0 where there are no curves."""
         ours = [one for one in seen if one.number > _FIRST and (one.curve or one.cost is not None)]
-        random = [self.is_random(one) for one in ours]
+        keys = self._columns.keys(self._columns.encode_all([one.point for one in ours]))
+        random = [key == self._random(one.number)[0] for key, one in zip(keys, ours, strict=True)]
         longest = max((len(one.curve) for one in seen), default=0)
         if longest <= 1:
             return 0.0

@@ -107,17 +107,33 @@ def _regression(level: Array, before: Array, gain: Array, typical: float) -> Sta
 def outlook(stages: Sequence[Stage], level: float, before: float) -> tuple[float, float]:
     """Mean and variance of the sum of the gains over `stages`, for a trial at `level` whose gain
     before was `before`. The mean is at least 0, the variance above 0."""
-    start, total = level, np.zeros((2, 2))  # of (level, gain before)
-    for stage in stages:
-        place = np.clip((np.array([level, before]) - stage.center) / stage.unit, -_FAR, _FAR)
-        design = np.r_[1.0, place]
-        gain = max(float(stage.weights @ design), 0.0)
-        noise = stage.variance * (1.0 + float(design @ stage.inverse @ design))
-        slopes = stage.weights[1:] / stage.unit
-        step = np.array([[1.0 - slopes[0], -slopes[1]], [slopes[0], slopes[1]]])
-        total = step @ total @ step.T + noise * np.array([[1.0, -1.0], [-1.0, 1.0]])
-        level, before = level - gain, gain
-    return start - level, max(float(total[0, 0]), _TINY)
+    means, variances = outlooks(stages, np.zeros(1, np.intp), np.array([level]), np.array([before]))
+    return float(means[0]), float(variances[0])
+
+
+def outlooks(
+    stages: Sequence[Stage], places: NDArray[np.intp], levels: Array, before: Array
+) -> tuple[Array, Array]:
+    """The same for many trials, of which each begins at the stage of its own place: (n,), (n,).
+
+    With a and b the slopes by level and by gain before, the next of both is [[1 - a, -b], [a, b]]
+    times them, and an error of the regression takes from the one what it gives to the other.
+    """
+    level, last = levels.copy(), before.copy()
+    spread = np.zeros((3, len(levels)))  # variance of the level, covariance, variance of the gain
+    for k, stage in enumerate(stages):
+        on = np.flatnonzero(places <= k)
+        place = (np.stack([level[on], last[on]], 1) - stage.center) / stage.unit
+        design = np.c_[np.ones(len(on)), np.clip(place, -_FAR, _FAR)]
+        gain = np.maximum(design @ stage.weights, 0.0)
+        noise = stage.variance * (1.0 + ((design @ stage.inverse) * design).sum(1))
+        a, b = stage.weights[1:] / stage.unit
+        own, both, of_gain = spread[:, on]
+        spread[0, on] = (1 - a) ** 2 * own - 2 * (1 - a) * b * both + b * b * of_gain + noise
+        spread[1, on] = (1 - a) * a * own + (1 - 2 * a) * b * both - b * b * of_gain - noise
+        spread[2, on] = a * a * own + 2 * a * b * both + b * b * of_gain + noise
+        level[on], last[on] = level[on] - gain, gain
+    return levels - level, np.maximum(spread[0], _TINY)
 
 
 def chance_above(needed: float, mean: float, variance: float) -> float:

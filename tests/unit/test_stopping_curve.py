@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 
 from sweeps.stopping.curve import Curve
-from sweeps.stopping.extrapolation import Scale, chance_above, outlook, stages_of
+from sweeps.stopping.extrapolation import (
+    Scale,
+    Stage,
+    chance_above,
+    outlook,
+    outlooks,
+    stages_of,
+)
 
 
 def curves(count: int, length: int, seed: int) -> np.ndarray:
@@ -236,3 +243,24 @@ def test_forgotten_is_as_if_never_told() -> None:
 def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"curve|threshold|eta"):
         Curve(**wrong, maximize=False)  # type: ignore[arg-type]
+
+
+def test_many_outlooks_are_each_its_own() -> None:
+    rng = np.random.default_rng(2)
+    levels = np.cumsum(-rng.gamma(1.0, 0.3, (60, 5)), axis=1) + rng.normal(0, 1, (60, 1))
+    stages = stages_of(levels)
+    places = rng.integers(0, 4, 30)
+    at, before = rng.normal(0, 1, 30), rng.gamma(1.0, 0.3, 30)
+    means, variances = outlooks(stages, places, at, before)
+    for n, place in enumerate(places):
+        one = outlook(stages[place:], float(at[n]), float(before[n]))
+        assert (means[n], variances[n]) == pytest.approx(one)
+    # And by simulation, where the line is followed and no gain is cut off.
+    stage = Stage(np.array([2.0, 0.3, 0.4]), np.zeros(2), np.ones(2), 0.04, np.zeros((3, 3)))
+    level, last = np.full(40_000, 0.5), np.full(40_000, 0.2)
+    for _ in range(3):
+        gain = 2.0 + 0.3 * level + 0.4 * last + rng.normal(0.0, 0.2, 40_000)
+        level, last = level - gain, gain
+    mean, variance = outlook([stage] * 3, 0.5, 0.2)
+    assert mean == pytest.approx(float((0.5 - level).mean()), rel=0.01)
+    assert variance == pytest.approx(float(level.var()), rel=0.03)

@@ -42,7 +42,7 @@ from sweeps.search.gp.feasibility import Feasibility
 from sweeps.search.gp.maximise import Effort, maximise
 from sweeps.search.gp.process import Process, fit
 from sweeps.search.observation import Model, Observation, Standing
-from sweeps.stopping.extrapolation import outlook, stages_of
+from sweeps.stopping.extrapolation import outlooks, stages_of
 
 Array = NDArray[np.float64]
 
@@ -122,14 +122,12 @@ def ends_of(seen: Sequence[Observation]) -> Ends:
     table, levels = scale(table), scale(costs)
     stages = stages_of(table)
     means, variances = levels.copy(), np.zeros(len(rows))
-    for row, n in enumerate(rows):
-        place = places[row]
-        if whole[n] or place == len(checks) - 1:
-            continue
-        level = float(table[row, place])
-        before = float(table[row, place - 1]) - level if place else 0.0
-        gain, variances[row] = outlook(stages[place:], level, before)
-        means[row] = level - gain
+    open_ended = ~np.array([whole[n] for n in rows], bool) & (places < len(checks) - 1)
+    on = np.flatnonzero(open_ended)
+    before = np.where(places > 0, table[np.arange(len(rows)), places - 1], np.nan)[on]
+    at = table[on, places[on]]
+    gains, variances[on] = outlooks(stages, places[on], at, np.nan_to_num(before - at))
+    means[on] = at - gains
     center, unit = float(means.mean()), float(means.std()) or 1.0
     best = float(levels.min())
     return Ends(
