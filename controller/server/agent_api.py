@@ -133,8 +133,7 @@ def _start(
             "resumed": bool(began),
             "last": max(began, default=0),
             # Population based training: what it starts with, and that others may start with it.
-            "parent": _parent(found, trial_id) if in_segments else None,
-            "keep": in_segments,
+            **({"parent": _parent(found, trial_id), "keep": True} if in_segments else {}),
         },
         "sweep_id": trial.sweep_id,
         "metric": metric_json(spec),

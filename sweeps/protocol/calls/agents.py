@@ -25,8 +25,8 @@ class AgentCalls(Wire):
     ) -> dict[str, Any]:
         """Records that an attempt runs here, before its process starts; safe to repeat.
 
-        Returns {trial: {id, number, config, attempt, resumed, last, parent, keep}, sweep_id,
-        metric}. Fenced: the
+        Returns {trial: {id, number, config, attempt, resumed, last}, sweep_id, metric}; in
+        population based training the trial has `parent` ({id, token} or null) and `keep`, too. Fenced: the
         attempt is not this agent's to run; drop it.
         """
         body = {
