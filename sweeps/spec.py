@@ -265,7 +265,7 @@ def _read_foreign(root: Section) -> list[str]:
             raise root.error(
                 f"schedulers of one's own ({engine}) are not run here.",
                 "scheduler",
-                hint="Remove `scheduler`, and take `method: bayes` (Optuna's TPE).",
+                hint="Remove `scheduler`, and take `method: bayes`.",
             )
         warnings.append("scheduler: ignored; the search runs in the opensweep server.")
     warnings += [
@@ -297,7 +297,7 @@ def _read_method(root: Section) -> Method:
         raise root.error(
             "`custom` leaves the search to a script of one's own, which is not run here.",
             "method",
-            hint="Take `bayes` (Optuna's TPE), `random` or `grid`.",
+            hint="Take `bayes`, `random` or `grid`.",
         )
     return root.choice("method", Method)
 
