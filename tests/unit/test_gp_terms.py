@@ -96,6 +96,15 @@ class TestFeasibility:
         chances = found.value(np.random.default_rng(6).random((200, 4)))
         assert np.ptp(chances) < math.log(2)
 
+    def test_bad_luck_is_not_the_places_fault(self) -> None:
+        points = np.random.default_rng(4).random((60, 4))
+        chance = np.random.default_rng(5).random(60) < 0.3
+        region = points[:, 1] > 0.7
+        for failed, low, high in ((chance, 0.7, 1.0), (region, 0.0, 0.5)):
+            found = Feasibility(points, failed, np.zeros(4, bool)).innocence(points[failed])
+            assert low <= found.mean() <= high
+            assert found.max() <= 1.0
+
     @pytest.mark.parametrize("failed", [[True], [False], [True] * 20, [False] * 20])
     def test_little_to_learn_from(self, failed: list[bool]) -> None:
         points = np.repeat(some(1), len(failed), axis=0)
@@ -129,7 +138,9 @@ class TestLimits:
         found = Limits(points, excess, np.zeros(2, bool))
         assert np.isfinite(found.value(points)).all()
         assert found.value(points)[points[:, 0] < 0.4] == pytest.approx(0.0, abs=1.0)
-        assert np.flatnonzero(kept(excess)).tolist() == [4]  # the only one whose limits are all known
+        assert np.flatnonzero(kept(excess)).tolist() == [
+            4
+        ]  # the only one whose limits are all known
         assert kept(np.array([[0.0, -1.0], [-1.0, 0.1], [math.nan, -1.0]])).tolist() == [
             True,
             False,

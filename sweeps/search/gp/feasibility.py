@@ -182,6 +182,8 @@ class Feasibility:
         covariance[np.diag_indices(len(kept))] += _JITTER
         self._mode = _mode(covariance, labels[kept], self._mean)
         self._precision = self._mode.precision
+        good = self._points[labels[kept] > 0]
+        self._usual = float(np.median(self.value(good))) if len(good) else 0.0
 
     def value(self, points: Array) -> Array:
         """log P at points (q, d): (q,)."""
@@ -209,6 +211,12 @@ class Feasibility:
         steps = points * by_distance.sum(1)[:, None] - by_distance @ self._points
         gradient = np.where(self._categorical, 0.0, 2.0 * self._weights * steps)
         return value, gradient
+
+    def innocence(self, points: Array) -> Array:
+        """How much of the usual chance points (q, d) have, (q,), at most 1: near 1 where a failure
+        was but bad luck, however often there is that, and near 0 where there is no other end."""
+        found: Array = np.exp(np.minimum(self.value(points) - self._usual, 0.0))
+        return found
 
     def _covariance(self, at: Array) -> Array:
         distance = distances(at, self._points, self._weights, self._categorical)

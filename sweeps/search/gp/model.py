@@ -164,7 +164,7 @@ class GpModel:
         chance = np.empty(0)
         if known.failed.any():
             feasibility = Feasibility(known.ended, known.failed, categorical)
-            chance = np.exp(feasibility.value(known.dead))
+            chance = feasibility.innocence(known.dead)
             terms.append(feasibility)
         if np.isfinite(known.excess).any():
             limits = Limits(known.points, known.excess, categorical, known.pending)
