@@ -125,6 +125,28 @@ def test_each_chart_says_what_it_shows(page: Page, sweep: str) -> None:
     assert '"raise":true' in query(page, "charts")
 
 
+def test_the_files_own_metrics_are_weighed_and_listed(site: Site, page: Page) -> None:
+    """And a parameter under a condition says when it is there."""
+    text = SWEEP.format(project="sweep-metrics").replace(
+        "momentum: {min: 0.0, max: 1.0}", "momentum: {min: 0.0, max: 1.0, when: {optimizer: sgd}}"
+    )
+    own = "metrics: [{name: memory, at_most: 9}, {name: latency, goal: maximize}]\n"
+    made = add_held_sweep(site.store, text + own)
+    add(site, made, range(1, 9))
+    page.goto(f"/sweeps/{made}")
+    front = page.get_by_role("img", name=re.compile("against latency"))
+    expect(front).to_be_visible()
+    expect(panel(page, "Pareto front").get_by_label("Its goal")).to_have_value("raise")
+    page.get_by_role("tab", name="Trials").click()
+    heads = page.get_by_role("columnheader")
+    expect(heads.filter(has_text="latency")).to_be_visible()
+    expect(heads.filter(has_text="memory")).to_be_visible()
+    row = page.get_by_role("row", name=re.compile("^Trial 2 "))
+    expect(row).to_contain_text("4.5")
+    page.get_by_role("button", name="Try a configuration").click()
+    expect(page.get_by_role("dialog")).to_contain_text("0 to 1, only when optimizer is sgd")
+
+
 def test_a_brush_filters_the_page_by_keyboard(page: Page, sweep: str) -> None:
     page.goto(f"/sweeps/{sweep}")
     axis(page, "lr").press("Enter")

@@ -59,7 +59,10 @@ export function reasonText(reason, state) {
  * @param {number} now @returns {any} */
 export function cell(trials, column, i, now) {
   if (column.startsWith("param:")) return trials.params[column.slice(6)]?.[i] ?? null;
-  if (column.startsWith("metric:")) return trials.metrics[column.slice(7)]?.[i] ?? null;
+  if (column.startsWith("metric:")) {
+    const value = trials.metrics[column.slice(7)]?.[i] ?? Number.NaN;
+    return Number.isNaN(value) ? null : value;
+  }
   return VALUES[column]?.(trials, i, now) ?? null;
 }
 
