@@ -1,7 +1,11 @@
 // All trials of a sweep as columns: what changed is put in, and what a table shows of them.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { conditionText, fieldsOf, readConfig } from "../../controller/dashboard/static/js/sweep/space_fields.js";
+import {
+  conditionText,
+  fieldsOf,
+  readConfig,
+} from "../../controller/dashboard/static/js/sweep/space_fields.js";
 import {
   steadied,
   trialsOf,
