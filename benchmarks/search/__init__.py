@@ -21,7 +21,7 @@ Fair by these rules:
   `--environments`), with its defaults and a seed, in one thread. What cannot be installed or fails
   is named, with the reason, and never estimated.
 - All see the same tasks; trial k of a (task, seed) is as noisy and lasts as long, whoever suggested
-  it. A method's own time is not part of the clock: it is in the tables by itself, in processor time.
+  it. A method's own time is not part of the clock: the tables give it, in processor time.
 - Ours is what a sweep file gets: `make_searcher` and `make_rule` (peers/ours.py).
 - Regret is that of the trial which a method names as its best, by its TRUE value: 0 is the best
   known, 1 the median of random configs (tasks/references.json; computed by `references`).

@@ -27,6 +27,10 @@ class Method:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+def _ours(title: str, **early: Any) -> Method:
+    return Method(title, "ours", options={"file": {"early_terminate": early}})
+
+
 TRIALS: dict[str, Method] = {
     OURS: Method("ours", "ours"),
     RANDOM: Method("random", "plain"),
@@ -41,7 +45,8 @@ TRIALS: dict[str, Method] = {
 """For whole trials; the cheap ones first."""
 
 CURVES: dict[str, Method] = {
-    OURS: Method("ours", "ours", options={"file": {"early_terminate": {"type": "asha"}}}),
+    OURS: _ours("ours", type="curve", max_iter="${epochs}"),
+    "ours+asha": _ours("ours, asha", type="asha", min_iter=2, max_iter="${epochs}"),
     RANDOM: Method("random", "plain"),
     "random+asha1": Method("random + ASHA, grace 1", "plain", options={"grace": 1}),
     "random+asha2": Method("random + ASHA, grace 2", "plain", options={"grace": 2}),

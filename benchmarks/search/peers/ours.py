@@ -10,7 +10,7 @@ from benchmarks.search.space import Config, Parameter, Space
 from sweeps.search import Ended, Reported, Suggested, make_searcher
 from sweeps.spec import spec_from_mapping
 from sweeps.stopping import make_rule
-from sweeps.trial import TrialState
+from sweeps.trial import Reason, TrialState
 
 
 def make(space: Space, setting: Setting, file: Mapping[str, Any] | None = None) -> Peer:
@@ -57,8 +57,10 @@ class Ours(Peer):
     def tell(self, number: int, value: float, *, stopped: bool) -> None:
         state = TrialState.STOPPED if stopped else TrialState.FINISHED
         if self._rule is not None:
-            self._rule.end(number)
-        self._searcher.tell(Ended(number, state, self._lowest.get(number, value)))
+            self._rule.close(number, state)
+        reason = Reason.EARLY_STOP if stopped else Reason.OK
+        lowest = self._lowest.get(number, value)
+        self._searcher.tell(Ended(number, state, lowest, reason=reason))
 
     def learn(self, number: int, config: Config, value: float | None) -> None:
         self._searcher.tell(Suggested(number, config))
