@@ -201,6 +201,14 @@ class Axes:
                 self.by_name[parameter.name] = found
                 if mine:
                     self.conditions[parameter.name] = mine
+        self._named = self._axes_named()
+
+    def _axes_named(self) -> dict[str, Axis] | None:
+        """The axes that the constraints name; None when they name constants, too."""
+        names = {name for each in self._space.constraints for name in each.names}
+        if any(".".join(path) in names for path in self._constants):
+            return None
+        return {name: axis_ for name, axis_ in self.by_name.items() if name in names}
 
     def _conditions(
         self, whens: Iterable[When], known: Mapping[Path, tuple[Condition, ...] | None]
@@ -233,7 +241,18 @@ class Axes:
 
     def allows(self, coordinates: Mapping[str, Coordinate]) -> bool:
         """Whether the point keeps the file's constraints."""
-        return not self.constrained or self._space.allows(self._flat(coordinates))
+        if not self.constrained:
+            return True
+        if self._named is None:
+            return self._space.allows(self._flat(coordinates))
+        # Asked of thousands of points: only what the constraints name is computed.
+        there = self.active(coordinates) if self.conditions else self.by_name.keys()
+        values = {
+            name: axis_.decode(coordinates[name])
+            for name, axis_ in self._named.items()
+            if name in there
+        }
+        return all(constraint.holds(values) for constraint in self._space.constraints)
 
     def encode(self, config: Mapping[str, Any]) -> dict[str, Coordinate] | None:
         """The coordinates of a full config's parameters that are there; None when it is no point

@@ -189,6 +189,14 @@ def test_coordinates_are_held_against_them() -> None:
     assert axes.constrained
     assert axes.allows({"batch_size": 2, "accumulate": 4, "opt": 0, "lr": 0.5})
     assert not axes.allows({"batch_size": 2, "accumulate": 5, "opt": 0, "lr": 0.5})
+    fixed = spec_from_mapping(
+        {
+            "method": "random",
+            "parameters": {"a": {"min": 1, "max": 6}, "b": {"value": 2}},
+            "constraints": ["a * b <= 6"],
+        }
+    )
+    assert [Axes(fixed.parameters).allows({"a": n}) for n in (3, 4)] == [True, False]
     finite = spec_from_mapping(
         {
             "method": "random",
