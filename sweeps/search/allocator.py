@@ -4,8 +4,8 @@ On most objectives a model is worth far more than luck; on some, such as plateau
 holes, random draws that are stopped early find more, since they waste nothing near what is known
 already. Which of them it is shows while the sweep runs. So each proposal is either arm's:
 
-    reward    a trial counts for its arm when its best value is among the best tenth (`_TOP`, three
-              at least) of all trials; of equal values only the first counts
+    reward    a trial counts for its arm when its best value is among the five best of all trials;
+              of equal values only the first counts
     spent     iterations of an arm's trials, in those of the longest curve
     rate      rewards by what was spent: a gamma distribution, for either arm Gamma(1 + rewards,
               1 + spent), by which the arms begin alike
@@ -35,8 +35,7 @@ from sweeps.search.base import generator
 from sweeps.search.gp.columns import Columns
 from sweeps.search.observation import Model, Observation
 
-_TOP = 0.1  # of all trials
-_FEWEST_TOP = 3
+_TOP = 5  # trials, that count for their arms
 _FIRST = 10  # trials, which are the model's own and count for nobody
 _STREAM = 1000  # of random numbers, that no draw of a searcher uses
 _GOES = 8  # draws, of which the first that the constraints allow is taken
@@ -111,10 +110,9 @@ def chance_of_more(shape: float, cost: float, other: float, cost_of_other: float
 
 
 def _best(seen: Sequence[Observation]) -> list[int]:
-    """The places of the best tenth, of equal ones the first."""
+    """The places of the best few, of equal ones the first."""
     costs: dict[float, int] = {}
     for n, one in enumerate(seen):
         cost = min((one.cost if one.cost is not None else math.inf, *one.curve))
         costs.setdefault(cost, n)
-    count = max(_FEWEST_TOP, int(_TOP * len(seen)))
-    return [costs[cost] for cost in sorted(costs)[:count]]
+    return [costs[cost] for cost in sorted(costs)[:_TOP]]

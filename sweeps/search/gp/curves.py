@@ -10,8 +10,9 @@ arXiv 1406.3896, section 3: a process over configurations of what curves will co
 each curve given it. Here the second is a chain of regressions that all trials share, and what it
 says is handed on as a normal distribution.)
 
-Costs are seen by rank in the worse half (outputs.half_ranked, as a function that holds for values
-that are not in the sample), where most trials are stopped.
+Costs are extrapolated by rank in the worse half (outputs.half_ranked, as a function that holds for
+values that are not in the sample), where most trials are stopped; what comes of them is warped
+(outputs.warped) as for whole trials.
 
 As a trial is cheap when a rule stops it early, and only what surpasses the best is worth the whole
 way, every other proposal (by lot) asks for more than an improvement: log EI not over the best
@@ -40,6 +41,7 @@ from sweeps.search.gp.acquisition import Improvement, Product, Term
 from sweeps.search.gp.columns import Columns
 from sweeps.search.gp.feasibility import Feasibility
 from sweeps.search.gp.maximise import Effort, maximise
+from sweeps.search.gp.outputs import warped
 from sweeps.search.gp.process import Process, fit
 from sweeps.search.observation import Model, Observation, Standing
 from sweeps.stopping.extrapolation import outlooks, stages_of
@@ -83,7 +85,7 @@ class Ends:
 
     Attributes:
         rows: of which observations, (n,).
-        means: (n,), mean 0 and deviation 1.
+        means: (n,), about standard normal.
         variances: (n,).
         best: the best cost that any trial ever had.
     """
@@ -128,14 +130,9 @@ def ends_of(seen: Sequence[Observation]) -> Ends:
     at = table[on, places[on]]
     gains, variances[on] = outlooks(stages, places[on], at, np.nan_to_num(before - at))
     means[on] = at - gains
-    center, unit = float(means.mean()), float(means.std()) or 1.0
-    best = float(levels.min())
-    return Ends(
-        np.array(rows, np.intp),
-        (means - center) / unit,
-        variances / unit**2,
-        (best - center) / unit,
-    )
+    values = warped(np.r_[means, levels.min()])
+    unit = float(means.std()) or 1.0
+    return Ends(np.array(rows, np.intp), values[:-1], variances / unit**2, float(values[-1]))
 
 
 def _checks(last: int) -> list[int]:
