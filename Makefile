@@ -4,7 +4,7 @@ BIN := .venv/bin
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-wandb test-frameworks fuzz chaos lint format bench pictures clean
+.PHONY: help setup demo test test-wandb test-frameworks fuzz chaos lint format bench bench-search pictures clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,12 @@ format: setup $(NODE_TOOLS) ## let ruff and biome put the code in shape
 
 bench: setup ## measure every figure in the README again
 	$(BIN)/python -m benchmarks
+
+# Goes on where it was broken off; what the peers need is installed into environments of their own.
+bench-search: setup ## search and early termination beside other tools (a day of one core)
+	$(BIN)/python -m benchmarks search --peers all --hours 24
+	$(BIN)/python -m benchmarks search curves --peers all --hours 24
+	$(BIN)/python -m benchmarks search latency --peers all
 
 pictures: setup ## take the pictures in docs/pictures again, of a real sweep
 	$(BIN)/python -m benchmarks.pictures

@@ -10,7 +10,9 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,8 +62,9 @@ class Results:
         self.records: dict[Run, Record] = {}
         if path is not None and path.exists():
             for line in path.read_text("utf-8").splitlines():
-                record = json.loads(line)
-                self.records[Run(**record.pop("run"))] = record
+                with suppress(json.JSONDecodeError):  # of a run that was killed while it wrote
+                    record = json.loads(line)
+                    self.records[Run(**record.pop("run"))] = record
 
     def add(self, run: Run, record: Mapping[str, Any]) -> None:
         """A line, whole or not at all, however many write to the file."""
@@ -71,7 +74,17 @@ class Results:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with open(self._path, "a", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
+            # after what a killed run may have left
+            file.write("\n" * (not self._ends_well()))
             file.write(json.dumps({"run": vars(run), **record}) + "\n")
+
+    def _ends_well(self) -> bool:
+        assert self._path is not None
+        with open(self._path, "rb") as file:
+            if not file.seek(0, os.SEEK_END):
+                return True
+            file.seek(-1, os.SEEK_END)
+            return file.read() == b"\n"
 
     def of(self, part: str, workers: int, size: int, newest: str | None) -> dict[Run, Record]:
         """Of one table; of our own code that of revision `newest`, None: the last written."""

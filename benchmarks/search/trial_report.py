@@ -138,23 +138,26 @@ def _ranks(regrets: Regrets, tasks: Sequence[str], mark: int) -> dict[str, list[
 
 def _against(regrets: Regrets, families: Mapping[str, str], marks: Sequence[int]) -> str:
     """Our geometric mean regret as a share of another's: below 1 is better."""
-    head = ["ours / …", *(f"{f or 'all'} {mark}" for f in ("", *FAMILIES) for mark in marks)]
+    head = ["ours / …", "family", "tasks", *map(str, marks)]
     rows = []
-    for name in regrets:
-        if name == OURS:
-            continue
-        cells = [_title(name)]
+    for name, known in regrets.items():
         for family in ("", *FAMILIES):
+            if name == OURS:
+                continue
             tasks = [
                 task
                 for task, its in families.items()
-                if family in ("", its) and task in regrets[name] and task in regrets[OURS]
+                if family in ("", its)
+                and set(known.get(task, ())) & set(regrets[OURS].get(task, ()))
             ]
-            for mark in marks:
-                ratios = [_ratios(regrets[OURS][task], regrets[name][task], mark) for task in tasks]
-                ratios = [each for each in ratios if len(each)]
-                cells.append(shown(estimate(ratios, geometric_mean), ".2g") if ratios else "–")
-        rows.append(cells)
+            if not tasks:
+                continue
+            shares = {
+                mark: [_ratios(regrets[OURS][task], known[task], mark) for task in tasks]
+                for mark in marks
+            }
+            cells = [shown(estimate(shares[mark], geometric_mean), ".2g") for mark in marks]
+            rows.append([_title(name), family or "all", str(len(tasks)), *cells])
     return "ours as a share of another's geometric mean regret\n\n" + markdown(head, rows)
 
 

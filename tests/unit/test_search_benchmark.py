@@ -115,11 +115,15 @@ def test_figures_of_different_code_are_not_mixed(tmp_path: Path) -> None:
     results = Results(tmp_path / "new" / "results.jsonl")
     for revision, method in (("old", "ours"), ("new", "ours"), ("", "random")):
         results.add(Run("trials", method, "branin", 0, 1, 12, revision), {"named": [1.0]})
+    with open(tmp_path / "new" / "results.jsonl", "a", encoding="utf-8") as file:
+        file.write('{"run": {"par')  # killed
     again = Results(tmp_path / "new" / "results.jsonl")
     assert again.records == results.records
     assert {run.revision for run in again.of("trials", 1, 12, None)} == {"new", ""}
     assert {run.revision for run in again.of("trials", 1, 12, "old")} == {"old", ""}
     assert again.of("trials", 8, 12, None) == {}
+    again.add(Run("trials", "random", "levy8", 0, 1, 12), {"named": [2.0]})
+    assert Results(tmp_path / "new" / "results.jsonl").records == again.records
 
 
 def test_every_task_has_a_reference() -> None:

@@ -9,8 +9,8 @@ from benchmarks.search.space import Config, Parameter, Space, is_active
 
 
 def make(space: Space, setting: Setting, sampler: str = "tpe", pruner: str = "none") -> Peer:
-    """`sampler`: tpe or gp; `pruner`: none, hyperband, median or asha, each with its defaults and
-    the length of a trial."""
+    """`sampler`: tpe or gp; `pruner`: none, hyperband (told the length of a trial) or median (which
+    lets the first 5 epochs pass), else with their defaults."""
     return Optuna(space, setting, sampler, pruner)
 
 
@@ -35,7 +35,6 @@ class Optuna(Peer):
                 "none": pruners.NopPruner,
                 "hyperband": lambda: pruners.HyperbandPruner(max_resource=setting.epochs),
                 "median": lambda: pruners.MedianPruner(n_warmup_steps=5),
-                "asha": lambda: pruners.SuccessiveHalvingPruner(2, 3),
             }[pruner](),
         )
         self._trials: dict[int, Any] = {}
