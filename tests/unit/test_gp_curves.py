@@ -137,7 +137,8 @@ def test_extreme_and_constant_curves_are_finite(value: float) -> None:
 
 
 def test_an_unsure_value_counts_by_its_variance() -> None:
-    """One point twice is one value with the precisions added: 1/(σ² + u)."""
+    """One point twice is one value with the precisions added: 1/(σ² + u). Before it the variance
+    is 2: of the function 1, and of its mean 1."""
     found = Hyperparameters(np.array([1.0]), 1.0, 0.1)
     categorical = np.zeros(1, bool)
     twice = Process(found, categorical, np.array([[0.5], [0.5]]), np.array([0.0, 0.4]))
@@ -145,8 +146,8 @@ def test_an_unsure_value_counts_by_its_variance() -> None:
     precision = 1 / 0.1 + 1 / 0.5
     mean = (1.0 / 0.1 - 1.0 / 0.5) / precision
     posterior, variance = twice.posterior(np.array([[0.5]]))
-    assert posterior[0] == pytest.approx(mean / (1 + 1 / precision))
-    assert variance[0] == pytest.approx(1 - 1 / (1 + 1 / precision))
+    assert posterior[0] == pytest.approx(mean / (1 + 0.5 / precision))
+    assert variance[0] == pytest.approx(2 - 2 / (1 + 0.5 / precision))
 
 
 # -- proposals --------------------------------------------------------------------------------
