@@ -125,7 +125,8 @@ class BayesSearch(Searcher):
                 point = self._model.propose(seen, rng=generator(self._seed, number, draw))
                 if point is None:
                     break
-                yield self._axes.decode(point)
+                if self._axes.allows(point):  # a model may know nothing of constraints
+                    yield self._axes.decode(point)
         for draw in range(_DRAWS, 2 * _DRAWS):
             yield self._space.sample(generator(self._seed, number, draw))
 

@@ -110,7 +110,8 @@ def test_a_hundred_parameters() -> None:
     assert distinct(found) == 15
 
 
-def test_conditions_and_constraints() -> None:
+@pytest.mark.parametrize("algorithm", ["gp", "tpe"])
+def test_conditions_and_constraints(algorithm: str) -> None:
     parameters = {
         "opt": {"values": ["sgd", "adam"]},
         "momentum": {"min": 0.0, "max": 0.99, "when": {"opt": "sgd"}},
@@ -118,7 +119,8 @@ def test_conditions_and_constraints() -> None:
         "batch": {"values": [16, 32, 64]},
         "accumulate": {"min": 1, "max": 16},
     }
-    sweep = spec(parameters, constraints=["batch * accumulate <= 128"])
+    constraints = ["batch * accumulate <= 128"]
+    sweep = spec(parameters, constraints=constraints, search={"type": algorithm})
     found = played(sweep, lambda config, _: noise(config).random(), slots=2)
     for trial in found.trials:
         config = trial.config
