@@ -51,6 +51,7 @@ class SimTrial:
     state: TrialState = TrialState.QUEUED
     objective: float | None = None
     curve: list[float] = field(default_factory=list)  # of its last attempt
+    times: list[float] = field(default_factory=list)  # when each value of the curve came
     metrics: dict[str, float] = field(default_factory=dict)  # the last of each other one, the same
     seconds: float = 0.0  # that its last attempt ran
     outcomes: list[Outcome] = field(default_factory=list)  # one an attempt
@@ -90,6 +91,19 @@ class Simulation:
     busy: float
     best: SimTrial | None
     searcher: Searcher
+
+    def progress(self, *, maximize: bool) -> list[tuple[float, float]]:
+        """When the best value reported so far changed, and to what: (virtual seconds, value)."""
+        reports = sorted(
+            (time, trial.number, value)
+            for trial in self.trials
+            for time, value in zip(trial.times, trial.curve, strict=True)
+        )
+        found: list[tuple[float, float]] = []
+        for time, _, value in reports:
+            if not found or (value > found[-1][1] if maximize else value < found[-1][1]):
+                found.append((time, value))
+        return found
 
 
 def simulate(
@@ -188,6 +202,7 @@ class _Sweep:
                 self.searcher.tell(Suggested(trial.number, trial.config))
             trial.state = TrialState.RUNNING
             trial.curve.clear()
+            trial.times.clear()
             trial.metrics.clear()
             trial.seconds = 0.0
             self._schedule(trial, 1)
@@ -231,6 +246,7 @@ class _Sweep:
         if value is None:
             return None
         trial.curve.append(value)
+        trial.times.append(self.now)
         self.searcher.tell(Reported(trial.number, len(trial.curve), value))
         if self.target is not None:
             self.closed |= value >= self.target if self.maximize else value <= self.target

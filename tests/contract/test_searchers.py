@@ -80,6 +80,11 @@ SWEEPS: dict[str, dict[str, Any]] = {
     "random-enqueue": {"method": "random", "parameters": MIXED, "enqueue": FIRST},
     "random-odd": {"method": "random", "parameters": ODD},
     "bayes": {"method": "bayes", "parameters": MIXED},
+    "bayes-curves": {
+        "method": "bayes",
+        "parameters": MIXED,
+        "early_terminate": {"type": "curve"},
+    },
     "bayes-enqueue": {"method": "bayes", "parameters": MIXED, "enqueue": FIRST},
     "bayes-odd": {"method": "bayes", "parameters": ODD},
     "bayes-points": {"method": "bayes", "parameters": POINTS},

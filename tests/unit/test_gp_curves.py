@@ -118,6 +118,8 @@ def test_running_trials_count_from_the_first_checkpoint_on() -> None:
     assert ends.rows.tolist() == [2, 4, 5]
     assert ends.variances[0] > 0
     assert ends_of(seen[:2]).rows.tolist() == []
+    one = Observation(6, point, Standing.FINISHED, 0.5, (0.5,))  # its end came before any check
+    assert ends_of([one, *seen[:3]]).rows.tolist() == [0, 3]
 
 
 @pytest.mark.parametrize("value", [1e300, -1e300, 5e-324])

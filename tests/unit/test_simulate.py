@@ -70,7 +70,7 @@ def test_a_grid_is_run_exactly_once(slots: int) -> None:
     axes = {"a": {"values": list(range(5))}, "b": {"values": list(range(7))}}
 
     def uneven(config: Mapping[str, Any], iteration: int) -> float:
-        return 1.0 + (config["a"] * 3 + config["b"]) % 4
+        return float(1 + (config["a"] * 3 + config["b"]) % 4)
 
     def fault(number: int, token: int, iteration: int) -> Outcome | None:
         return LOST if number % 4 == 0 and token == 1 else None
@@ -128,6 +128,8 @@ def test_killing_the_searcher_in_mid_sweep_changes_nothing(method: str, every: i
         {"type": "asha", "max_iter": 27},
         {"type": "median"},
         {"type": "percentile", "percentile": 50},
+        {"type": "curve", "max_iter": 27},
+        {"type": "curve", "max_iter": 27, "eta": None},
     ],
     ids=str,
 )
@@ -139,8 +141,24 @@ def test_early_termination_saves_time_and_keeps_the_best(early: dict[str, Any]) 
     assert full.best is not None
     assert short.best.config == full.best.config
     stopped = [trial for trial in short.trials if trial.state is TrialState.STOPPED]
-    assert all("is worse than" in trial.why for trial in stopped)
+    assert all("is worse than" in t.why or "has a chance of" in t.why for t in stopped)
     assert all(trial.objective == min(trial.curve) for trial in stopped)
+
+
+def test_progress_is_when_the_best_value_came() -> None:
+    """Two slots; trial 2 takes half the time of trial 1."""
+    sweep = spec(run_cap=2, enqueue=[{"x": 3.0}, {"x": 1.0}])
+
+    def duration(config: Mapping[str, Any], iteration: int) -> float:
+        return float(config["x"]) + 1.0
+
+    def objective(config: Mapping[str, Any], iteration: int) -> float:
+        return 10.0 * float(config["x"]) / iteration
+
+    done = simulate(sweep, objective, slots=2, iterations=3, duration=duration)
+    assert done.trials[0].times == [4.0, 8.0, 12.0]
+    assert done.progress(maximize=False) == [(2.0, 10.0), (4.0, 5.0), (6.0, 10.0 / 3)]
+    assert done.progress(maximize=True) == [(2.0, 10.0), (4.0, 30.0)]
 
 
 def test_the_target_ends_the_sweep() -> None:

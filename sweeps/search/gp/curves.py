@@ -126,9 +126,9 @@ def ends_of(seen: Sequence[Observation]) -> Ends:
     means, variances = levels.copy(), np.zeros(len(rows))
     open_ended = ~np.array([whole[n] for n in rows], bool) & (places < len(checks) - 1)
     on = np.flatnonzero(open_ended)
-    before = np.where(places > 0, table[np.arange(len(rows)), places - 1], np.nan)[on]
     at = table[on, places[on]]
-    gains, variances[on] = outlooks(stages, places[on], at, np.nan_to_num(before - at))
+    before = table[on, np.maximum(places[on] - 1, 0)] - at
+    gains, variances[on] = outlooks(stages, places[on], at, before)
     means[on] = at - gains
     values = warped(np.r_[means, levels.min()])
     unit = float(means.std()) or 1.0
