@@ -10,8 +10,8 @@ less than ours: HyperbandPruner deals brackets by these.
 
 No values are copied: the pruner looks at trials that are written here in place. How much it looks
 at is its own way (many go through a trial's values, or all trials, for each new value): scripts
-that log each of 100,000 batches are better off with one of our rules. The only file outside `sweeps.search` that imports optuna, which is slow to
-import: do so late.
+that log each of 100,000 batches are better off with one of our rules. The only file outside
+`sweeps.search` that imports optuna, which is slow to import: do so late.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ class AgentCalls(Wire):
         """Records that an attempt runs here, before its process starts; safe to repeat.
 
         Returns {trial: {id, number, config, attempt, resumed, last}, sweep_id, metric}; in
-        population based training the trial has `parent` ({id, token} or null) and `keep`, too. Fenced: the
-        attempt is not this agent's to run; drop it.
+        population based training the trial has `parent` ({id, token} or null) and `keep`, too.
+        Fenced: the attempt is not this agent's to run; drop it.
         """
         body = {
             "trial_id": trial_id,
