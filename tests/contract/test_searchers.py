@@ -114,6 +114,7 @@ SWEEPS |= {
         ("BruteForceSampler", POINTS, {}),
     )
 }
+SWEEPS["pbt"] = {"method": "bayes", "parameters": MIXED, "search": {"type": "pbt"}}
 ENOUGH = 14  # trials after which a model has replaced random draws
 
 
