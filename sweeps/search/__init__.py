@@ -6,8 +6,9 @@
     optuna_sampler OptunaSearch: any of Optuna's samplers, by name
     pbt            PopulationSearch: population based training, a trial a segment
 
-`make_searcher` is the only place that knows which `method` of a sweep file is which. optuna is
-imported in this package only, and only when a model is asked.
+`make_searcher` is the only place that knows which `method` and which `search` of a sweep file is
+which. optuna is imported in this package (and by `sweeps.stopping.optuna_pruner`) only, and only
+where a file asks for it.
 """
 
 from __future__ import annotations
