@@ -35,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         absent = measure(given, results, code)
         for name, why in absent.items():
             print(f"not measured: {name}: {why}")
+    short = []
     for workers in given.workers:
         runs = results.of(given.part, workers, given.size, None if given.report else code)
         chosen = {
@@ -46,15 +47,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         if given.part == "curves":
             print(curve_report.tables(chosen, given.size))
             picture = curve_report.picture(chosen, given.size, workers)
+            missed = curve_report.missed(chosen, given.size)
         else:
             families = {run.task: record["family"] for run, record in chosen.items()}
             print(trial_report.tables(chosen, families, given.size))
             picture = trial_report.picture(chosen, given.size, workers)
+            missed = trial_report.missed(chosen, families, given.size)
         if picture is not None and given.results is not None:
             path = given.results.with_name(f"{given.results.stem}-{given.part}-{workers}.svg")
             path.write_text(picture, "utf-8")
             print(f"{path}: the same as a picture")
-    return 0
+        short += [f"{workers} workers: {each}" for each in missed]
+    for each in short:
+        print(f"short of what was aimed at: {each}")
+    return bool(short)
 
 
 def _latency(given: argparse.Namespace) -> int:

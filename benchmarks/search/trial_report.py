@@ -55,6 +55,55 @@ def tables(runs: Mapping[Run, Record], families: Mapping[str, str], size: int) -
     return "\n".join(parts)
 
 
+def missed(runs: Mapping[Run, Record], families: Mapping[str, str], size: int) -> list[str]:
+    """Which of the aims ours is short of, in words: first by mean rank after 25, 50 and 100 trials;
+    in no family behind GPSampler by more than the interval; after 50 trials as far as GPSampler
+    after 75; under noise better than random."""
+    regrets = regrets_of(runs, "named")
+    tasks = [task for task in families if all(task in known for known in regrets.values())]
+    marks = [mark for mark in (25, 50, 100) if mark <= size]
+    if not tasks or OURS not in regrets:
+        return []
+    short = []
+    for mark in marks:
+        placed = {
+            name: estimate(each, mean).value for name, each in _ranks(regrets, tasks, mark).items()
+        }
+        first = min(placed, key=lambda name: placed[name])
+        if placed[first] < placed[OURS]:
+            short.append(f"{first} is ahead of ours in mean rank after {mark} trials")
+    if "gpsampler" in regrets:
+        short += _behind(regrets, tasks, families, marks)
+        if size >= 75:
+            ours = estimate(_at(regrets[OURS], tasks, 50), median).value
+            theirs = estimate(_at(regrets["gpsampler"], tasks, 75), median).value
+            if ours > theirs:
+                short.append(
+                    f"median regret {ours:.2g} after 50, gpsampler's after 75 {theirs:.2g}"
+                )
+    noisy = [task for task in tasks if families[task] == "noisy"]
+    if noisy and "random" in regrets:
+        for mark in marks:
+            means = [estimate(_at(regrets[n], noisy, mark), mean).value for n in (OURS, "random")]
+            if means[0] > means[1]:
+                short.append(f"random is ahead of ours under noise after {mark} trials")
+    return short
+
+
+def _behind(
+    regrets: Regrets, tasks: Sequence[str], families: Mapping[str, str], marks: Sequence[int]
+) -> list[str]:
+    short = []
+    for family in FAMILIES:
+        chosen = [task for task in tasks if families[task] == family]
+        for mark in marks if chosen else ():
+            pairs = [_ratios(regrets[OURS][t], regrets["gpsampler"][t], mark) for t in chosen]
+            pairs = [each for each in pairs if len(each)]
+            if pairs and estimate(pairs, geometric_mean).low > 1.0:
+                short.append(f"gpsampler is ahead of ours on {family} after {mark} trials")
+    return short
+
+
 def picture(runs: Mapping[Run, Record], size: int, workers: int) -> str | None:
     """Geometric mean regret over trials, all shared tasks, as SVG; None: nothing is shared."""
     regrets = {name: known for name, known in regrets_of(runs, "named").items() if known}

@@ -13,7 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.search import curve_report, engine, latency, references, statistics
+from benchmarks.search import (
+    curve_report,
+    engine,
+    latency,
+    references,
+    statistics,
+    trial_report,
+)
 from benchmarks.search.__main__ import main
 from benchmarks.search.methods import CURVES, TRIALS
 from benchmarks.search.peers import Setting
@@ -32,6 +39,7 @@ from benchmarks.search.space import (
     sample,
 )
 from benchmarks.search.tasks import CurveTask, Reference, functions, registry, surrogates
+from benchmarks.search.tasks import references as references_of
 
 QUICK = ("trials", "--tasks", "quick", "--seeds", "1", "--trials", "12", "--workers", "1", "--here")
 
@@ -124,6 +132,51 @@ def test_figures_of_different_code_are_not_mixed(tmp_path: Path) -> None:
     assert again.of("trials", 8, 12, None) == {}
     again.add(Run("trials", "random", "levy8", 0, 1, 12), {"named": [2.0]})
     assert Results(tmp_path / "new" / "results.jsonl").records == again.records
+
+
+def test_an_aim_that_is_missed_is_named() -> None:
+    def trials(**regrets: float) -> dict[Run, dict[str, object]]:
+        """Every method stays at one regret, on branin and under noise."""
+        return {
+            Run("trials", name, task, seed, 1, 100): {
+                "named": [0.397887 + regret * 36.6] * 100,
+                "seconds": [0.0] * 100,
+            }
+            for name, regret in regrets.items()
+            for task in families
+            for seed in range(3)
+        }
+
+    families = {"branin": "functions", "branin_noisy": "noisy"}
+    best = trials(ours=0.1, random=0.3, gpsampler=0.2)
+    assert trial_report.missed(best, families, 100) == []
+    words = " ".join(
+        trial_report.missed(trials(ours=0.3, random=0.2, gpsampler=0.1), families, 100)
+    )
+    for said in ("rank after 50", "on functions after 25", "after 75", "under noise after 100"):
+        assert said in words
+
+
+def test_an_aim_of_early_termination_that_is_missed_is_named() -> None:
+    task = "taskset_imdb_patch32_GRU128_bs128"
+    reference = references_of()[f"{task} curves"]
+
+    def curves(ours: float, theirs: float) -> dict[Run, dict[str, object]]:
+        """When ten per cent are reached."""
+        ten = 0.95 * reference.best + 0.05 * reference.median
+        when = {"ours": ours, "wandb+hyperband": theirs, "random": 50.0}
+        return {
+            Run("curves", name, task, 0, 4, 60): {"path": [[0.5, 9.0], [time, ten]]}
+            for name, time in when.items()
+        }
+
+    assert curve_report.missed(curves(10.0, 30.0), 60) == []
+    assert "| 3 (3–3) " in curve_report.tables(curves(10.0, 30.0), 60)
+    (short, *_) = curve_report.missed(curves(10.0, 20.0), 60)
+    assert short.startswith("t10 is 2 times shorter than wandb+hyperband's")
+    assert "wandb+hyperband is ahead of ours in time to A" in curve_report.missed(
+        curves(20.0, 10.0), 60
+    )
 
 
 def test_every_task_has_a_reference() -> None:
