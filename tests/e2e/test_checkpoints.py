@@ -34,7 +34,7 @@ method: bayes
 search: {type: pbt, population: 2}
 metric: {name: loss}
 parameters: {x: {min: 0.0, max: 1.0}}
-run_cap: 8
+run_cap: 5
 """
 
 
@@ -63,15 +63,14 @@ def test_a_segment_goes_on_on_another_machine(tmp_path: Path) -> None:
             "OPENSWEEP_URL": server["url"],
             "OPENSWEEP_API_KEY": (tmp_path / "first" / "api_key").read_text().strip(),
         }
-        for env, count in ((first, "3"), (second, "3"), (first, "2")):
+        for env, count in ((first, "2"), (second, "3")):
             said.append(sweep(env, "agent", sweep_id, "--slots", "1", "--count", count))
         assert "begins from nothing" not in "".join(said)
         trials: list[dict[str, Any]] = json.loads(sweep(first, "trials", sweep_id, "--json"))
         assert {trial["state"] for trial in trials} == {"finished"}, trials
         done = [trial["summary"]["done"] for trial in trials]
         assert done[:2] == [1, 1]
-        assert min(done[2:4]) == 2
-        assert max(done) >= 4
-        assert all(later > 1 for later in done[2:])
+        assert min(done[2:]) == 2
+        assert max(done) == 3
     finally:
         sweep(first, "server", "stop")
