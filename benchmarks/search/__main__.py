@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import signal
 import sys
 import time
 from collections import Counter
@@ -204,4 +205,6 @@ def _chosen(
 
 
 if __name__ == "__main__":
+    # Ended from outside it still ends the peers' processes.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     raise SystemExit(main())
