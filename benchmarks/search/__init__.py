@@ -15,6 +15,8 @@ it the peers'. To try settings of ours beside each other:
 
     python -m benchmarks search --variant 'tpe2={"search": {"type": "tpe"}}' --methods ours,tpe2
 
+and to see what a change brought: `--report --older`, with a row for each revision of the code.
+
 Fair by these rules:
 
 - A peer runs in an environment of its own, made by pip on demand from peers.txt (kept in

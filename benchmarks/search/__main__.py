@@ -38,11 +38,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"not measured: {name}: {why}")
     short = []
     for workers in given.workers:
-        runs = results.of(given.part, workers, given.size, None if given.report else code)
+        newest = None if given.report else code
+        runs = results.of(given.part, workers, given.size, newest, older=given.older)
         chosen = {
             run: record
             for run, record in runs.items()
-            if run.task in given.tasks and run.method in given.methods and run.seed < given.seeds
+            if run.task in given.tasks
+            and run.method.split()[0] in given.methods
+            and run.seed < given.seeds
         }
         print(f"\n{workers} workers\n")
         if given.part == "curves":
@@ -165,6 +168,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--environments", type=Path, default=ENVIRONMENTS)
     parser.add_argument("--here", action="store_true", help="what needs no environment: no process")
     parser.add_argument("--report", action="store_true", help="only the tables of what is there")
+    parser.add_argument("--older", action="store_true", help="with ours as it was, by revision")
     parser.add_argument(
         "--variant",
         action="append",

@@ -118,6 +118,6 @@ def run_curves(task: CurveTask, pipe: Pipe, *, workers: int, budget: float) -> C
         else:
             stopped = stop and epoch < len(values)
             found.stopped += stopped
-            found.seconds += pipe.tell(number, value, stopped=stopped)
+            found.seconds += pipe.tell(number, value, stopped=stopped, took=epoch * epoch_takes)
             del curves[number]
     return found

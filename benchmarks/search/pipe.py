@@ -80,10 +80,11 @@ class Pipe:
         reply = self._send(do="report", number=number, epoch=epoch, value=value)
         return reply["stop"], reply["seconds"]
 
-    def tell(self, number: int, value: float, *, stopped: bool = False) -> float:
-        seconds: float = self._send(do="tell", number=number, value=value, stopped=stopped)[
-            "seconds"
-        ]
+    def tell(
+        self, number: int, value: float, *, stopped: bool = False, took: float | None = None
+    ) -> float:
+        reply = self._send(do="tell", number=number, value=value, stopped=stopped, took=took)
+        seconds: float = reply["seconds"]
         return seconds
 
     def learn(self, number: int, config: Config, value: float | None) -> None:

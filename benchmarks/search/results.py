@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +86,15 @@ class Results:
             file.seek(-1, os.SEEK_END)
             return file.read() == b"\n"
 
-    def of(self, part: str, workers: int, size: int, newest: str | None) -> dict[Run, Record]:
-        """Of one table; of our own code that of revision `newest`, None: the last written."""
+    def of(
+        self, part: str, workers: int, size: int, newest: str | None, *, older: bool = False
+    ) -> dict[Run, Record]:
+        """Of one table.
+
+        Args:
+            newest: which revision of our own code; None: the last that was written.
+            older: with the other revisions, as methods that are called "ours REVISION".
+        """
         found = {
             run: record
             for run, record in self.records.items()
@@ -98,4 +105,10 @@ class Results:
             last[run.method] = run.revision
         if newest is not None:
             last = {name: newest if seen else "" for name, seen in last.items()}
-        return {run: record for run, record in found.items() if run.revision == last[run.method]}
+        kept = {}
+        for run, record in found.items():
+            if run.revision == last[run.method]:
+                kept[run] = record
+            elif older and run.revision:
+                kept[replace(run, method=f"{run.method} {run.revision}")] = record
+        return kept

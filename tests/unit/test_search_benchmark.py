@@ -130,6 +130,8 @@ def test_figures_of_different_code_are_not_mixed(tmp_path: Path) -> None:
     assert {run.revision for run in again.of("trials", 1, 12, None)} == {"new", ""}
     assert {run.revision for run in again.of("trials", 1, 12, "old")} == {"old", ""}
     assert again.of("trials", 8, 12, None) == {}
+    shown = again.of("trials", 1, 12, None, older=True)
+    assert {run.method for run in shown} == {"ours", "ours old", "random"}
     again.add(Run("trials", "random", "levy8", 0, 1, 12), {"named": [2.0]})
     assert Results(tmp_path / "new" / "results.jsonl").records == again.records
 

@@ -33,7 +33,13 @@ class Peer:
 
     A subclass keeps what it needs of a trial by number; numbers count from 1 in the order of
     `ask`. No method may look at a clock to decide.
+
+    Attributes:
+        took: how long the trial ran that `tell` is about, on the clock of the simulation; None
+            where trials take no time. What a real sweep tells its searcher; most tools do not ask.
     """
+
+    took: float | None = None
 
     def __init__(self, space: Space, setting: Setting) -> None:
         self.space = space

@@ -60,7 +60,7 @@ class Ours(Peer):
             self._rule.close(number, state)
         reason = Reason.EARLY_STOP if stopped else Reason.OK
         lowest = self._lowest.get(number, value)
-        self._searcher.tell(Ended(number, state, lowest, reason=reason))
+        self._searcher.tell(Ended(number, state, lowest, reason=reason, seconds=self.took))
 
     def learn(self, number: int, config: Config, value: float | None) -> None:
         self._searcher.tell(Suggested(number, config))

@@ -3,7 +3,8 @@
     {"do": "start", "module": …, "options": {…}, "space": […], "setting": {…}}  -> {"seconds": s}
     {"do": "ask", "number": n}                             -> {"config": {…}, "seconds": s}
     {"do": "report", "number": n, "epoch": e, "value": v}  -> {"stop": false, "seconds": s}
-    {"do": "tell", "number": n, "value": v, "stopped": false} -> {"seconds": s}
+    {"do": "tell", "number": n, "value": v, "stopped": false, "took": t or null}
+                                                           -> {"seconds": s}
     {"do": "learn", "number": n, "config": {…}, "value": v or null} -> {"seconds": s}
     {"do": "best"}                                         -> {"number": n or null, "seconds": s}
 
@@ -62,6 +63,7 @@ class Session:
                 "stop": bool(peer.report(message["number"], message["epoch"], message["value"]))
             }
         if do == "tell":
+            peer.took = message["took"]
             peer.tell(message["number"], message["value"], stopped=message["stopped"])
             return {}
         if do == "learn":
