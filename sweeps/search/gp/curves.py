@@ -21,6 +21,11 @@ mean `boldness`. The rest are as greedy as EI is. (A random target is also what 
 acquisition of ifBO robust: Rakotoarison et al. 2024, "In-Context Freeze-Thaw Bayesian
 Optimization", arXiv 2404.16795: "MFPI-random".)
 
+And every other proposal (by another lot) wants the gain per second instead of the gain, as soon as
+it is known of a few trials how long an iteration took them (spending.py). Equally good trials often
+differ tenfold in that, which shows after a few iterations; a search that only cared for cheap ones
+would miss what is dear and good.
+
 Stateless. Neighbours: model.py, for sweeps that run every trial to its end; allocator.py in the
 folder above, which gives a share of the trials to random draws.
 """
@@ -43,6 +48,7 @@ from sweeps.search.gp.feasibility import Feasibility
 from sweeps.search.gp.maximise import Effort, maximise
 from sweeps.search.gp.outputs import warped
 from sweeps.search.gp.process import Process, fit
+from sweeps.search.gp.spending import Spending
 from sweeps.search.observation import Model, Observation, Standing
 from sweeps.stopping.extrapolation import outlooks, stages_of
 
@@ -65,6 +71,7 @@ class CurveSettings:
         most_fitted: values that hyperparameters are fitted to.
         most_known: values that the posterior knows.
         fantasies: of trials that have no value yet.
+        timed: trials whose seconds are known, before a proposal may ask for the gain per second.
         boldness: mean of the improvement asked for, in deviations of the signal, by every other
             proposal.
         effort: of the search for the best point.
@@ -75,7 +82,8 @@ class CurveSettings:
     most_fitted: int = 150
     most_known: int = 250
     fantasies: int = 8
-    boldness: float = 0.3
+    timed: int = 5
+    boldness: float = 0.6
     effort: Effort = field(default_factory=lambda: Effort(512, 96, starts=4, calls=20))
 
 
@@ -133,6 +141,13 @@ def ends_of(seen: Sequence[Observation]) -> Ends:
     values = warped(np.r_[means, levels.min()])
     unit = float(means.std()) or 1.0
     return Ends(np.array(rows, np.intp), values[:-1], variances / unit**2, float(values[-1]))
+
+
+def _pace(seen: Sequence[Observation]) -> Array:
+    """Seconds that an iteration took each trial, times accelerators; nan where unknown, (n,)."""
+    return np.array(
+        [one.seconds / len(one.curve) if one.seconds and one.curve else np.nan for one in seen]
+    )
 
 
 def _checks(last: int) -> list[int]:
@@ -231,13 +246,20 @@ class CurveModel:
         valued = np.zeros(len(seen), bool)
         valued[ends.rows] = True
         waits = np.array([one.standing is Standing.PENDING for one in seen], bool) & ~valued
-        term: Term = self._improvement(process, means, ends.best, asked, points[waits], rng)
+        terms: list[Term] = [
+            self._improvement(process, means, ends.best, asked, points[waits], rng)
+        ]
+        thrifty = rng.random() < 0.5
+        pace = _pace(seen)
+        timed = np.flatnonzero(np.isfinite(pace))[-settings.most_fitted :]
+        if thrifty and len(timed) >= settings.timed:
+            terms.append(Spending(points[timed], pace[timed], columns.categorical))
         failed = np.array([one.standing is Standing.FAILED for one in seen], bool)
         if failed.any():
             ended = np.array([one.standing is not Standing.PENDING for one in seen], bool)
-            term = Product([term, Feasibility(points[ended], failed[ended], columns.categorical)])
+            terms.append(Feasibility(points[ended], failed[ended], columns.categorical))
         return maximise(
-            term,
+            Product(terms),
             columns,
             rng,
             best=at[order[:_BEST]],
