@@ -113,7 +113,8 @@ def start_server(
     order, and the new one answers at the same port unless another is asked for.
 
     Args:
-        say: is told, in one line, that such a server makes way; None: stderr.
+        say: is told, in one line, that such a server makes way, and that the usual port is taken;
+            None: stderr.
 
     Raises as ensure_server does; HomeInUse when one lives already that stays.
     """
@@ -131,7 +132,14 @@ def start_server(
                 "one that stays takes its place."
             )
             stop_server(settings)
-        return spawn(settings, home, arguments)
+        usual = home.usual_port()
+        url = spawn(settings, home, arguments)
+        if port is None and not url.endswith(f":{usual}"):
+            (say or _say)(
+                f"port {usual} is taken by another program: this server answers at {url}, and will "
+                "again. To choose: sweep server start --port N"
+            )
+        return url
 
 
 def run_server(

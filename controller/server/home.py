@@ -20,6 +20,7 @@ from typing import Any
 from controller.private import home_folder, kept_text, write_private
 from sweeps.errors import ConfigurationError, HomeInUse
 
+DEFAULT_PORT = 8080
 _PATIENCE_S = 0.5  # others hold the lock for a moment when they look whether a server lives
 
 
@@ -50,10 +51,10 @@ class Home:
             write_private(path, text + "\n")
         return f"{text}@{socket.gethostname()}"
 
-    def last_port(self) -> int | None:
-        """Where the last server of this folder answered; None: there was none."""
+    def usual_port(self) -> int:
+        """Where the last server of this folder answered; the first one takes `DEFAULT_PORT`."""
         text = kept_text(self.folder / "port")
-        return int(text) if text and text.isdigit() and int(text) < 65536 else None
+        return int(text) if text and text.isdigit() and 0 < int(text) < 65536 else DEFAULT_PORT
 
     def keep_port(self, port: int) -> None:
         write_private(self.folder / "port", f"{port}\n")

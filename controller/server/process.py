@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 
 from controller.broker import Broker
 from controller.private import kept_secret, kept_text
-from controller.server.home import Home
+from controller.server.home import DEFAULT_PORT, Home
 from sweeps.errors import ConfigurationError
 from sweeps.project import OWN_ENTITY
 
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DEFAULT_PORT = 8080
 _GRACE_S = 10
 """Seconds that requests in flight get at the end."""
 
@@ -96,7 +95,7 @@ def serve(options: ServerOptions, on_ready: Callable[[str], None]) -> None:
         home.prepare()
         home.acquire()
         stack.callback(home.release)
-        listener = stack.enter_context(_listen(options.host, options.port, home.last_port()))
+        listener = stack.enter_context(_listen(options.host, options.port, home.usual_port()))
         port = listener.getsockname()[1]
         home.keep_port(port)
         loopback = _is_loopback(options.host)
@@ -303,13 +302,13 @@ def _idle_watch(found: Services, idle_s: float, server: uvicorn.Server) -> Itera
         thread.join(timeout=5)
 
 
-def _listen(host: str, port: int | None, last: int | None) -> socket.socket:
+def _listen(host: str, port: int | None, usual: int) -> socket.socket:
     """A listening socket, on `port` if that was asked for (taken: an error).
 
     Else on the port of last time, which agents that are still there know; 8080; any free one.
     """
     wanted = DEFAULT_PORT if port is None else port
-    candidates = [wanted] if port is not None else [last or wanted, wanted, 0]
+    candidates = [wanted] if port is not None else [usual, wanted, 0]
     reason = ""
     for candidate in candidates:
         try:

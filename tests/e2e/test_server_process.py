@@ -244,9 +244,16 @@ def test_a_taken_port_is_avoided_unless_it_was_asked_for(settings: Settings) -> 
     assert server_status(settings) is None
     first = start_server(settings)
     other = replace(settings, home=settings.home.with_name("other"))
+    usual = int(first.rpartition(":")[2])
+    Home(other.home).prepare()
+    Home(other.home).keep_port(usual)
     try:
-        second = start_server(other)
+        said: list[str] = []
+        second = start_server(other, say=said.append)
         assert second != first
+        [line] = said
+        assert line.startswith(f"port {usual} is taken by another program: ")
+        assert second in line
         stop_server(settings)
         stop_server(other)
         assert start_server(other) == second, "the agents that are still there know this address"
