@@ -3,6 +3,7 @@ import { LineChart } from "../charts/line_chart.js";
 import { Panel } from "../charts/panel.js";
 import { useSeries } from "../charts/series_data.js";
 import { smooth } from "../charts/smoothing.js";
+import { Failure } from "../components/states.js";
 import { html, useMemo, useState } from "../html.js";
 import { navigate, path } from "../router.js";
 import { useRunColors } from "../runs/run_colors.js";
@@ -35,7 +36,7 @@ function MetricChart({ answer, metric, title }) {
   /** @type {{panel: any, runs: {id: string, name: string, state: string}[], total: number, series: any}} */
   const { panel, runs, total, series: asked } = answer;
   const [range, setRange] = useState(/** @type {[number, number] | null} */ (null));
-  const { series, loading, error } = useSeries({
+  const { series, loading, error, reload } = useSeries({
     runs: asked.runs,
     keys: [metric],
     x: asked.x,
@@ -51,10 +52,10 @@ function MetricChart({ answer, metric, title }) {
   );
   const axis = AXES[panel.x] ?? { label: panel.x, scale: "linear" };
   const scale = (/** @type {string} */ name) => (panel.log.includes(name) ? "log" : "linear");
-  const nothing = !loading && !curves.length;
+  const nothing = !loading && !error && !curves.length;
   return html`<${Panel} title=${title} subtitle=${rest(runs.length, total)}
     csv=${() => csv(curves, metric, panel.x)}>
-    ${error && html`<p class="failure" role="alert">${error.message}</p>`}
+    ${error && html`<${Failure} error=${error} retry=${reload} />`}
     ${
       nothing
         ? html`<p class="empty">No run here has logged ${metric}.</p>`
