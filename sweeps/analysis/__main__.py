@@ -1,8 +1,9 @@
 """One analysis in a process of its own: JSON in by stdin, JSON out by stdout.
 
-In: {"spec": a sweep file's mapping, "configs": […], "objectives": […], "of": "value" or "rank"}.
-Out: see `controller/server/analysis_api.py`. It takes whole seconds of a processor, so it is not
-for a thread of the server, and it gives way to everything else on the machine.
+In: {"spec": a sweep file's mapping}, and of importance {"configs": […], "objectives": […], "of":
+"value" or "rank"}, of advice {"trials": [an `advice.Trial` each], "more": how many}. Out: see
+`controller/server/analysis_api.py`. It takes whole seconds of a processor, so it is not for a
+thread of the server, and it gives way to everything else on the machine.
 """
 
 from __future__ import annotations
@@ -69,9 +70,19 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def advised(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What to do next."""
+    from sweeps.analysis.advice import Trial, advise  # it takes SciPy, and that takes its time
+
+    trials = [Trial(**{**each, "curve": tuple(each["curve"])}) for each in asked["trials"]]
+    return advise(spec_from_mapping(asked["spec"]), trials, asked["more"])
+
+
 def main() -> None:
     os.nice(10)
-    json.dump(analyse(json.load(sys.stdin)), sys.stdout, allow_nan=False)
+    asked = json.load(sys.stdin)
+    found = advised(asked) if "more" in asked else analyse(asked)
+    json.dump(found, sys.stdout, allow_nan=False)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,337 @@
+"""What now? Which trial is really the best, where to look next, and whether more trials pay.
+
+Under noise the best value is mostly the luckiest one. Here configurations are ranked by what a
+model of all trials believes of their true value, with how sure that is and the chance of each to be
+the best of those tried. `region` and `gain` say what follows. Of several objectives only the first
+is looked at; trials that break a limit of `metrics:` count like failed ones.
+
+Pure, and deterministic: the random numbers are of a fixed seed. Neighbours: belief.py, region.py,
+gain.py, unfinished.py; `__main__` runs it, controller/server/analysis_api.py says what comes out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from sweeps.analysis.belief import Belief
+from sweeps.analysis.candidates import Candidates, candidates
+from sweeps.analysis.gain import gains
+from sweeps.analysis.region import Part, fragment, region
+from sweeps.analysis.unfinished import carried_on
+from sweeps.search.axes import Axes
+from sweeps.search.gp.columns import Columns
+from sweeps.search.gp.feasibility import Feasibility
+from sweeps.spec import Goal, Method, SweepSpec
+
+Array = NDArray[np.float64]
+
+MOST_MORE = 50
+"""So many trials ahead are played out at most."""
+_LISTED = 10
+_RIVALS = 60  # that may be the best
+_DRAWS = 512
+_MINIMISERS = 192
+_QUANTILES = np.array([0.025, 0.16, 0.5, 0.84, 0.975])
+_GOOD = 0.25  # the share of trials that are at least good
+_PAYS, _HARDLY = 0.03, 0.01  # of what lies between a good trial and the best
+_LATELY = 50  # trials whose time tells that of the next
+_QUIET = 0.05  # a smaller deviation of the noise, in those of the values, is none
+_SEED = 20_000_003
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One that has ended.
+
+    Attributes:
+        number: from 1.
+        config: nested, as suggested.
+        state: finished, stopped or failed.
+        objective: the best of its history, in the user's direction; None: it failed.
+        keeps: whether it keeps the limits of `metrics`.
+        curve: what it reported, the first first; () where unknown.
+        started, ended: seconds on one clock; None where unknown.
+        accelerators: that it held.
+    """
+
+    number: int
+    config: Mapping[str, Any]
+    state: str
+    objective: float | None
+    keeps: bool = True
+    curve: tuple[float, ...] = ()
+    started: float | None = None
+    ended: float | None = None
+    accelerators: int = 1
+
+
+def least(spec: SweepSpec) -> int:
+    """So many trials with a value it takes."""
+    return min(max(len(Axes(spec.parameters).by_name) + 1, 5), 10)
+
+
+def advise(spec: SweepSpec, trials: Sequence[Trial], more: int) -> dict[str, Any]:
+    """{needs, problem, best, luckiest, noise, region, gain}; see analysis_api.py.
+
+    Args:
+        spec: the sweep's.
+        trials: that have ended, by number.
+        more: how many further trials the gain is of; 0: no region and no gain.
+    """
+    sign = -1.0 if spec.metric is not None and spec.metric.goal is Goal.MAXIMIZE else 1.0
+    columns = Columns(Axes(spec.parameters))
+    found: dict[str, Any] = {
+        "needs": 0,
+        "problem": None,
+        "best": [],
+        "luckiest": None,
+        "noise": None,
+        "region": None,
+        "gain": None,
+    }
+    known = []
+    for trial in trials:
+        coordinates = columns.axes.encode(trial.config)
+        if coordinates is not None:
+            known.append((trial, coordinates))
+    told = [(t, c) for t, c in known if t.objective is not None and math.isfinite(t.objective)]
+    found["needs"] = max(least(spec) - len(told), 0)
+    if found["needs"]:
+        return found
+    if not columns.count:
+        found["problem"] = "No parameter is searched: there is nothing to compare."
+        return found
+    points = columns.encode_all([coordinates for _, coordinates in told])
+    costs = np.array([sign * float(t.objective or 0.0) for t, _ in told])
+    stopped = np.array([t.state == "stopped" for t, _ in told])
+    curves = [[sign * v for v in t.curve if math.isfinite(v)] for t, _ in told]
+    ends = carried_on(costs, stopped, curves)
+    if not np.ptp(ends) > 0.0:
+        found["problem"] = (
+            f"All {len(told)} trials have the same value: nothing tells one configuration from "
+            "another."
+        )
+        return found
+    rng = np.random.default_rng(_SEED)
+    belief = Belief(points, ends, columns.categorical, rng)
+    tried = _Tried.of(columns, belief, [t for t, _ in told], points, costs)
+    found["best"] = tried.listed(belief, sign, rng)
+    found["luckiest"] = tried.luckiest(sign)
+    found["noise"] = _noise(belief, tried)
+    if more:
+        bad = np.array([t.state == "failed" or not t.keeps for t, _ in known])
+        ended = columns.encode_all([coordinates for _, coordinates in known])
+        failures = Feasibility(ended, bad, columns.categorical) if bad.any() else None
+        places = candidates(belief, columns, tried.points[tried.order], failures, rng)
+        found["region"] = _region(spec, columns, belief, places, tried, rng)
+        found["gain"] = {
+            **_gain(spec, columns, belief, places, tried, more, rng),
+            **_lately(costs, more),
+            **_time([t for t, _ in known], more),
+        }
+    return found
+
+
+class _Tried:
+    """The distinct configurations, and what is believed of them.
+
+    Attributes:
+        points: (m, d).
+        order: the places of those that may be believed best, the best first; then the others.
+        trials: of each, the trials, the one of the best value first.
+    """
+
+    def __init__(
+        self,
+        points: Array,
+        trials: list[list[Trial]],
+        order: NDArray[np.intp],
+        rivals: int,
+        lucky: int,
+    ) -> None:
+        self.points, self.trials, self.order = points, trials, order
+        self._rivals = rivals  # how many of `order` may be the best
+        self._lucky = lucky
+
+    @classmethod
+    def of(
+        cls,
+        columns: Columns,
+        belief: Belief,
+        trials: Sequence[Trial],
+        points: Array,
+        costs: Array,
+    ) -> _Tried:
+        groups: dict[bytes, list[int]] = {}
+        for n, key in enumerate(columns.keys(points)):
+            groups.setdefault(key, []).append(n)
+        each = [sorted(group, key=lambda n: costs[n]) for group in groups.values()]
+        distinct = points[[group[0] for group in each]]
+        mean, _ = belief.at(distinct)
+        allowed = [any(trials[n].keeps for n in group) for group in each]
+        best = min(
+            (k for k in range(len(each)) if allowed[k]),
+            key=lambda k: costs[each[k][0]],
+            default=min(range(len(each)), key=lambda k: costs[each[k][0]]),
+        )
+        # A trial that was stopped is not known to the end; it may win by its own value alone.
+        may = [
+            k == best or (allowed[k] and any(trials[n].state == "finished" for n in each[k]))
+            for k in range(len(each))
+        ]
+        order = np.array(sorted(range(len(each)), key=lambda k: (not may[k], mean[k])))
+        return cls(distinct, [[trials[n] for n in g] for g in each], order, sum(may), best)
+
+    @property
+    def best(self) -> int:
+        """The place of the one that is believed best."""
+        return int(self.order[0])
+
+    def listed(self, belief: Belief, sign: float, rng: np.random.Generator) -> list[dict[str, Any]]:
+        rivals = self.order[: min(self._rivals, _RIVALS)]
+        drawn = belief.draws(self.points[rivals], _DRAWS, rng)
+        chances = np.bincount(drawn.argmin(axis=1), minlength=len(rivals)) / len(drawn)
+        shown = rivals[:_LISTED]
+        quantiles = sign * belief.quantiles(self.points[shown], _QUANTILES)
+        if sign < 0:
+            quantiles = quantiles[:, ::-1]
+        return [
+            {
+                "numbers": sorted(t.number for t in self.trials[k]),
+                "number": self.trials[k][0].number,
+                "config": dict(self.trials[k][0].config),
+                "state": self.trials[k][0].state,
+                "seen": self.trials[k][0].objective,
+                "value": q[2],
+                "low": q[0],
+                "high": q[4],
+                "inner_low": q[1],
+                "inner_high": q[3],
+                "chance": chance,
+            }
+            for k, q, chance in zip(
+                shown, quantiles.tolist(), chances[:_LISTED].tolist(), strict=True
+            )
+        ]
+
+    def luckiest(self, sign: float) -> dict[str, Any]:
+        trial = self.trials[self._lucky][0]
+        return {
+            "number": trial.number,
+            "seen": trial.objective,
+            "is_best": self._lucky == self.best,
+            "rank": int(np.flatnonzero(self.order == self._lucky)[0]) + 1,
+            "better": "higher" if sign < 0 else "lower",
+        }
+
+
+def _noise(belief: Belief, tried: _Tried) -> float | None:
+    """By how much two runs of the best configuration differ, as a deviation; None: hardly."""
+    deviation = math.sqrt(belief.noise)
+    if deviation < _QUIET:
+        return None
+    mean = belief.at(tried.points[[tried.best]])[0]
+    low, high = belief.units.back(np.array([mean[0] - deviation, mean[0] + deviation]))
+    return float(high - low) / 2.0
+
+
+def _region(
+    spec: SweepSpec,
+    columns: Columns,
+    belief: Belief,
+    places: Candidates,
+    tried: _Tried,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    functions = belief.draws(places.points, _MINIMISERS, rng)
+    functions[:, ~places.safe] = np.inf
+    minimisers = places.points[functions.argmin(axis=1)]
+    distributions = {p.name: p.distribution for p in spec.parameters.parameters}
+    parts = region(columns, minimisers, tried.points[tried.best], distributions)
+    narrowed = fragment(spec, parts)
+    text = None
+    if narrowed is not None:
+        text = yaml.safe_dump(
+            {"parameters": narrowed}, sort_keys=False, allow_unicode=True, default_flow_style=None
+        )
+    return {"yaml": text, "parameters": [_plain(part) for part in parts]}
+
+
+def _plain(part: Part) -> dict[str, Any]:
+    values = [{"value": _json(value), "share": share} for value, share in part.values]
+    return {**asdict(part), "values": values}
+
+
+def _json(value: Any) -> Any:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _gain(
+    spec: SweepSpec,
+    columns: Columns,
+    belief: Belief,
+    places: Candidates,
+    tried: _Tried,
+    more: int,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    keys = columns.keys(places.points)
+    reported = keys.index(columns.keys(tried.points[[tried.best]])[0])
+    learns = spec.method is Method.BAYES and (spec.search is None or spec.search.type != "random")
+    found = gains(belief, places, reported, more, rng, learns=learns)
+    low, inner_low, inner_high, high = np.quantile(found, [0.025, 0.16, 0.84, 0.975]).tolist()
+    good = float(np.quantile(belief.units.costs, _GOOD))
+    best = float(belief.quantiles(tried.points[[tried.best]], np.array([0.5]))[0, 0])
+    spread = max(good - best, 0.0)
+    expected = float(found.mean())
+    share = expected / spread if spread > 0.0 else 0.0
+    left = None if columns.size is None else max(columns.size - len(tried.points), 0)
+    verdict = "go_on" if share >= _PAYS else "little" if share >= _HARDLY else "stop"
+    return {
+        "trials": more,
+        "expected": expected,
+        "low": low,
+        "inner_low": inner_low,
+        "inner_high": inner_high,
+        "high": high,
+        "chance": float((found > _HARDLY * spread).mean()) if spread > 0.0 else 0.0,
+        "share": share,
+        "left": left,
+        "verdict": "stop" if left == 0 else verdict,
+    }
+
+
+def _lately(costs: Array, more: int) -> dict[str, Any]:
+    """What the last so many trials brought, by what was seen."""
+    if len(costs) <= more:
+        return {"lately": None}
+    return {"lately": float(costs[:-more].min() - costs.min())}
+
+
+def _time(trials: Sequence[Trial], more: int) -> dict[str, Any]:
+    """How long they would take, by the middle one of the last; None where unknown."""
+    spans = [
+        (t.started, t.ended, t.accelerators)
+        for t in trials[-_LATELY:]
+        if t.started is not None and t.ended is not None and t.ended >= t.started
+    ]
+    if not spans:
+        return {"each_s": None, "at_once": None, "wall_s": None, "accelerator_s": None}
+    each = float(np.median([end - start for start, end, _ in spans]))
+    held = float(np.median([(end - start) * count for start, end, count in spans]))
+    length = max(end for _, end, _ in spans) - min(start for start, _, _ in spans)
+    busy = sum(end - start for start, end, _ in spans)
+    at_once = max(round(busy / length), 1) if length > 0 else 1
+    return {
+        "each_s": each,
+        "at_once": at_once,
+        "wall_s": each * math.ceil(more / at_once),
+        "accelerator_s": held * more,
+    }

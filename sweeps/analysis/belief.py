@@ -1,0 +1,147 @@
+"""What the ended trials say of any configuration: its true value, and how sure that is.
+
+The Gaussian process of the searchers (search/gp), told all trials; those of one configuration are
+several values at one point, and so are pooled. Its hyperparameters are uncertain, too, so there are
+several processes (ensemble.py), each as good as the other. Where their predictions of each trial
+from all others miss by more than they should (Rasmussen and Williams 2006, eq. 5.12), deviations
+are stretched by as much. Neighbours: units.py (the scale); candidates.py, gain.py (ask).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cholesky
+from scipy.special import ndtri
+
+from sweeps.analysis.ensemble import plausible
+from sweeps.analysis.units import Units
+from sweeps.search.gp.process import Hyperparameters, Process, fit
+
+Array = NDArray[np.float64]
+
+MOST_KNOWN = 600
+"""Of more trials, the better half of so many, and others evenly."""
+_MOST_FITTED = 150
+_MOST_STRETCH = 2.0
+_MEMBERS = ((60, 6), (150, 4), (300, 2))  # up to so many trials, so many
+_QUANTILES = ndtri((np.arange(64) + 0.5) / 64)
+
+
+@dataclass(frozen=True)
+class Member:
+    """One process, on the scale of the belief.
+
+    Attributes:
+        process: that was told the trials.
+        stretch: of its deviations, at least 1.
+        noise: variance by which runs of one configuration differ from its true value.
+    """
+
+    process: Process
+    stretch: float
+    noise: float
+
+    @classmethod
+    def told(
+        cls, found: Hyperparameters, categorical: NDArray[np.bool_], points: Array, values: Array
+    ) -> Member:
+        process = Process(found, categorical, points)
+        process.observe(values)
+        mean, variance = process.left_out(values)
+        missed = float(np.sqrt(np.mean((values - mean) ** 2 / np.maximum(variance, 1e-12))))
+        stretch = min(max(missed, 1.0), _MOST_STRETCH) if np.isfinite(missed) else 1.0
+        return cls(process, stretch, found.noise * stretch**2)
+
+    def at(self, points: Array) -> tuple[Array, Array]:
+        """Mean and deviation of the true value at points (q, d): (q,) each."""
+        mean, variance = self.process.posterior(points)
+        return mean, self.stretch * np.sqrt(variance)
+
+    def joint(self, points: Array) -> tuple[Array, Array]:
+        """Mean, (q,), and covariance matrix, (q, q)."""
+        mean, covariance = self.process.joint(points)
+        return mean, self.stretch**2 * covariance
+
+
+class Belief:
+    """The posterior, on the scale of `units`, where smaller is better.
+
+    Args:
+        points: of trials with a value, (n, d); numbers in [0, 1], categories as codes.
+        costs: theirs, (n,), finite; not all equal.
+        categorical: which columns are categories, (d,).
+        rng: of hyperparameters.
+
+    Attributes:
+        units: the scale.
+        members: the processes, all as likely.
+    """
+
+    def __init__(
+        self,
+        points: Array,
+        costs: Array,
+        categorical: NDArray[np.bool_],
+        rng: np.random.Generator,
+    ) -> None:
+        self.units = Units(costs)
+        values = self.units.values
+        known = _few(values, MOST_KNOWN)
+        points, values = points[known], values[known]
+        peak = fit(points, values, categorical, most=_MOST_FITTED)
+        count = next((members for most, members in _MEMBERS if len(values) <= most), 1)
+        several = plausible(peak, points, values, categorical, count, rng)
+        self.members = [Member.told(each, categorical, points, values) for each in several]
+
+    @property
+    def noise(self) -> float:
+        """The variance between runs of one configuration."""
+        return float(np.mean([member.noise for member in self.members]))
+
+    def at(self, points: Array) -> tuple[Array, Array]:
+        """Mean and deviation of the true value at points (q, d): (q,) each."""
+        means, deviations = zip(*(member.at(points) for member in self.members), strict=True)
+        mean = np.mean(means, axis=0)
+        square = np.mean(np.square(deviations) + np.square(means), axis=0) - mean**2
+        return mean, np.sqrt(np.maximum(square, 0.0))
+
+    def quantiles(self, points: Array, of: Array) -> Array:
+        """Those of the true cost, in the user's units, at points (q, d): (q, len(of))."""
+        each = [member.at(points) for member in self.members]
+        drawn = np.hstack([m[:, None] + s[:, None] * _QUANTILES for m, s in each])
+        if len(each) == 1:  # exactly
+            drawn = each[0][0][:, None] + each[0][1][:, None] * ndtri(of)
+            return self.units.back(drawn)
+        return self.units.back(np.quantile(drawn, of, axis=1).T)
+
+    def draws(self, points: Array, count: int, rng: np.random.Generator) -> Array:
+        """Functions as they may be, at q points: (count or a few more, q)."""
+        share = -(-count // len(self.members))
+        return np.vstack([draws(*m.joint(points), share, rng) for m in self.members])
+
+
+def draws(mean: Array, covariance: Array, count: int, rng: np.random.Generator) -> Array:
+    """From a normal distribution: (count, q)."""
+    scale = max(float(np.diag(covariance).max()), 1e-12)
+    jitter = 1e-9 * scale
+    while True:
+        try:
+            padded = covariance + jitter * np.eye(len(mean))
+            factor = cholesky(padded, lower=True, check_finite=False, overwrite_a=True)
+            break
+        except np.linalg.LinAlgError:
+            jitter *= 10.0
+    found: Array = mean + rng.standard_normal((count, len(mean))) @ factor.T
+    return found
+
+
+def _few(values: Array, most: int) -> NDArray[np.intp]:
+    if len(values) <= most:
+        return np.arange(len(values))
+    order = np.argsort(values, kind="stable")
+    half = most // 2
+    others = np.linspace(half, len(values) - 1, most - half).astype(np.intp)
+    return np.sort(np.r_[order[:half], order[others]])

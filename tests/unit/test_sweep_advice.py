@@ -1,0 +1,235 @@
+"""What now: the best under noise, where to look next, what more trials bring."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from sweeps.analysis.advice import Trial, advise, least
+from sweeps.analysis.unfinished import carried_on
+from sweeps.analysis.units import Units
+from sweeps.spec import SweepSpec, spec_from_mapping
+
+UNIT = {"min": 0.0, "max": 1.0}
+FILE = {"program": "x.py", "method": "bayes", "metric": {"name": "y"}}
+
+
+def spec(parameters: Mapping[str, Any], **more: Any) -> SweepSpec:
+    return spec_from_mapping({**FILE, "parameters": dict(parameters), **more})
+
+
+def drawn(
+    sweep: SweepSpec,
+    objective: Callable[[Mapping[str, Any]], float | None],
+    count: int,
+    seed: int = 3,
+) -> list[Trial]:
+    rng = np.random.default_rng(seed)
+    trials = []
+    for number in range(1, count + 1):
+        config = sweep.parameters.sample(rng)
+        value = objective(config)
+        state = "failed" if value is None else "finished"
+        trials.append(
+            Trial(number, config, state, value, started=60.0 * number, ended=60.0 * number + 60)
+        )
+    return trials
+
+
+def bowl(x: Mapping[str, Any]) -> float:
+    return float((x["a"] - 0.3) ** 2 + 0.3 * (x["b"] - 0.6) ** 2)
+
+
+def test_units_lead_there_and_back() -> None:
+    rng = np.random.default_rng(0)
+    for costs in (rng.normal(size=40), np.exp(4 * rng.normal(size=40)), -rng.gamma(0.3, size=40)):
+        units = Units(costs)
+        assert abs(units.values.mean()) < 1e-9
+        np.testing.assert_allclose(units.back(units.values), costs, rtol=1e-6, atol=1e-9)
+        line = units.back(np.linspace(-8, 8, 200))
+        assert (np.diff(line) >= 0).all()
+    assert Units(np.array([0.1, 0.2, 0.4, 0.9])).back(np.array([-9.0]))[0] == 0.0
+
+
+def test_the_luckiest_is_not_the_best() -> None:
+    """One trial far from the bottom had luck; five runs of one good configuration are pooled."""
+    sweep = spec({"a": UNIT, "b": UNIT})
+    rng = np.random.default_rng(1)
+    trials = drawn(sweep, lambda x: bowl(x) + 0.05 * rng.normal(), 40)
+    good = {"a": 0.3, "b": 0.6}
+    trials += [Trial(n, good, "finished", 0.05 * rng.normal()) for n in range(41, 46)]
+    trials.append(Trial(46, {"a": 0.75, "b": 0.2}, "finished", -0.2))
+    found = advise(sweep, trials, 0)
+    best = found["best"][0]
+    assert best["low"] < best["inner_low"] < best["value"] < best["inner_high"] < best["high"]
+    assert bowl(best["config"]) < 0.02
+    assert found["luckiest"] == {
+        **{"number": 46, "seen": -0.2, "is_best": False, "better": "lower"},
+        "rank": found["luckiest"]["rank"],
+    }
+    assert found["luckiest"]["rank"] > 5
+    assert 0.025 < found["noise"] < 0.1
+    pooled = next(each for each in found["best"] if 41 in each["numbers"])
+    assert pooled["numbers"] == [41, 42, 43, 44, 45]
+    assert 0 < sum(each["chance"] for each in found["best"]) <= 1.0
+
+
+def test_a_growing_objective_is_said_in_its_own_direction() -> None:
+    sweep = spec({"a": UNIT, "b": UNIT}, metric={"name": "y", "goal": "maximize"})
+    found = advise(sweep, drawn(sweep, lambda x: 0.9 - bowl(x), 25), 3)
+    best = found["best"][0]
+    assert best["low"] <= best["value"] <= best["high"] <= 1.0  # never above 1: an accuracy
+    assert best["value"] == pytest.approx(best["seen"], abs=0.01)
+    assert found["gain"]["expected"] >= 0
+    assert found["noise"] is None
+
+
+def test_stated_gains_and_intervals_hold() -> None:
+    """What is said of ten random trials more, against what they bring; every other sweep noisy."""
+    sweep = spec({"a": UNIT, "b": UNIT, "c": UNIT}, method="random")
+
+    def truth(x: Mapping[str, Any]) -> float:
+        return bowl(x) + 0.4 * abs(x["c"] - 0.5) + 0.1 * math.sin(9 * x["a"])
+
+    stated, actual, within, covered = [], [], [], []
+    for seed in range(6):
+        rng = np.random.default_rng(100 + seed)
+        noise = 0.1 * (seed % 2)
+        trials = drawn(sweep, lambda x: truth(x) + noise * rng.normal(), 30, seed)  # noqa: B023
+        before = advise(sweep, trials[:20], 10)
+        best = before["best"][0]
+        covered.append(best["low"] - 1e-3 <= truth(best["config"]) <= best["high"] + 1e-3)
+        after = advise(sweep, trials, 0)["best"][0]
+        gain = before["gain"]
+        stated.append(gain["expected"])
+        actual.append(truth(best["config"]) - truth(after["config"]))
+        within.append(gain["low"] - 1e-3 <= actual[-1] <= gain["high"] + 1e-3)
+    assert sum(covered) >= 5
+    assert sum(within) >= 5
+    assert np.mean(stated) == pytest.approx(np.mean(actual), abs=0.03)
+
+
+def test_when_all_is_known_it_says_stop() -> None:
+    sweep = spec({"a": UNIT, "b": UNIT})
+    few, many = (advise(sweep, drawn(sweep, bowl, count), 5)["gain"] for count in (6, 80))
+    assert few["verdict"] == "go_on"
+    assert many["verdict"] == "stop"
+    assert many["share"] < 0.01
+    assert (many["each_s"], many["at_once"], many["accelerator_s"]) == (60.0, 1, 300.0)
+    finite = spec({"a": {"values": [1, 2, 3]}, "b": {"values": ["x", "y"]}})
+    trials = [
+        Trial(n, {"a": n % 3 + 1, "b": "xy"[n % 2]}, "finished", float(n % 6)) for n in range(6)
+    ]
+    gain = advise(finite, trials, 5)["gain"]
+    assert (gain["left"], gain["verdict"], gain["expected"]) == (0, "stop", 0.0)
+
+
+def test_the_region_is_a_file_that_can_be_used() -> None:
+    parameters = {
+        "lr": {"distribution": "log_uniform_values", "min": 1e-5, "max": 0.1},
+        "kind": {"values": ["adam", "sgd", "lion"]},
+        "momentum": {"min": 0.0, "max": 1.0, "when": {"kind": ["sgd", "lion"]}},
+        "net": {"parameters": {"layers": {"min": 1, "max": 8}}},
+        "seed": {"value": 7},
+    }
+
+    def objective(x: Mapping[str, Any]) -> float:
+        off = (math.log10(x["lr"]) + 3) ** 2 + {"adam": 2.0, "sgd": 0.0, "lion": 2.0}[x["kind"]]
+        return off + 8 * (x.get("momentum", 0.9) - 0.9) ** 2 - 0.4 * x["net"]["layers"]
+
+    sweep = spec(parameters)
+    found = advise(sweep, drawn(sweep, objective, 90), 2)["region"]
+    parts = {part["name"]: part for part in found["parameters"]}
+    written = yaml.safe_load(found["yaml"])["parameters"]
+    assert 1e-5 < written["lr"]["min"] < 1e-3 < written["lr"]["max"] < 0.1
+    assert written["kind"] == {"values": ["sgd"]}
+    assert written["seed"] == {"value": 7}
+    assert parts["net.layers"]["at"] == "max"
+    assert parts["lr"]["at"] is None
+    narrow = spec(written)
+    config = narrow.parameters.sample(np.random.default_rng(0))
+    assert config["kind"] == "sgd"
+    assert "momentum" in config
+
+
+def test_stopped_trials_are_carried_on() -> None:
+    """Curves fall by half each time: one stopped at 4 after two steps would have come to 0.5."""
+    ends = np.linspace(0.4, 2.0, 12)
+    curves = [[end * 2.0**k for k in range(6, -1, -1)] for end in ends]
+    costs = np.r_[ends, 16.0]
+    curves.append([32.0, 16.0])
+    found = carried_on(costs, np.arange(13) == 12, curves)
+    assert (found[:12] == ends).all()
+    assert 0.4 <= found[12] < 1.5
+    # nothing to learn from: left alone
+    assert (carried_on(costs, np.arange(13) == 12, [()] * 13) == costs).all()
+
+
+def test_a_stopped_trial_does_not_win_by_what_it_might_have_been() -> None:
+    sweep = spec({"a": UNIT, "b": UNIT})
+    trials = drawn(sweep, bowl, 20)
+    trials.append(Trial(21, {"a": 0.3, "b": 0.6}, "stopped", 0.5))
+    found = advise(sweep, trials, 0)
+    assert all(21 not in each["numbers"] for each in found["best"])
+
+
+def test_where_trials_fail_is_no_place_to_go() -> None:
+    sweep = spec({"a": UNIT, "b": UNIT})
+    trials = drawn(sweep, lambda x: None if x["a"] < 0.5 else bowl(x), 50)
+    found = advise(sweep, trials, 3)
+    part = found["region"]["parameters"][0]
+    assert part["low"] > 0.4
+
+
+HARD: dict[str, tuple[dict[str, Any], Callable[[Mapping[str, Any]], float | None], int]] = {
+    "huge": ({"a": UNIT}, lambda x: 1e300 * (x["a"] - 0.5), 12),
+    "one tail": ({"a": UNIT}, lambda x: math.exp(300 * x["a"]), 30),
+    "two values": ({"a": UNIT}, lambda x: float(x["a"] > 0.5), 12),
+    "not finite": ({"a": UNIT}, lambda x: math.nan if x["a"] > 0.8 else x["a"], 20),
+    "wide": ({f"p{n}": UNIT for n in range(100)}, lambda x: x["p1"] + x["p2"] ** 2, 30),
+    "odd": (
+        {
+            "n": {"distribution": "normal", "mu": 0, "sigma": 2},
+            "q": {"distribution": "q_log_uniform_values", "min": 1, "max": 512, "q": 2},
+            "b": {"values": [True, False, 1, None, [1, 2]]},
+            "one": {"values": ["same"]},
+        },
+        lambda x: abs(x["n"]) + math.log(x["q"]),
+        25,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HARD)
+def test_hardships(case: str) -> None:
+    parameters, objective, count = HARD[case]
+    sweep = spec(parameters)
+    found = advise(sweep, drawn(sweep, objective, count), 3)
+    assert found["problem"] is None
+    assert found["best"]
+    numbers = [found["gain"]["expected"], found["gain"]["share"], found["best"][0]["value"]]
+    assert all(math.isfinite(number) for number in numbers)
+    if found["region"]["yaml"]:
+        spec(yaml.safe_load(found["region"]["yaml"])["parameters"])
+
+
+def test_too_little_to_say() -> None:
+    sweep = spec({"a": UNIT, "b": UNIT})
+    assert least(sweep) == 5
+    assert advise(sweep, [], 10)["needs"] == 5
+    assert advise(sweep, drawn(sweep, lambda _: None, 20), 10)["needs"] == 5
+    assert advise(sweep, drawn(sweep, bowl, 1), 10)["needs"] == 4
+    assert "same value" in advise(sweep, drawn(sweep, lambda _: 1.0, 20), 10)["problem"]
+    assert (
+        "No parameter"
+        in advise(
+            spec({"a": {"value": 1}}),
+            [Trial(n, {"a": 1}, "finished", float(n)) for n in range(9)],
+            1,
+        )["problem"]
+    )
