@@ -15,6 +15,7 @@ from sweeps.search.gp.hypervolume import (
     boxes,
     hypervolume,
     reference,
+    scalarised,
     thinned,
     undominated,
 )
@@ -87,6 +88,15 @@ def test_the_reference_point_lies_beyond() -> None:
     assert reference(front, front) == pytest.approx([0.76, 0.86])
     assert (reference(STEPS[:1], STEPS) > STEPS[0]).all()
     assert (reference(STEPS[:1], STEPS[:1]) > STEPS[0]).all()
+
+
+def test_every_place_on_the_front_is_the_best_by_some_weights() -> None:
+    front = sphere(7, 2)
+    values = np.vstack([front, 1.5 * front, [[1e9, 2.0]]])
+    best = {int(scalarised(values, np.random.default_rng(n)).argmin()) for n in range(200)}
+    assert best <= set(range(7))
+    assert len(best) >= 5
+    assert scalarised(values[:1], np.random.default_rng(0)) == pytest.approx([0.0])
 
 
 class TestFrontImprovement:

@@ -11,7 +11,10 @@ no trial dominates is cut into boxes; over a box with corners l and u a value y 
 decomposition algorithms", eq. 11). Its logarithm is a term of the acquisition, computed from
 logarithms throughout (improvement.py says why; Ament et al. 2023, section 4.3).
 
-Smaller is better in every objective. Neighbours: process.py; acquisition.py.
+A scalar does as well, and better at first and with three objectives: `scalarised`, by weights drawn
+anew for each trial. The model takes either by chance, and falls behind neither by much.
+
+Smaller is better in every objective. Neighbours: process.py; acquisition.py; model.py.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ MOST_BOXES = 300
 MOST_POINTS = 100
 """So many points of a front of two objectives are looked at; of more objectives fewer."""
 _BEYOND = (0.1, 1.0)  # how far beyond the front's worst the reference point is, in its extents
+_AUGMENTED = 0.05  # the sum's share
 _LEAST = -1e-14  # the logarithm of the ratio of two ψ that are as good as the same
 
 
@@ -58,6 +62,17 @@ def reference(front: Array, values: Array) -> Array:
     extent = np.where(extent > 0.0, extent, np.where(everywhere > 0.0, everywhere, 1.0))
     least, most = (worst + share * extent for share in _BEYOND)
     found: Array = np.clip(values.max(0), least, most)
+    return found
+
+
+def scalarised(values: Array, rng: np.random.Generator) -> Array:
+    """One number for each row (n, m), (n,): the augmented Chebyshev distance from the best values,
+    by random weights (Knowles 2006, "ParEGO", eq. 2 and 3)."""
+    best = values.min(0)
+    scale = reference(values[undominated(values)], values) - best
+    weights = rng.dirichlet(np.ones(values.shape[1]))
+    weighted = weights * ((values - best) / scale)
+    found: Array = weighted.max(1) + _AUGMENTED * weighted.sum(1)
     return found
 
 
