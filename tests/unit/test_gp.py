@@ -17,6 +17,7 @@ from sweeps.search.gp.improvement import log_h, log_improvement
 from sweeps.search.gp.kernel import differences, distances, matern, matern_slope
 from sweeps.search.gp.outputs import half_ranked, standardised, warped, yeo_johnson
 from sweeps.search.gp.process import (
+    FAR,
     Evidence,
     Hyperparameters,
     Process,
@@ -166,7 +167,8 @@ class TestProcess:
 
 class TestFit:
     def test_the_gradient_of_the_posterior_density(self) -> None:
-        evidence = Evidence(some(20), np.sin(np.arange(20.0)), MIXED)
+        unsure = np.linspace(0.0, 0.2, 20)
+        evidence = Evidence(some(20), np.sin(np.arange(20.0)), MIXED, unsure, FAR)
         logarithms = HYPERPARAMETERS.logarithms
         _, gradient = evidence(logarithms)
         for i in range(len(logarithms)):

@@ -322,8 +322,8 @@ def test_bayes_learns_from_prior_runs() -> None:
     )
     prior = [Prior({"x": n / 20}, (n / 20 - 0.3) ** 2) for n in range(21)]
     told = make_searcher(spec, 1, [*prior, Prior({"x": 0.9}, None), Prior({"y": 1}, -9.0)])
-    asked = [suggestion.config["x"] for suggestion in told.ask(8)]
-    untold = [suggestion.config["x"] for suggestion in make_searcher(spec, 1).ask(8)]
+    asked = [suggestion.config["x"] for suggestion in told.ask(3)]
+    untold = [suggestion.config["x"] for suggestion in make_searcher(spec, 1).ask(3)]
     assert sum(abs(x - 0.3) for x in asked) < sum(abs(x - 0.3) for x in untold) / 2
     again = make_searcher(spec, 1, [*prior, Prior({"x": 0.9}, None), Prior({"y": 1}, -9.0)])
-    assert [suggestion.config["x"] for suggestion in again.ask(8)] == asked
+    assert [suggestion.config["x"] for suggestion in again.ask(3)] == asked

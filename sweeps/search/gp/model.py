@@ -2,17 +2,19 @@
 
 The first points are of a scrambled Sobol sequence. From then on: values made fit (outputs.py),
 hyperparameters fitted (process.py), running trials as fantasies, and the point of the largest
-expected improvement (acquisition.py, maximise.py). Suggestions go in turn by values that are only
-standardised and by values that are warped: the one sees how deep a valley is, the other is not
-blinded by a cliff.
+expected improvement (acquisition.py, maximise.py). Suggestions go in turn by four views of the same
+data. Values are only standardised, or warped: the one sees how deep a valley is, the other is not
+blinded by a cliff. And length scales are believed to be near, or far: the one sees bends, the other
+trends. None is best everywhere, and what one of them finds all the others see.
 
 What is to be improved on is the lowest mean of the process at a point that was tried, not the
 lowest value: under noise that is only the luckiest. Failed trials have no value, but say where not
 to go (feasibility.py). What was stopped counts as no better than the worst that was not.
 
-With several objectives it is the front that is to be improved on (hypervolume.py); with limits only
-what keeps them counts as best, and while nothing does, keeping them is all that is looked for
-(limits.py). Prior runs count as far as they agree with the sweep's own trials (transfer.py).
+With several objectives it is the front that is to be improved on, or a mixture of them that is
+drawn anew each time (hypervolume.py). With limits only what keeps them counts as best, and while
+nothing does, keeping them is all that is looked for (limits.py). Prior runs count as far as they
+agree with the sweep's own trials (transfer.py).
 
 Stateless: what is proposed depends on the observations and the random numbers alone. What is kept
 between calls is a cache, of fits to the very same data. Neighbours: bayes.py keeps the books.
@@ -20,7 +22,7 @@ between calls is a cache, of fits to the very same data. Neighbours: bayes.py ke
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -30,16 +32,16 @@ from scipy.stats import qmc
 
 from sweeps.search.axes import Axes, Coordinate
 from sweeps.search.base import generator
-from sweeps.search.gp.acquisition import Improvement, Mean, Product, Term
+from sweeps.search.gp.acquisition import Improvement, Product, Term
 from sweeps.search.gp.columns import Columns
 from sweeps.search.gp.feasibility import Feasibility
-from sweeps.search.gp.hypervolume import FrontImprovement, reference, undominated
+from sweeps.search.gp.hypervolume import FrontImprovement, reference, scalarised, undominated
 from sweeps.search.gp.known import Known, known_of
 from sweeps.search.gp.limits import Limits, kept
 from sweeps.search.gp.local import nearest
 from sweeps.search.gp.maximise import Effort, maximise
 from sweeps.search.gp.outputs import standardised, warped
-from sweeps.search.gp.process import Hyperparameters, Process, fit
+from sweeps.search.gp.process import FAR, NEAR, Hyperparameters, Process, Scales, fit
 from sweeps.search.gp.spending import Spending, cooled
 from sweeps.search.gp.transfer import Own, aligned, chosen
 from sweeps.search.observation import Observation
@@ -60,19 +62,33 @@ class Settings:
         effort: of the search for the best point.
     """
 
-    kinds: str = "alternate"  # plain, warped, alternate, mean
     first: int | None = None
-    centre: bool = False
     most_fitted: int = 150
     most_known: int = 300
     fantasies: int = 8
     effort: Effort = field(default_factory=Effort)
-    incumbent: str = "mean"
 
+
+@dataclass(frozen=True)
+class _View:
+    """How values are made fit, and what is believed of length scales."""
+
+    name: str
+    outputs: Callable[[Array], Array]
+    scales: Scales
+
+
+_VIEWS = (
+    _View("plain near", standardised, NEAR),
+    _View("warped near", warped, NEAR),
+    _View("plain far", standardised, FAR),
+    _View("warped far", warped, FAR),
+)
 
 _VALUES = 3  # before the process is asked
 _BEST = 6  # points around which candidates are drawn
 _DESIGN = 64  # points of the sequence that the first ones are of
+_SHARE_OF_FRONT = 0.5  # of the trials of a sweep with several objectives
 _MOST_ON_FRONT = 24  # points of a front around which candidates are drawn
 
 
@@ -139,10 +155,6 @@ class GpModel:
         columns = self._columns
         if self._design is None:
             self._design = columns.draw(_DESIGN, generator(self._seed, 0))
-            if self._settings.centre:
-                self._design[0] = columns.canonical(
-                    np.where(columns.categorical, self._design[0], 0.5)[None]
-                )[0]
         points = np.vstack([self._design[count : count + 1], columns.draw(_DESIGN, rng)])
         for point, key in zip(points, columns.keys(points), strict=True):
             if key not in tried and columns.allowed(point[None])[0]:
@@ -151,14 +163,12 @@ class GpModel:
         return None
 
     def _promising(self, known: Known, tried: set[bytes], rng: np.random.Generator) -> Array | None:
-        kinds = {
-            "alternate": (("plain", "warped")[known.count % 2],),
-            "mean": ("plain", "warped"),
-        }.get(self._settings.kinds, (self._settings.kinds,))
+        view = _VIEWS[known.count % len(_VIEWS)]
         categorical = self._columns.categorical
         known = known.only(
             nearest(known.points, known.badness, categorical, self._settings.most_known)
         )
+        known = _in_one(known, rng)
         terms: list[Term] = []
         good = np.ones(len(known.costs), bool)
         chance = np.empty(0)
@@ -178,9 +188,9 @@ class GpModel:
             )
         if good.any():
             normal = self._normal(len(known.pending), rng)
-            gains = [self._gain(kind, known, good, chance, normal) for kind in kinds]
-            terms.insert(0, gains[0].term if len(gains) == 1 else Mean([g.term for g in gains]))
-            best, lengths = gains[-1].best, gains[-1].lengths
+            gain = self._gain(view, known, good, chance, normal)
+            terms.insert(0, gain.term)
+            best, lengths = gain.best, gain.lengths
         else:
             best = known.points[np.argsort(-limits.value(known.points), kind="stable")[:_BEST]]
             lengths = np.ones(self._columns.count)
@@ -194,7 +204,7 @@ class GpModel:
             effort=self._settings.effort,
         )
 
-    def _gain(self, kind: str, known: Known, good: Mask, chance: Array, normal: Array) -> _Gain:
+    def _gain(self, view: _View, known: Known, good: Mask, chance: Array, normal: Array) -> _Gain:
         """What a trial is expected to improve: the best, or the front.
 
         Args:
@@ -202,7 +212,6 @@ class GpModel:
             chance: that what failed could have succeeded.
             normal: random numbers for fantasies.
         """
-        fit_to = standardised if kind == "plain" else warped
         points = known.placed(known.points, prior=~known.own)
         dead, pending = known.placed(known.dead), known.placed(known.pending)
         home = known.placed(known.points)[good]
@@ -211,8 +220,8 @@ class GpModel:
         processes, means, weights = [], [], []
         for n, costs in enumerate(objectives):
             rows = np.isfinite(costs)
-            values = fit_to(costs[rows])
-            process = self._process(f"{kind} {n}", points[rows], values)
+            values = view.outputs(costs[rows])
+            process = self._process(f"{view.name} {n}", points[rows], values, view.scales)
             mean = process.posterior(home)[0]
             weights.append(process.hyperparameters.weights[: self._columns.count])
             process, values = _disappointed(process, values, dead, chance, float(mean.min()))
@@ -232,11 +241,7 @@ class GpModel:
                 order = np.argsort(means[0][: len(home)], kind="stable")[:_BEST]
         else:
             order = np.argsort(means[0], kind="stable")[:_BEST]
-            lowest = (
-                float(means[0][order[0]])
-                if self._settings.incumbent == "mean"
-                else float(values[: len(known.costs)][good].min())
-            )
+            lowest = float(means[0][order[0]])
             term = _improvement(processes[0], values, lowest, pending, normal)
         return _Gain(Own(term) if known.mixed else term, known.points[good][order], lengths)
 
@@ -256,7 +261,7 @@ class GpModel:
         found = known.only(np.r_[few, own])
         return replace(found, costs=np.r_[moved, known.costs[own]], mixed=True)
 
-    def _process(self, kind: str, points: Array, values: Array) -> Process:
+    def _process(self, kind: str, points: Array, values: Array, scales: Scales = NEAR) -> Process:
         """Fitted, unless the last one of this kind was fitted to the same."""
         categorical = self._columns.categorical
         if points.shape[1] > len(categorical):  # where it is from
@@ -266,7 +271,8 @@ class GpModel:
         if before is not None and before[0] == data:
             found = before[1]
         else:
-            found = fit(points, values, categorical, most=self._settings.most_fitted)
+            most = self._settings.most_fitted
+            found = fit(points, values, categorical, scales=scales, most=most)
             self._fits[kind] = (data, found)
         process = Process(found, categorical, points)
         process.observe(values)
@@ -279,6 +285,16 @@ class GpModel:
         drawn = qmc.Sobol(pending, scramble=True, seed=rng).random(self._settings.fantasies)
         found: Array = ndtri(np.clip(drawn, 1e-4, 1.0 - 1e-4)).T
         return found
+
+
+def _in_one(known: Known, rng: np.random.Generator) -> Known:
+    """Of several objectives, for one trial in two, a mixture (hypervolume.py)."""
+    rows = np.flatnonzero(np.isfinite(known.others).all(axis=1))
+    if not known.others.shape[1] or len(rows) < _VALUES or rng.random() < _SHARE_OF_FRONT:
+        return known
+    found = known.only(rows)
+    costs = scalarised(np.c_[found.costs, found.others], rng)
+    return replace(found, costs=costs, others=found.others[:, :0])
 
 
 def _disappointed(

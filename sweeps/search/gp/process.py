@@ -5,8 +5,7 @@ likelihood (Rasmussen and Williams 2006, eq. 2.30, its gradient eq. 5.9) times p
 log-normal. That of the length scales grows with the number of columns (Hvarfner et al. 2024,
 "Vanilla Bayesian Optimization Performs Great in High Dimensions", section 4) and is longer for
 categories: two points drawn at random are nearly 1 apart in a category, squared, but 1/6 in a
-number. It is shorter and narrower than theirs, which believes too much after 20 to 50 trials.
-Outputs are expected to be about standard normal (outputs.py).
+number. Outputs are expected to be about standard normal (outputs.py).
 
 The mean is a constant that the process learns (Rasmussen and Williams 2006, section 2.7): a search
 has most of its trials where it is good, so their average is no estimate of what is elsewhere.
@@ -39,13 +38,31 @@ MOST_FITTED = 300
 _LEAST_NOISE = 1e-6
 _LEAST_VARIANCE = 1e-12
 _ROOT5 = math.sqrt(5.0)
-_LENGTH = (-1.3, 0.7)  # of log ℓ: the mean (without log √d), the deviation
 _CATEGORY = 0.5 * math.log(5.0)  # more, for a category
 _VARIANCE_SD = 1.0
 _NOISE = (-6.0, 2.0)
 _MEAN_VARIANCE = 1.0
 _BOUNDS = {"weight": (-14.0, 9.0), "variance": (-4.0, 4.0), "noise": (-12.0, 1.0)}
 _STEPS = 40
+
+
+@dataclass(frozen=True)
+class Scales:
+    """What is believed of length scales before there are data, of their logarithm.
+
+    Attributes:
+        mean: for one column; that for d columns is longer by √d.
+        deviation: of it.
+    """
+
+    mean: float
+    deviation: float
+
+
+NEAR = Scales(-1.3, 0.7)
+"""What predicts best after 20 to 50 trials: it sees bends, and is unsure where it has not been."""
+FAR = Scales(math.sqrt(2.0), math.sqrt(3.0))
+"""Hvarfner's: it sees trends, and follows them boldly."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +106,7 @@ class Evidence:
         values: (n,).
         categorical: which columns are categories, (d,).
         unsure: variance of each value beside the noise, (n,); None: of none.
+        scales: what is believed of the length scales.
     """
 
     def __init__(
@@ -97,8 +115,10 @@ class Evidence:
         values: Array,
         categorical: NDArray[np.bool_],
         unsure: Array | None = None,
+        scales: Scales = NEAR,
     ) -> None:
         n = len(points)
+        self._scales = scales
         self._unsure: Array | float = 0.0 if unsure is None else unsure
         self._values, self._categorical = values, categorical
         self._one, self._other = np.tril_indices(n, -1)
@@ -134,14 +154,16 @@ class Evidence:
         )
         gradient[columns] = found.variance * (float(by_pair @ correlation) + trace)
         gradient[columns + 1] = trace * (found.noise - _LEAST_NOISE)
-        prior, by_prior = _log_prior(logarithms, self._categorical)
+        prior, by_prior = _log_prior(logarithms, self._categorical, self._scales)
         return -(likelihood + prior), -(gradient + by_prior)
 
 
-def _log_prior(logarithms: Array, categorical: NDArray[np.bool_]) -> tuple[float, Array]:
+def _log_prior(
+    logarithms: Array, categorical: NDArray[np.bool_], scales: Scales
+) -> tuple[float, Array]:
     columns = len(categorical)
-    center = _LENGTH[0] + 0.5 * math.log(columns) + _CATEGORY * categorical
-    spread = _LENGTH[1]
+    center = scales.mean + 0.5 * math.log(columns) + _CATEGORY * categorical
+    spread = scales.deviation
     lengths = (-0.5 * logarithms[:columns] - center) / spread
     variance = float(logarithms[columns]) / _VARIANCE_SD
     noise = (float(logarithms[columns + 1]) - _NOISE[0]) / _NOISE[1]
@@ -155,6 +177,7 @@ def fit(
     categorical: NDArray[np.bool_],
     *,
     unsure: Array | None = None,
+    scales: Scales = NEAR,
     most: int = MOST_FITTED,
     before: Hyperparameters | None = None,
 ) -> Hyperparameters:
@@ -164,6 +187,7 @@ def fit(
         points: (n, d); numbers in [0, 1], categories as codes.
         values: (n,), about standard normal, finite.
         unsure: variance of each value beside the noise, (n,); None: of none.
+        scales: what is believed of the length scales.
         most: so many points are looked at; of more the better half of these, and others.
         before: of an earlier fit, to begin at; the usual ones are tried as well.
     """
@@ -172,7 +196,7 @@ def fit(
         points, values = points[chosen], values[chosen]
         unsure = None if unsure is None else unsure[chosen]
     columns = points.shape[1]
-    evidence = Evidence(points, values, categorical, unsure)
+    evidence = Evidence(points, values, categorical, unsure, scales)
     bounds = [_BOUNDS["weight"]] * columns + [_BOUNDS["variance"], _BOUNDS["noise"]]
     low, high = np.array(bounds).T
     first = usual(categorical)
