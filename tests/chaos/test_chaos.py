@@ -21,7 +21,7 @@ from sweeps.trial import AttemptState, Reason
 
 @pytest.mark.timeout(600)
 def test_a_short_round_of_chaos() -> None:
-    assert "balanced" in run(Round(seed=7, seconds=35, trials=60, agents=4))
+    assert "balanced" in run(Round(seed=7, seconds=20, trials=60, agents=4, pause_s=1.0))
 
 
 def test_a_plan_follows_from_its_seed_and_a_shorter_one_is_its_beginning() -> None:
