@@ -151,3 +151,22 @@ def test_what_a_point_has_not_got_is_blank() -> None:
     assert ((points == blank) | active).all()
     for name in ("depth", "drop", "late", "wide"):
         assert 0.05 < active[:, one(found, name)].mean() < 0.95
+
+
+def test_constraints_and_small_spaces() -> None:
+    spec = spec_from_mapping(
+        {
+            "method": "random",
+            "parameters": {"a": {"min": 1, "max": 8}, "b": {"values": [1, 2, 4]}},
+            "constraints": ["a * b <= 8"],
+        }
+    )
+    found = Columns(Axes(spec.parameters))
+    points = found.all()
+    assert points is not None
+    pairs = {tuple(found.axes.decode(found.decode(point)).values()) for point in points}
+    assert pairs == {(a, b) for a in range(1, 9) for b in (1, 2, 4) if a * b <= 8}
+    drawn = found.draw(64, np.random.default_rng(0))
+    kept = [tuple(found.axes.decode(found.decode(p)).values()) in pairs for p in drawn]
+    assert found.allowed(drawn).tolist() == kept
+    assert columns().all() is None
