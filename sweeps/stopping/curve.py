@@ -103,6 +103,7 @@ class Curve(StoppingRule):
             if eta is None
             else Asha(min_iter=min_iter, eta=eta, max_iter=max_iter, maximize=maximize)
         )
+        self.rungs = () if self._halving is None else self._halving.rungs
         self._repeatable: dict[int, int] = {}  # hash of a curve's beginning: whose it was first
         self._threshold = threshold
         self._max_iter = max_iter

@@ -196,6 +196,13 @@ def hyperband(outcome: Outcome) -> None:
 
 
 @check
+def curve(outcome: Outcome) -> None:
+    outcome.some_stopped(12)
+    stopped = [trial["detail"] for trial in outcome.trials if trial["state"] == "stopped"]
+    assert all(detail.startswith("curve at step ") for detail in stopped)
+
+
+@check
 def asha(outcome: Outcome) -> None:
     outcome.some_stopped(9)
 
