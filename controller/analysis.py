@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import subprocess
 import sys
@@ -21,9 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import sweeps
-from controller.store.records import SweepRecord, TrialRecord
+from controller import record
+from controller.costs import accelerators
+from controller.store.records import SweepRecord
 from controller.store.store import Store
 from sweeps.analysis.importance import LEAST_TRIALS
+from sweeps.metrics import keeps, values_of
+from sweeps.trial import TrialState
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +36,8 @@ LIMIT_S = 60.0
 """An analysis that takes longer is given up."""
 MOST_TRIALS = 10_000
 """The newest so many are looked at."""
+MOST_MORE = 50
+"""So many further trials are played out at most."""
 FRESH_S = 10.0
 """So long an answer holds while trials go on ending; a long analysis, ten times what it took."""
 FRESH_S_OF_FEW = 1.0
@@ -47,6 +54,20 @@ _NOTHING: dict[str, Any] = {
     "pairs": [],
     "correlations": [],
 }
+
+_NO_ADVICE: dict[str, Any] = {
+    "needs": 0,
+    "problem": None,
+    "best": [],
+    "luckiest": None,
+    "noise": None,
+    "region": None,
+    "gain": None,
+}
+_LEAST_FOR_ADVICE = 5
+"""With fewer values no process is started; that one knows how many it takes."""
+_ADVISED = (TrialState.FINISHED, TrialState.STOPPED, TrialState.FAILED)
+_PAGE = 1000
 
 Version = tuple[int, float | None]
 
@@ -81,19 +102,38 @@ class Analyses:
         Args:
             of: "value", or "rank": the place of a trial's objective among all.
         """
+        return self._answer(store, sweep_id, of, lambda sweep: self._importance(store, sweep, of))
+
+    def advice(self, store: Store, sweep_id: str, more: int) -> dict[str, Any]:
+        """The answer of /api/sweeps/{id}/advice. Raises NotFoundError.
+
+        Args:
+            more: how many more trials the gain is of; 0: only the best.
+        """
+        return self._answer(
+            store, sweep_id, f"advice {more}", lambda sweep: self._advice(store, sweep, more)
+        )
+
+    def _answer(
+        self,
+        store: Store,
+        sweep_id: str,
+        what: str,
+        work: Callable[[SweepRecord], dict[str, Any]],
+    ) -> dict[str, Any]:
         with self._working:
             sweep = store.get_sweep(sweep_id)
             version = (sweep.ended_seq, sweep.changed)
-            old = self._kept.get((sweep_id, of))
+            old = self._kept.get((sweep_id, what))
             if old and old.version == version:
                 return old.answer
             if old and self._fresh(sweep, old):
                 return {**old.answer, "stale": True}
             began = self._clock()
-            answer = self._analyse(store, sweep, of)
+            answer = work(sweep)
             now = self._clock()
-            self._kept[sweep_id, of] = _Answer(version, now, now - began, answer)
-            self._kept.move_to_end((sweep_id, of))
+            self._kept[sweep_id, what] = _Answer(version, now, now - began, answer)
+            self._kept.move_to_end((sweep_id, what))
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
             return answer
@@ -102,19 +142,52 @@ class Analyses:
         waits = FRESH_S_OF_FEW if old.answer["needs"] else max(FRESH_S, 10 * old.took)
         return not sweep.state.over and self._clock() - old.made < waits
 
-    def _analyse(self, store: Store, sweep: SweepRecord, of: str) -> dict[str, Any]:
+    def _importance(self, store: Store, sweep: SweepRecord, of: str) -> dict[str, Any]:
         trials = [trial for trial in store.trials(sweep.id) if trial.objective is not None]
         trials = trials[-MOST_TRIALS:]
-        answer = {**_NOTHING, **(self._work(sweep, trials, of) if trials else {})}
-        return {"trials": len(trials), "of": of, "stale": False, **answer}
-
-    def _work(self, sweep: SweepRecord, trials: list[TrialRecord], of: str) -> dict[str, Any]:
         asked = {
             "spec": sweep.spec,
             "configs": [trial.config for trial in trials],
             "objectives": [trial.objective for trial in trials],
             "of": of,
         }
+        answer = {**_NOTHING, **(self._work(sweep, asked, len(trials)) if trials else {})}
+        return {"trials": len(trials), "of": of, "stale": False, **answer}
+
+    def _advice(self, store: Store, sweep: SweepRecord, more: int) -> dict[str, Any]:
+        trials = [trial for trial in store.trials(sweep.id) if trial.state in _ADVISED]
+        trials = trials[-MOST_TRIALS:]
+        valued = sum(trial.objective is not None for trial in trials)
+        spec = record.spec_of(sweep)
+        told = {"trials": valued, "more": more, "stale": False, **_NO_ADVICE}
+        if spec.metric is None:
+            return {**told, "problem": "The sweep has no metric: trials are not compared."}
+        if valued < _LEAST_FOR_ADVICE:
+            return {**told, "needs": _LEAST_FOR_ADVICE - valued}
+        stopped = any(trial.state is TrialState.STOPPED for trial in trials)
+        curves = _curves(store, sweep.id) if stopped else {}
+        asked = {
+            "spec": sweep.spec,
+            "more": more,
+            "trials": [
+                {
+                    "number": trial.number,
+                    "config": trial.config,
+                    "state": trial.state.value,
+                    "objective": trial.objective,
+                    "keeps": trial.objective is None
+                    or keeps(spec.metrics, values_of(spec.metrics, trial.summary)),
+                    "curve": curves.get(trial.number, ()),
+                    "started": trial.started,
+                    "ended": trial.ended,
+                    "accelerators": accelerators(trial.device),
+                }
+                for trial in trials
+            ],
+        }
+        return {**told, **self._work(sweep, asked, valued)}
+
+    def _work(self, sweep: SweepRecord, asked: dict[str, Any], trials: int) -> dict[str, Any]:
         try:
             done = subprocess.run(
                 _COMMAND,
@@ -134,4 +207,22 @@ class Analyses:
         else:
             answer: dict[str, Any] = json.loads(done.stdout)
             return answer
-        return {"needs": 0, "problem": f"The analysis of {len(trials):,} trials: {problem}."}
+        return {"needs": 0, "problem": f"The analysis of {trials:,} trials: {problem}."}
+
+
+def _curves(store: Store, sweep_id: str) -> dict[int, list[float]]:
+    """The finite objective values of each trial by its number, of its newest attempt and what that
+    one kept."""
+    found: dict[int, list[tuple[int, float]]] = {}
+    tokens: dict[int, int] = {}
+    after = 0
+    while page := store.objective_feed(sweep_id, after, _PAGE):
+        for entry in page:
+            curve = found.setdefault(entry.number, [])
+            fresh = [point for point in entry.points if math.isfinite(point[1])]
+            if fresh and entry.token > tokens.get(entry.number, 0):
+                tokens[entry.number] = entry.token
+                curve[:] = [point for point in curve if point[0] < fresh[0][0]]
+            curve += fresh
+        after = page[-1].feed
+    return {number: [value for _, value in curve] for number, curve in found.items()}

@@ -54,6 +54,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
             "importance",
             "Show which parameters matter, by functional ANOVA and rank correlation.",
         ),
+        "advise": (
+            "advise",
+            "Say which trial is really the best, where to look next, and if more trials pay.",
+        ),
         "logs": ("trials", "Show what a trial printed."),
         "runs": ("runs", "List runs, of a sweep or of their own."),
         "alerts": ("runs", "List what runs called out with alert()."),

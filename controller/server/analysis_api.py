@@ -12,9 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from controller import record
+from controller.analysis import MOST_MORE
 from controller.server.services import services
 from controller.server.status import metric_json
-from controller.server.wire import Fields, json_response
+from controller.server.wire import Fields, json_response, read_query
 from sweeps.distributions import (
     Categorical,
     Constant,
@@ -108,7 +109,35 @@ async def importance(request: Request) -> Response:
     return json_response(await found.analyse(found.analyses.importance, found.store, sweep_id, of))
 
 
+async def advice(request: Request) -> Response:
+    """GET /api/sweeps/{id}/advice?trials=10: the best under noise, where to look next, and what so
+    many more trials would bring (0: the best alone).
+
+    {"trials": of how many with a value, "more": the `trials` asked, "stale", "needs", "problem": as
+    for importance, "best": [the configurations believed best, at most ten: {"numbers": of the
+    trials that tried it, "number": of the one with the best value, "config", "state", "seen": that
+    value, "value": where the true one probably is, "low", "high": 95 %, "inner_low", "inner_high":
+    68 %, "chance": that none that was tried is better}], "luckiest": {"number", "seen", "is_best":
+    whether its configuration is believed best, too, "rank", "better": "lower" | "higher"},
+    "noise": by how much runs of one configuration differ, as a deviation | null: hardly,
+    "region": {"yaml": `parameters:` for a sweep file | null: nothing is narrower, "parameters":
+    [see sweeps.analysis.region.Part]} | null, "gain": {"trials", "expected": by how much the true
+    value of what is believed best gets better, "low", "high", "inner_low", "inner_high", "chance":
+    of a gain worth mention, "share": of what lies between a good trial and the best, "left":
+    configurations that were not tried | null: no end, "verdict": "go_on" | "little" | "stop",
+    "lately": what the last so many trials brought | null, "each_s", "at_once", "wall_s",
+    "accelerator_s": what they would take | null} | null}. See sweeps/analysis/advice.py.
+    """
+    found = services(request)
+    more = read_query(request).whole("trials", 10)
+    if more > MOST_MORE:
+        raise UsageError(f"trials: at most {MOST_MORE}, not {more}")
+    sweep_id = request.path_params["sweep_id"]
+    return json_response(await found.analyse(found.analyses.advice, found.store, sweep_id, more))
+
+
 ROUTES = (
     ("GET", "/api/sweeps/{sweep_id}/space", space),
     ("GET", "/api/sweeps/{sweep_id}/importance", importance),
+    ("GET", "/api/sweeps/{sweep_id}/advice", advice),
 )

@@ -12,6 +12,7 @@ import click
 
 from opensweep import _text
 from opensweep.commands import connection, options, report
+from opensweep.commands.advise import believed, best_lines
 from opensweep.commands.objective import objective
 from opensweep.commands.status import check_states, terminal_width
 from sweeps.console_text import settled
@@ -190,13 +191,15 @@ def best(sweep: str, as_args: bool, as_json: bool) -> None:
 
     The configuration is YAML; the lines about the trial are comments in it. Of a sweep with several
     `metrics` it is the best that keeps their limits, and the trials that no other one beats in
-    every objective are listed.
+    every objective are listed. What a model of all trials makes of its value is said, where there
+    are enough of them: its probable true value, and which trial it believes to be the best.
     """
     if as_args and as_json:
         raise click.UsageError("--args and --json: choose one")
     with connection.server() as client:
         status = connection.sweep_status(client, sweep)
         found = client.outcome(status["id"])
+        opinion = None if as_args or found["trial"] is None else believed(client, status["id"])
     trial = found["trial"]
     if trial is None:
         raise OpensweepError(
@@ -205,7 +208,7 @@ def best(sweep: str, as_args: bool, as_json: bool) -> None:
         )
     if as_json:
         told = {key: found[key] for key in ("keeps_limits", "front") if key in found}
-        options.print_json({**trial, **told})
+        options.print_json({**trial, **told, "believed": opinion})
     elif as_args:
         click.echo(arguments(trial["config"]))
     else:
@@ -219,6 +222,8 @@ def best(sweep: str, as_args: bool, as_json: bool) -> None:
         )
         for line in weighed(status.get("metrics") or [], found, metric.get("name", "objective")):
             click.echo(f"# {line}" if line else "#")
+        for line in best_lines(opinion, trial["number"]) if opinion else ():
+            click.echo(f"# {line}")
         click.echo(yaml.safe_dump(trial["config"], sort_keys=False, allow_unicode=True), nl=False)
 
 

@@ -32,8 +32,6 @@ from sweeps.spec import Goal, Method, SweepSpec
 
 Array = NDArray[np.float64]
 
-MOST_MORE = 50
-"""So many trials ahead are played out at most."""
 _LISTED = 10
 _RIVALS = 60  # that may be the best
 _DRAWS = 512

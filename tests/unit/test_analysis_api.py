@@ -184,3 +184,52 @@ def test_failed_trials_say_nothing(world: World) -> None:
     broke = Outcome(AttemptState.FAILED, Reason.ERROR, "it broke", 1)
     world.store.end_attempt(f"{id}-21", 1, broke, retry=lambda _: False)
     assert ask(world, f"/api/sweeps/{id}/importance")["trials"] == 20
+
+
+def test_advice_on_what_to_do_next(world: World) -> None:
+    id = create(world, "median")
+    path = f"/api/sweeps/{id}/advice"
+    assert ask(world, path)["needs"] == 5
+    result = sweep("advise", id)
+    assert result.exit_code == 1
+    assert "it takes 5 more" in result.stderr
+    end(world, id, 30)
+    world.services.analyses = analysis.Analyses()
+    found = ask(world, f"{path}?trials=4")
+    assert (found["trials"], found["more"], found["needs"], found["problem"]) == (30, 4, 0, None)
+    best = found["best"][0]
+    assert best["config"]["layers"] == 1
+    assert best["low"] <= best["value"] <= best["high"]
+    assert found["gain"]["trials"] == 4
+    assert found["gain"]["each_s"] is not None
+    layers = next(part for part in found["region"]["parameters"] if part["name"] == "layers")
+    assert layers["at"] == "min"
+    assert world.raw("GET", f"{path}?trials=51")[0] == 400
+
+    said = sweep("advise", id, "--trials", "4").stdout
+    assert said.startswith("TRIAL")
+    assert "4 more trials: loss is expected to get better by" in said
+    assert "layers is best at its min of 1: widen that bound." in said
+    assert "\nparameters:\n" in said
+    assert json.loads(sweep("advise", id, "--trials", "4", "--json").stdout) == found
+
+
+def test_the_best_says_how_sure_it_is(world: World) -> None:
+    id = create(world, "median")
+    end(world, id, 4)
+    assert "probably" not in sweep("best", id).stdout
+    assert json.loads(sweep("best", id, "--json").stdout)["believed"] is None
+    end(world, id, 20, first=5)
+    world.services.analyses = analysis.Analyses()
+    lines = sweep("best", id).stdout.splitlines()
+    assert lines[2].startswith("# true value probably ")
+    told = json.loads(sweep("best", id, "--json").stdout)
+    assert told["number"] in told["believed"]["best"][0]["numbers"]
+    assert "probably" not in sweep("best", id, "--args").stdout
+
+
+def test_what_a_sweep_lacks_for_advice_is_said(world: World) -> None:
+    yaml = YAML.replace("metric: {name: loss, goal: minimize}\nearly_terminate: {type: %s}\n", "")
+    id = str(world.client.create_sweep(yaml, "s.yaml", "/here", "box")["id"])
+    assert "no metric" in ask(world, f"/api/sweeps/{id}/advice")["problem"]
+    assert sweep("advise", id).exit_code == 1

@@ -94,7 +94,7 @@ def test_stated_gains_and_intervals_hold() -> None:
     sweep = spec({"a": UNIT, "b": UNIT, "c": UNIT}, method="random")
 
     def truth(x: Mapping[str, Any]) -> float:
-        return bowl(x) + 0.4 * abs(x["c"] - 0.5) + 0.1 * math.sin(9 * x["a"])
+        return float(bowl(x) + 0.4 * abs(x["c"] - 0.5) + 0.1 * math.sin(9 * x["a"]))
 
     stated, actual, within, covered = [], [], [], []
     for seed in range(6):
@@ -140,7 +140,7 @@ def test_the_region_is_a_file_that_can_be_used() -> None:
 
     def objective(x: Mapping[str, Any]) -> float:
         off = (math.log10(x["lr"]) + 3) ** 2 + {"adam": 2.0, "sgd": 0.0, "lion": 2.0}[x["kind"]]
-        return off + 8 * (x.get("momentum", 0.9) - 0.9) ** 2 - 0.4 * x["net"]["layers"]
+        return float(off + 8 * (x.get("momentum", 0.9) - 0.9) ** 2 - 0.4 * x["net"]["layers"])
 
     sweep = spec(parameters)
     found = advise(sweep, drawn(sweep, objective, 90), 2)["region"]

@@ -162,6 +162,14 @@ class PeopleCalls(Wire):
         answer = self._call("GET", path, query={"of": of}, timeout=timeout)
         return cast("dict[str, Any]", answer)
 
+    def advice(self, sweep_id: str, trials: int = 10) -> dict[str, Any]:
+        """The best under noise, where to look next, and what so many more trials would bring
+        (controller/server/analysis_api.py); 0: the best alone. May take a minute."""
+        path = f"/api/sweeps/{part(sweep_id)}/advice"
+        timeout = urllib3.Timeout(connect=CONNECT_S, read=ANALYSIS_S)
+        answer = self._call("GET", path, query={"trials": trials}, timeout=timeout)
+        return cast("dict[str, Any]", answer)
+
     def spec(self, sweep_id: str) -> dict[str, Any]:
         """{yaml, spec, seed, origin}: the sweep file as it was given, and where it came from."""
         return self._object("GET", f"/api/sweeps/{part(sweep_id)}/spec")
