@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.search.peers import Peer, Setting
 from benchmarks.search.space import Config, Parameter, Space
+from sweeps.analysis.advice import Trial, advise
 from sweeps.search import Ended, Reported, Suggested, make_searcher
 from sweeps.spec import spec_from_mapping
 from sweeps.stopping import make_rule
@@ -36,14 +37,18 @@ class Ours(Peer):
                 **file,
             }
         )
+        self._spec = spec
         self._searcher = make_searcher(spec, setting.seed)
         self._rule = make_rule(spec)
         self._lowest: dict[int, float] = {}
+        self._configs: dict[int, Config] = {}
+        self._ended: list[Trial] = []
 
     def ask(self, number: int) -> Config:
         (suggestion,) = self._searcher.ask(1)
         if suggestion.number != number:
             raise ValueError(f"trial {number} was suggested as {suggestion.number}")
+        self._configs[number] = suggestion.config
         return suggestion.config
 
     def report(self, number: int, epoch: int, value: float) -> bool:
@@ -61,6 +66,12 @@ class Ours(Peer):
         reason = Reason.EARLY_STOP if stopped else Reason.OK
         lowest = self._lowest.get(number, value)
         self._searcher.tell(Ended(number, state, lowest, reason=reason, seconds=self.took))
+        self._ended.append(Trial(number, self._configs.pop(number), str(state), lowest))
+
+    def best(self) -> int | None:
+        """As the sweep's advice names it: not the luckiest value under noise."""
+        found = advise(self._spec, self._ended, 0)["best"]
+        return int(found[0]["number"]) if found else None
 
     def learn(self, number: int, config: Config, value: float | None) -> None:
         self._searcher.tell(Suggested(number, config))
