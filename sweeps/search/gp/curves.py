@@ -72,6 +72,7 @@ class CurveSettings:
         most_known: values that the posterior knows.
         fantasies: of trials that have no value yet.
         timed: trials whose seconds are known, before a proposal may ask for the gain per second.
+        most_timed: of these, the newest, that the seconds of others are told from.
         boldness: mean of the improvement asked for, in deviations of the signal, by every other
             proposal.
         effort: of the search for the best point.
@@ -83,6 +84,7 @@ class CurveSettings:
     most_known: int = 250
     fantasies: int = 8
     timed: int = 5
+    most_timed: int = 80
     boldness: float = 0.6
     effort: Effort = field(default_factory=lambda: Effort(512, 96, starts=4, calls=20))
 
@@ -251,7 +253,7 @@ class CurveModel:
         ]
         thrifty = rng.random() < 0.5
         pace = _pace(seen)
-        timed = np.flatnonzero(np.isfinite(pace))[-settings.most_fitted :]
+        timed = np.flatnonzero(np.isfinite(pace))[-settings.most_timed :]
         if thrifty and len(timed) >= settings.timed:
             terms.append(Spending(points[timed], pace[timed], columns.categorical))
         failed = np.array([one.standing is Standing.FAILED for one in seen], bool)
