@@ -11,7 +11,8 @@ fewer than `min_trials` have come that far, nor the trial that has the best valu
 Two more reasons end a trial. From the first trial on, and beside the chances, `asha` halves: at
 min_iter, eta times it and so on the best 1/eta go on (`eta: null`: no halving). And a trial that
 repeats another one value for value, with three different values at least, is stopped at its second
-checkpoint: a parameter that has no effect makes the same curve twice.
+checkpoint, and its rank counts no more: a parameter that has no effect makes the same curve twice,
+and copies of the best are no reason to stop the others.
 
 A stated chance must hold: among trials that are given 10 %, one in ten has to win. So what the
 regressions say (raw) is corrected twice:
@@ -59,6 +60,7 @@ class _Curve:
     raw: list[tuple[float, float]] = field(default_factory=list)  # (chance, best of all then)
     values: int = 0  # a hash of all of them
     different: set[float] = field(default_factory=set)  # the first few
+    repeats: bool = False  # another trial
     verdict: Verdict = GO_ON
 
 
@@ -128,7 +130,7 @@ class Curve(StoppingRule):
         curve.values = hash((curve.values, cost))
         if len(curve.different) < _VARIED:
             curve.different.add(cost)
-        if self._halving is not None:
+        if self._halving is not None and not curve.repeats:
             self._halving.report(number, value)
             if not curve.verdict.stop:
                 curve.verdict = self._halving.judge(number)
@@ -146,6 +148,9 @@ class Curve(StoppingRule):
                 curve.verdict = Verdict(
                     True, f"its {curve.iterations} values are those of trial {first}, one by one"
                 )
+                curve.repeats = True
+                if self._halving is not None:
+                    self._halving.forget(number)
 
     def forget(self, number: int) -> None:
         curve = self._curves.pop(number, None)

@@ -218,6 +218,21 @@ def test_a_trial_that_repeats_another_is_stopped() -> None:
     assert not made.judge(3).stop
 
 
+def test_repeats_are_no_rank_to_lose_to() -> None:
+    """0.15 is the second of six that differ, and goes on; with three copies of 0.1 it would be the
+    fourth of nine."""
+    made = Curve(min_iter=2, max_iter=50, maximize=False)
+    for number, best in enumerate([0.1, 0.2, 0.3, 0.4, 0.5, 0.1, 0.1, 0.1], start=1):
+        for value in (0.9, best, best - 0.01):
+            made.report(number, value)
+    for number in (6, 7, 8):
+        assert made.judge(number).why.startswith("its 3 values are those of trial 1")
+        made.report(number, 0.0)  # it is told of its end a little later
+    made.report(9, 0.9)
+    made.report(9, 0.15)
+    assert not made.judge(9).stop
+
+
 def test_forgotten_is_as_if_never_told() -> None:
     costs = curves(40, 12, 5)
     made, clean = (Curve(max_iter=12, min_trials=3, maximize=False) for _ in range(2))
