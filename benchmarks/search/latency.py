@@ -74,7 +74,9 @@ def measure(
                     _prepare(pipes[name], method, over, pending, turns)
                 except Absent as why:
                     absent[f"{name} at {over}, {pending} pending"] = str(why)
-                    pipes.pop(name).close() if name in pipes else None
+                    failed = pipes.pop(name, None)
+                    if failed is not None:
+                        failed.close()
             for turn in range(turns + 1):
                 for name in list(pipes):
                     try:
