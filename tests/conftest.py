@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+# Before NumPy is imported. As many threads as cores in each of as many workers wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def home_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
