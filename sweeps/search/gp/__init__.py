@@ -8,9 +8,15 @@
     acquisition   how promising a point is: a sum of logarithms with gradients, over fantasies
     ascent        uphill from many places at once
     maximise      the most promising point that was not tried
+    feasibility   how likely a trial is not to fail
+    limits        how likely it is to keep the limits on its other metrics
+    spending      what it will cost
+    hypervolume   several objectives: the front, and what is expected beyond it
+    transfer      prior runs, on whatever scale
+    known         what there is to learn from, as arrays
     local         of many trials those that the process is to know
     model         puts it together: the Model that `bayes` asks
 
-All but the last two and `columns` work on arrays: which column is what parameter is for the caller
-to know. Pure, and deterministic for the same input on the same machine.
+All but `columns`, `maximise`, `known` and `model` work on arrays: which column is what parameter is
+for the caller to know. Pure, and deterministic for the same input on the same machine.
 """
