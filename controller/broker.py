@@ -122,11 +122,6 @@ class Broker:
     def close(self) -> None:
         """Ends the embedded server and waits for it; safe to repeat."""
         self._stopping.set()
-        if self._connection is not None:
-            if self._given_url is not None:
-                self._unmark(self._connection)
-            self._connection.close()
-            self._connection = None
         child = self._child
         if child is not None and child.poll() is None:
             child.terminate()
@@ -137,6 +132,11 @@ class Broker:
         if self._keeper is not None:
             self._keeper.join(_STOP_S)
             self._keeper = None
+        if self._connection is not None:  # the keeper renews the mark through it: it goes first
+            if self._given_url is not None:
+                self._unmark(self._connection)
+            self._connection.close()
+            self._connection = None
         if self._given_url is None:
             self._socket.unlink(missing_ok=True)
             if self._socket.parent != self._folder and self._socket.parent.is_dir():
@@ -304,7 +304,7 @@ class Broker:
 
     def _renew_mark(self) -> None:
         connection = self._connection
-        if connection is None:
+        if connection is None or self._stopping.is_set():
             return
         try:
             self._mark(connection)
@@ -314,7 +314,8 @@ class Broker:
                 log.error("%s", error)
             self.conflict = str(error)
         except redis.exceptions.RedisError as error:
-            log.warning("%s", connecting.explain(error, connecting.redact(self.url)))
+            if not self._stopping.is_set():
+                log.warning("%s", connecting.explain(error, connecting.redact(self.url)))
 
     def _unmark(self, connection: redis.Redis) -> None:
         try:

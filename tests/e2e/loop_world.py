@@ -106,7 +106,7 @@ class World:
     def state(self, sweep: SweepRecord) -> SweepState:
         return self.store.get_sweep(sweep.id).state
 
-    def over(self, sweep: SweepRecord, timeout_s: float = 30) -> SweepRecord:
+    def over(self, sweep: SweepRecord, timeout_s: float = 60) -> SweepRecord:
         wait_for(lambda: self.state(sweep).over, f"the end of sweep {sweep.id}", timeout_s)
         return self.store.get_sweep(sweep.id)
 

@@ -25,7 +25,7 @@ from sweeps.protocol.connect import OWNER_KEY, connect, redact
 from sweeps.protocol.live import AgentBeat, Claim, Live, Order
 
 
-def wait_until(condition: Callable[[], object], within_s: float = 20.0) -> None:
+def wait_until(condition: Callable[[], object], within_s: float = 60.0) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, "it did not come to pass in time"
