@@ -1,7 +1,8 @@
 # `make help` lists what there is. Everything runs from .venv, which `make setup` makes.
 PYTHON ?= python3
 BIN := .venv/bin
-JOBS ?= auto
+# More at once than there are cores: many tests wait for other processes.
+JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$(( (3 * n + 1) / 2 )))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-wandb test-frameworks fuzz chaos lint format bench bench-search pictures clean
@@ -28,7 +29,7 @@ test: export OPENSWEEP_TEST_NO_POSTGRES ?= $(shell command -v initdb >/dev/null 
 # Nor can a browser: likewise.
 test: export OPENSWEEP_TEST_NO_BROWSER ?= $(shell command -v chromium >/dev/null || echo 1)
 test: setup ## the whole suite, in parallel
-	$(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8 $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8 --dist worksteal $(ARGS)
 
 fuzz: export OPENSWEEP_TEST_DEPTH ?= 20
 fuzz: setup ## the fuzz tests for longer than the suite does (OPENSWEEP_TEST_DEPTH=20 times)

@@ -45,7 +45,7 @@ def test_the_turnaround_is_measured() -> None:
 
 
 def test_a_chart_costs_what_is_asked_for_not_what_is_stored(tmp_path: Path) -> None:
-    figures = history.main(f"sqlite:///{tmp_path}/bench.db", points=300_000, requests=400)
+    figures = history.main(f"sqlite:///{tmp_path}/bench.db", points=150_000, requests=200)
     assert figures["long whole cold ms"] < 3 * max(figures["short whole cold ms"], 2.0)
     assert figures["long whole warm ms"] < figures["long whole cold ms"]
     assert figures["bytes a value"] < history.AIMS["bytes a value"] * -1
