@@ -145,7 +145,7 @@ def _gain(found: Mapping[str, Any], metric: str) -> str:
     ]
     if gain["lately"] is not None:
         parts.append(f"the last {gain['trials']} brought {_text.number(gain['lately'])}")
-    if gain["wall_s"] is not None:
+    if gain["wall_s"] is not None and gain["wall_s"] >= 1:
         took = f"they take about {_text.duration(gain['wall_s'])}"
         if gain["accelerator_s"] >= 36:
             took += f", {gain['accelerator_s'] / 3600:.2g} accelerator-hours"

@@ -147,6 +147,19 @@ def test_the_files_own_metrics_are_weighed_and_listed(site: Site, page: Page) ->
     expect(page.get_by_role("dialog")).to_contain_text("0 to 1, only when optimizer is sgd")
 
 
+def test_what_now_says_the_best_where_to_look_and_whether_to_go_on(page: Page, sweep: str) -> None:
+    page.goto(f"/sweeps/{sweep}")
+    advice = panel(page, "What now?")
+    advice.scroll_into_view_if_needed()
+    best = advice.get_by_role("region", name="Believed best")
+    expect(best).to_contain_text("95 %: 0.8")
+    expect(advice.get_by_role("region", name="Where to look next")).to_contain_text("lr")
+    gain = advice.get_by_role("region", name="Stop now or go on")
+    expect(gain).to_contain_text("10 more trials are expected to better val.accuracy by")
+    best.get_by_role("button").first.click()
+    assert '"picked":[' in query(page, "chosen")
+
+
 def test_a_brush_filters_the_page_by_keyboard(page: Page, sweep: str) -> None:
     page.goto(f"/sweeps/{sweep}")
     axis(page, "lr").press("Enter")

@@ -11,6 +11,7 @@ import { useFetch } from "../hooks.js";
 import { html, useCallback, useMemo, useRef } from "../html.js";
 import { useJsonQuery } from "../router.js";
 import { BrushBar } from "./brush_bar.js";
+import { AdvicePanel } from "./charts/advice.js";
 import { ContourChart } from "./charts/contour.js";
 import { CurvesChart } from "./charts/curves.js";
 import { CorrelationChart, ImportanceChart, useAnalysis } from "./charts/importance.js";
@@ -127,6 +128,7 @@ function Shown({ sweep, space, trials, chosen: told, analysis, onChoose, onMetri
     <${BrushBar} view=${importance} onChoose=${onChoose} />
     <div class="sweep-chart wide"><${ObjectiveChart} view=${view("objective")} /></div>
     <div class="sweep-chart"><${ImportanceChart} view=${importance} analysis=${analysis} onSlice=${toSlice} /></div>
+    ${space.metric && html`<div class="sweep-chart full"><${AdvicePanel} view=${view("advice")} /></div>`}
     <div class="sweep-chart full"><${ParallelChart} view=${view("parallel")} /></div>
     <div class="sweep-chart wide"><${CurvesChart} view=${view("curves")} /></div>
     <div class="sweep-chart"><${CorrelationChart} view=${view("correlation")} analysis=${analysis} /></div>
