@@ -39,7 +39,7 @@ def test_a_key_opens_what_was_asked_for_and_logging_out_closes_it(
     page.get_by_role("button", name="You and your settings").click()
     expect(page.get_by_role("menu")).to_contain_text("(admin)")
     page.get_by_role("menuitem", name="Log out").click()
-    expect(page.get_by_label("API key")).to_be_visible()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
     assert context.cookies() == []
     another = context.new_page()
     another.goto("/server")
