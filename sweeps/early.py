@@ -32,7 +32,7 @@ trial logs the metric as a finite number. EarlyTerminate.settings always holds t
     curve       Stops a trial whose chance to beat the best, by the end of its budget, is
                 small: a model of the curves says it, and is corrected so that it holds.
                 Halves as asha does beside that. The rule to take with `method: bayes`.
-                threshold:  number in (0, 1), a smaller chance is small     0.05
+                threshold:  number in (0, 1), a smaller chance is small     0.01
                 min_iter:   int >= 1, no trial is judged before             max(2, max_iter // 27)
                 max_iter:   int > min_iter or None, the full length; with
                             None, what min_trials trials have reached       None
@@ -171,7 +171,7 @@ def _plateau(section: Section) -> dict[str, Any]:
 def _curve(section: Section) -> dict[str, Any]:
     max_iter = _whole(section, "max_iter")
     least = max(2, (max_iter or 0) // 27)
-    filled = section.with_defaults({"threshold": 0.05, "min_iter": least, "min_trials": 5})
+    filled = section.with_defaults({"threshold": 0.01, "min_iter": least, "min_trials": 5})
     threshold = filled.number("threshold", above=0)
     if threshold >= 1:
         raise section.error(f"must be less than 1, not {threshold!r}.", "threshold")

@@ -44,7 +44,7 @@ early_terminate: """
         ),
         (
             "{type: curve}",
-            {"threshold": 0.05, "min_iter": 2, "max_iter": None, "min_trials": 5, "eta": 3},
+            {"threshold": 0.01, "min_iter": 2, "max_iter": None, "min_trials": 5, "eta": 3},
         ),
         (
             "{type: curve, threshold: 0.1, max_iter: 81, min_trials: 4, eta: null}",

@@ -150,7 +150,7 @@ def test_the_reason_has_the_numbers() -> None:
     number, length = next((n, k) for n, k in lengths.items() if k < 20)
     why = made.judge(number).why
     assert f"its best by iteration {length}, has a chance of " in why
-    assert "less than 5 %, to beat -" in why
+    assert "less than 1 %, to beat -" in why
     assert why.endswith("the best so far, by iteration 20")
 
 
@@ -172,7 +172,7 @@ def test_nobody_is_stopped_before_enough_trials_came_to_the_end() -> None:
 
 
 def test_without_a_length_it_judges_by_what_trials_have_reached() -> None:
-    made = Curve(min_iter=3, eta=None, maximize=False)
+    made = Curve(threshold=0.05, min_iter=3, eta=None, maximize=False)
     for number in range(1, 7):
         for iteration in range(12):
             made.report(number, (1.0 + number / 100) / (1 + iteration))
