@@ -41,6 +41,7 @@ _GOOD = 0.25  # the share of trials that are at least good
 _PAYS, _HARDLY = 0.03, 0.01  # of what lies between a good trial and the best
 _LATELY = 50  # trials whose time tells that of the next
 _QUIET = 0.05  # a smaller deviation of the noise, in those of the values, is none
+_LIMIT = 1e150  # as good as infinite
 _SEED = 20_000_003
 
 
@@ -108,6 +109,7 @@ def advise(spec: SweepSpec, trials: Sequence[Trial], more: int) -> dict[str, Any
         return found
     points = columns.encode_all([coordinates for _, coordinates in told])
     costs = np.array([sign * float(t.objective or 0.0) for t, _ in told])
+    costs = np.clip(costs, -_LIMIT, _LIMIT)
     stopped = np.array([t.state == "stopped" for t, _ in told])
     curves = [[sign * v for v in t.curve if math.isfinite(v)] for t, _ in told]
     ends = carried_on(costs, stopped, curves)
@@ -285,11 +287,9 @@ def _gain(
     learns = spec.method is Method.BAYES and (spec.search is None or spec.search.type != "random")
     found = gains(belief, places, reported, more, rng, learns=learns)
     low, inner_low, inner_high, high = np.quantile(found, [0.025, 0.16, 0.84, 0.975]).tolist()
-    good = float(np.quantile(belief.units.costs, _GOOD))
-    best = float(belief.quantiles(tried.points[[tried.best]], np.array([0.5]))[0, 0])
-    spread = max(good - best, 0.0)
     expected = float(found.mean())
-    share = expected / spread if spread > 0.0 else 0.0
+    spread = _spread(belief, tried)
+    share = expected / spread
     left = None if columns.size is None else max(columns.size - len(tried.points), 0)
     verdict = "go_on" if share >= _PAYS else "little" if share >= _HARDLY else "stop"
     return {
@@ -299,11 +299,22 @@ def _gain(
         "inner_low": inner_low,
         "inner_high": inner_high,
         "high": high,
-        "chance": float((found > _HARDLY * spread).mean()) if spread > 0.0 else 0.0,
+        "chance": float((found > _HARDLY * spread).mean()),
         "share": share,
         "left": left,
         "verdict": "stop" if left == 0 else verdict,
     }
+
+
+def _spread(belief: Belief, tried: _Tried) -> float:
+    """How far a good configuration is behind the best; where all are alike, a share of how far
+    values lie apart. Above 0."""
+    values = belief.units.back(belief.at(tried.points)[0])
+    behind = float(np.quantile(values, _GOOD) - values[tried.best])
+    costs = belief.units.costs
+    middle = float(np.median(costs))
+    apart = math.sqrt(float(np.mean((costs[costs <= middle] - middle) ** 2)))
+    return max(behind, 0.25 * apart) or max(float(np.ptp(costs)), 1e-300)
 
 
 def _lately(costs: Array, more: int) -> dict[str, Any]:

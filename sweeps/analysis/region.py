@@ -36,7 +36,8 @@ Array = NDArray[np.float64]
 
 _OUTER, _INNER = (0.1, 0.9), (0.25, 0.75)
 _MOST_WIDTH = 0.75  # of the range; wider is no narrowing
-_SHARE = 0.05  # a choice, or a parameter, with less is left out
+_SHARE = 0.05  # a conditional parameter that fewer have is left out
+_MOST_SHARE = 0.9  # that choices must have together
 _EDGE = 0.02  # of the range; nearer to an end is at it
 _AT_EDGE = 0.25  # of the minimisers there, and more than chance
 
@@ -105,16 +106,13 @@ def _part(
     coordinates = [each[name] for each in decoded if name in each]
     places, counts = places[has], counts[has]
     if isinstance(axis, Choice):
-        shares: dict[int, float] = dict.fromkeys(range(axis.size), 0.0)
-        for coordinate, count in zip(coordinates, counts, strict=True):
-            shares[int(coordinate)] += float(count / counts.sum())
-        listed = sorted(shares.items(), key=lambda item: -item[1])
-        kept = [
-            (axis.decode(each), share)
-            for each, share in listed
-            if share >= _SHARE or each == own.get(name)
-        ]
-        return Part(name, len(kept) < axis.size, values=tuple(kept), there=there)
+        shares = np.zeros(axis.size)
+        np.add.at(shares, np.array(coordinates, int), counts / counts.sum())
+        at_all = _ordered(axis, shares) if not columns.categorical[n] else _most(shares)
+        at_all |= {int(own[name])} if name in own else set()
+        kept = sorted(at_all, key=lambda each: (-shares[each], each))
+        values = tuple((axis.decode(each), float(shares[each])) for each in kept)
+        return Part(name, len(kept) < _MOST_WIDTH * axis.size, values=values, there=there)
     order = np.argsort(places, kind="stable")
     ladder = np.cumsum(counts[order]) / counts.sum()
 
@@ -132,6 +130,21 @@ def _part(
     if isinstance(distribution, (Uniform, LogUniform, IntUniform)):
         end = _end(columns, n, places, counts)
     return Part(name, narrowed, low, high, inner[0], inner[1], there=there, at=end)
+
+
+def _most(shares: Array) -> set[int]:
+    """The fewest choices that have nine in ten."""
+    order = np.argsort(-shares, kind="stable")
+    count = int(np.searchsorted(np.cumsum(shares[order]), _MOST_SHARE - 1e-9)) + 1
+    return {int(each) for each in order[:count]}
+
+
+def _ordered(axis: Choice, shares: Array) -> set[int]:
+    """Of numbers to choose from, all between those that hold the middle 80 %."""
+    order = np.array(sorted(range(axis.size), key=lambda each: float(axis.values[each])))
+    ladder = np.cumsum(shares[order])
+    first, last = (int(np.searchsorted(ladder, share - 1e-9)) for share in _OUTER)
+    return {int(each) for each in order[first : last + 1]}
 
 
 def _end(columns: Columns, n: int, places: Array, counts: NDArray[np.intp]) -> str | None:

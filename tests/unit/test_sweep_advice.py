@@ -186,9 +186,21 @@ def test_where_trials_fail_is_no_place_to_go() -> None:
     assert part["low"] > 0.4
 
 
+def test_where_nothing_is_known_no_range_is_narrowed() -> None:
+    """One configuration again and again, in a space with many numbers to choose from."""
+    sweep = spec({"a": UNIT, "b": {"values": list(range(50))}, "c": {"values": ["x", "y"]}})
+    rng = np.random.default_rng(0)
+    here = {"a": 0.5, "b": 3, "c": "x"}
+    found = advise(sweep, [Trial(n, here, "finished", rng.normal()) for n in range(1, 25)], 3)
+    assert found["region"]["yaml"] is None
+    assert found["gain"]["verdict"] == "go_on"
+    assert len(found["best"]) == 1
+
+
 HARD: dict[str, tuple[dict[str, Any], Callable[[Mapping[str, Any]], float | None], int]] = {
     "huge": ({"a": UNIT}, lambda x: 1e300 * (x["a"] - 0.5), 12),
     "one tail": ({"a": UNIT}, lambda x: math.exp(300 * x["a"]), 30),
+    "as far as it goes": ({"a": UNIT}, lambda x: math.copysign(1e308, x["a"] - 0.5), 12),
     "two values": ({"a": UNIT}, lambda x: float(x["a"] > 0.5), 12),
     "not finite": ({"a": UNIT}, lambda x: math.nan if x["a"] > 0.8 else x["a"], 20),
     "wide": ({f"p{n}": UNIT for n in range(100)}, lambda x: x["p1"] + x["p2"] ** 2, 30),
