@@ -123,4 +123,5 @@ def _make(spec: SweepSpec, seed: int, root: Section) -> Searcher:
         measures=spec.metrics,
         per_second=spec.search is not None and spec.search.settings.get("per") == "seconds",
         most=spec.run_cap,
+        stops=spec.early_terminate is not None,
     )
