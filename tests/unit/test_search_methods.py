@@ -142,6 +142,24 @@ def middle(values: list[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
+def test_early_termination_changes_what_bayes_makes_of_the_same_trials() -> None:
+    """Their curves are modelled, and some trials drawn at random, once the file has a rule."""
+    rules: list[dict[str, Any]] = [{}, {"early_terminate": {"type": "asha", "max_iter": 9}}]
+    asked = []
+    for rule in rules:
+        bayes = searcher("bayes", LINE, **rule)
+        for number in range(1, 21):
+            x = number / 21
+            bayes.tell(Suggested(number, {"x": x}))
+            length = 9 if number % 3 == 0 else 3
+            for iteration in range(1, length + 1):
+                bayes.tell(Reported(number, iteration, abs(x - 0.3) + 1 / iteration))
+            end = F if length == 9 else TrialState.STOPPED
+            bayes.tell(Ended(number, end, abs(x - 0.3) + 1 / length))
+        asked.append(xs(bayes, 4))
+    assert asked[0] != asked[1]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_bayes_learns_where_it_is_better(seed: int) -> None:
     low = searcher("bayes", LINE, seed)
