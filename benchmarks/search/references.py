@@ -93,6 +93,9 @@ def main() -> int:
             continue
         effort = (2000, 0, 0) if best is not None else (given.draws, given.climbs, given.moves)
         found, median = search(space, objective, *effort)
+        if not math.isfinite(found + median):
+            print(f"{name}: has no values", file=sys.stderr)  # some surrogates are blanked
+            continue
         lowest = [found if best is None else best]
         if name in known:
             lowest.append(known[name][0])

@@ -52,6 +52,7 @@ _OPERATIONS: dict[str, Callable[[list[Array], dict[str, Any]], Array]] = {
     "Log": lambda x, _: numpy.log(x[0]),
     "Exp": lambda x, _: numpy.exp(x[0]),
     "Relu": lambda x, _: numpy.maximum(x[0], 0),
+    "Round": lambda x, _: numpy.rint(x[0]),
     "Sigmoid": lambda x, _: 1 / (1 + numpy.exp(-x[0])),
     "Cast": lambda x, how: x[0].astype(_TYPES[how["to"]]),
     "Gather": lambda x, how: numpy.take(x[0], x[1], axis=how.get("axis", 0)),

@@ -29,7 +29,7 @@ TRIALS: dict[str, Callable[[], Task]] = {
     **{f"kernel_ridge_{name}": partial(trained.kernel_ridge, name) for name in _LEARNT},
     "decision_tree_breast_cancer": partial(trained.tree, "breast_cancer"),
     **{f"lcbench_{i}": partial(surrogates.lcbench, i) for i in _LCBENCH},
-    **{f"rbv2_rpart_{i}": partial(surrogates.rpart, i) for i in ("14", "40499")},
+    **{f"rbv2_rpart_{i}": partial(surrogates.rpart, i) for i in ("14", "1468")},
     "iaml_glmnet_1489": partial(surrogates.glmnet, "1489"),
     **{f"rbv2_xgboost_{i}": partial(surrogates.xgboost, i) for i in _XGBOOST},
 }
