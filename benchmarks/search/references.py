@@ -2,8 +2,8 @@
 
 For each task that is named (or all that have none) the best value that is known and the median of
 2,000 random configs go into tasks/references.json. The best: as the task states it, or the lowest
-of 20,000 random configs and of a hill climb from each of the best 20; a lower one that some method
-has found may be written there (`--best TASK VALUE`).
+of 20,000 random configs and of a hill climb from each of the best 20; `--results FILE` lowers it to
+what any method has found since.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.search.results import Results
 from benchmarks.search.space import Config, Parameter, Space, at, is_active, sample
 from benchmarks.search.tasks import Unavailable, registry
 
@@ -75,7 +76,7 @@ def search(
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("tasks", nargs="*", help="instead of all that have no reference yet")
-    parser.add_argument("--best", nargs=2, metavar=("TASK", "VALUE"), action="append", default=[])
+    parser.add_argument("--results", type=Path, metavar="FILE", help="of the benchmark")
     parser.add_argument("--draws", type=int, default=20_000)
     parser.add_argument("--climbs", type=int, default=20)
     parser.add_argument("--moves", type=int, default=600)
@@ -83,9 +84,9 @@ def main() -> int:
     known: dict[str, list[float]] = json.loads(FILE.read_text("utf-8")) if FILE.exists() else {}
     every = {name: _trial(make) for name, make in registry.TRIALS.items()}
     every |= {f"{name} curves": _curve(make) for name, make in registry.CURVES.items()}
-    for name, value in given.best:
-        known[name][0] = min(known[name][0], float(value))
-    for name in given.tasks or ([] if given.best else [n for n in every if n not in known]):
+    if given.results:
+        _lower(known, Results(given.results), {n for n, make in every.items() if _is_open(make)})
+    for name in given.tasks or ([] if given.results else [n for n in every if n not in known]):
         try:
             space, objective, best = every[name]()
         except Unavailable as why:
@@ -104,6 +105,24 @@ def main() -> int:
         _write(known)
     _write(known)
     return 0
+
+
+def _lower(known: dict[str, list[float]], results: Results, open_ones: set[str]) -> None:
+    """To the lowest true value that any run came to, where the task does not state the best."""
+    for run, record in results.records.items():
+        name = run.task if run.part == "trials" else f"{run.task} curves"
+        if name in open_ones & set(known):
+            values = record["observed"] if run.part == "trials" else [v for _, v in record["path"]]
+            if min(values, default=math.inf) < known[name][0]:
+                known[name][0] = min(values)
+                print(f"{name}: {run.method} found {min(values):.8g}")
+
+
+def _is_open(make: Callable[[], Made]) -> bool:
+    try:
+        return make()[2] is None
+    except Unavailable:
+        return False
 
 
 Made = tuple[Space, Callable[[Config], float], float | None]
