@@ -71,6 +71,6 @@ def test_a_segment_goes_on_on_another_machine(tmp_path: Path) -> None:
         done = [trial["summary"]["done"] for trial in trials]
         assert done[:2] == [1, 1]
         assert min(done[2:]) == 2
-        assert max(done) == 3
+        assert max(done) >= 3  # 4, if a member was good enough to be copied at once
     finally:
         sweep(first, "server", "stop")
