@@ -20,8 +20,8 @@ import { Tip } from "./tip.js";
 
 /** After so long without a move the page hears of a brush that is still being dragged. */
 const REST_MS = 300;
-/** A frame that comes so long after the one before has missed its turn on a screen of 60 Hz. */
-const LATE_MS = 25;
+/** Between drawings: 60 a second are quick, 30 are late, and what is longer is a pointer's pause. */
+const [QUICK_MS, LATE_MS, PAUSE_MS] = [20, 30, 120];
 const LEAST_GAP = 76;
 
 /** @type {readonly any[]} */
@@ -213,28 +213,23 @@ function useHeights(axes, count, plot) {
 }
 
 /**
- * How many lines a frame takes without stuttering: learnt, while something is dragged, from how long
- * each frame with lines in it kept the next one waiting. One without would say that lines cost nothing.
+ * How many lines a frame takes without stuttering: learnt, while something is dragged, from the time
+ * between one drawing and the next. Lines are painted behind our back, so no single frame tells what
+ * they cost; a pointer that pauses is none of their doing.
  * @param {boolean} active @returns {() => number}
  */
 function useFramePace(active) {
   const pace = useRef({ most: 1500, drawn: 0 });
   useEffect(() => {
-    if (!active) return;
     pace.current.drawn = 0;
-    let frame = requestAnimationFrame(function look(now) {
-      const { drawn, most } = pace.current;
-      if (drawn && now > drawn) {
-        pace.current.drawn = 0;
-        if (now - drawn > LATE_MS) pace.current.most = Math.max(most * 0.7, 300);
-        else pace.current.most = Math.min(most * 1.05, 20_000);
-      }
-      frame = requestAnimationFrame(look);
-    });
-    return () => cancelAnimationFrame(frame);
   }, [active]);
   return useCallback(() => {
-    pace.current.drawn = Number(document.timeline.currentTime);
+    const now = performance.now();
+    const gap = now - pace.current.drawn;
+    pace.current.drawn = now;
+    if (gap < QUICK_MS) pace.current.most = Math.min(pace.current.most * 1.05, 20_000);
+    else if (gap > LATE_MS && gap < PAUSE_MS)
+      pace.current.most = Math.max(pace.current.most * 0.8, 300);
     return pace.current.most;
   }, []);
 }
