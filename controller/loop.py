@@ -15,7 +15,9 @@ import logging
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from redis.exceptions import RedisError
 
@@ -185,33 +187,38 @@ class Loop:
         agents = self._live.agents()
         for over in (self._held.keys() | {agent.sweep_id for agent in agents}) - sweeps.keys():
             self._retire(over)
-        mine = [sweep for sweep in sweeps.values() if self._hold(sweep)]
+        mine = [sweep for sweep in sweeps.values() if self._tries(sweep, self._hold)]
         for expired in self._live.expired():
             self._reap(expired, {sweep.id for sweep in mine})
         for sweep in mine:
-            try:
-                self._tick_sweep(sweep, agents)
+            if self._tries(sweep, partial(self._tick_sweep, agents=agents)):
                 self._troubled.discard(sweep.id)
-            except (Fenced, IllegalTransition, NotFoundError) as error:
-                # Somebody was quicker: a user's order, another controller, an agent's report.
-                log.info("sweep %s: begun anew from the database: %s", sweep.id, error)
-                self._forget(sweep.id)
-                self._event.set()
-            except Exception as error:  # one that cannot be ticked holds up no other
-                if _concerns_all(error):
-                    raise
-                if sweep.id not in self._troubled:
-                    log.exception("sweep %s: its tick failed; each next one tries anew", sweep.id)
-                self._troubled.add(sweep.id)
-                self._forget(sweep.id)
 
-    def _tick_sweep(self, sweep: SweepRecord, agents: list[AgentBeat]) -> None:
+    def _tries(self, sweep: SweepRecord, work: Callable[[SweepRecord], bool]) -> bool:
+        """Does the work on one sweep, which holds up no other; False if that came to nothing."""
+        try:
+            return work(sweep)
+        except (Fenced, IllegalTransition, NotFoundError) as error:
+            # Somebody was quicker: a user's order, another controller, an agent's report.
+            log.info("sweep %s: begun anew from the database: %s", sweep.id, error)
+            self._event.set()
+        except Exception as error:
+            if _concerns_all(error):
+                raise
+            if sweep.id not in self._troubled:
+                log.exception("sweep %s: its tick failed; each next one tries anew", sweep.id)
+            self._troubled.add(sweep.id)
+        self._forget(sweep.id)
+        return False
+
+    def _tick_sweep(self, sweep: SweepRecord, agents: list[AgentBeat]) -> bool:
         held = self._held[sweep.id]
         now = time.monotonic()
         if held.reconciled is None or now - held.reconciled >= RECONCILE_S:
             held.driver.reconcile()
             held.reconciled = now
         held.driver.tick(sweep, sum(agent.free for agent in agents if agent.sweep_id == sweep.id))
+        return True
 
     def _retire(self, sweep_id: str) -> None:
         """Leaves nothing of a sweep that is over behind, and tells agents that still wait."""

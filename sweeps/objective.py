@@ -50,8 +50,11 @@ def best_of(values: Iterable[float | None], *, maximize: bool) -> float | None:
 
 
 def no_objective(metric: str, logged: Collection[str]) -> str:
-    """What is wrong with a trial that ended well and never logged `metric`, but `logged`."""
+    """What is wrong with a trial that ended well and never logged `metric` as a number, but logged
+    `logged`."""
     wants = f"no objective was reported: the sweep wants {metric!r}"
+    if metric in logged or metric.replace(".", "/") in logged:
+        return f"{wants}, which the script logged, but never as a finite number (not NaN, not text)"
     if not logged:
         return f"{wants}, and the script logged nothing; log({{{metric!r}: value}}) in it"
     shown = ", ".join(repr(key) for key in sorted(logged)[:_SHOWN_KEYS])

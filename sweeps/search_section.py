@@ -18,20 +18,25 @@ Optuna's by the name of its class, with its arguments beside it. Without a secti
                 resample:   number in [0, 1], chance of a fresh draw instead    0.25
 
 An agent reads sweep files, too, and knows no Optuna: `check_optuna` looks at samplers, pruners and
-their arguments where a file is taken in, and at no other time.
+their arguments, and tries them out, where a file is taken in and at no other time.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from sweeps.errors import SpecError
 from sweeps.section import Section, did_you_mean
 
 if TYPE_CHECKING:
     from sweeps.spec import SweepSpec
+
+_TRIED_OUT = 16  # trials: samplers begin with up to ten random ones
+_GOLDEN = 0.618034
 
 
 class Algorithm(StrEnum):
@@ -118,16 +123,49 @@ def _pbt(section: Section) -> dict[str, Any]:
 
 
 def check_optuna(spec: SweepSpec, root: Section) -> None:
-    """Raises SpecError unless the sampler and the pruner that a file names can be made.
+    """Raises SpecError unless the sampler and the pruner that a file names can be made, and work.
+
+    Some settings Optuna finds wrong only at work, and the sweep would stand still for ever. So each
+    of the two is tried on a few trials in memory.
 
     Args:
         root: the whole file, for where things stand.
     """
+    from sweeps.spec import Method
+
     if spec.search is not None and spec.search.sampler is not None:
         from sweeps.search import make_searcher
 
         make_searcher(spec, 0, root=root)
+        _try_out(replace(spec, early_terminate=None), root, "search", "sampler")
     if spec.early_terminate is not None and spec.early_terminate.optuna:
         from sweeps.stopping import make_rule
 
         make_rule(spec, root=root)
+        alone = replace(spec, method=Method.RANDOM, search=None, enqueue=())
+        _try_out(alone, root, "early_terminate", "pruner")
+
+
+def _try_out(spec: SweepSpec, root: Section, key: str, kind: str) -> None:
+    from sweeps.simulate import simulate
+
+    metric = None if spec.metric is None else replace(spec.metric, target=None)
+    names = [each.name for each in spec.metrics]
+    names += [] if metric is None else [metric.name]
+    values = itertools.count(1)
+
+    def objective(config: Mapping[str, Any], iteration: int) -> dict[str, float]:  # noqa: ARG001
+        return {name: next(values) * _GOLDEN % 1.0 for name in names}
+
+    short = replace(spec, metric=metric, run_cap=_TRIED_OUT)
+    try:
+        simulate(short, objective, slots=2, iterations=3)
+    except SpecError:
+        raise
+    except Exception as error:
+        raise root.error(
+            f"Optuna's {root.section(key).text(kind)} cannot work with these settings: "
+            f"{type(error).__name__}{f': {error}' if str(error) else ''}.",
+            key,
+            hint="Its documentation says what they must be; without them it has its defaults.",
+        ) from error

@@ -20,6 +20,7 @@ from loop_world import BAYES, GRID, World, loop_world, score, take, valkey, wait
 from benchmarks.fake_slots import DONE
 from controller import record
 from controller.broker import Broker
+from controller.driver import Driver
 from controller.store.records import SweepRecord, TrialRecord
 from controller.store.store import open_store
 from sweeps.errors import Fenced
@@ -355,6 +356,27 @@ def test_a_crash_is_retried_as_the_file_says(world: World) -> None:
     assert [(t.state, t.attempts) for t in world.store.trials(sweep.id)] == [
         (TrialState.FINISHED, 3)
     ] * 2
+
+
+def test_a_sweep_whose_driver_cannot_be_built_holds_up_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = world.create(GRID)
+
+    def driver(*arguments: Any, **settings: Any) -> Driver:
+        if arguments[3].id == broken.id:
+            raise ZeroDivisionError
+        return Driver(*arguments, **settings)
+
+    monkeypatch.setattr("controller.loop.Driver", driver)
+    world.loop()
+    other = world.create(GRID + "run_cap: 2\n")
+    world.agent(other, score)
+    world.over(other)
+    assert world.state(broken) is SweepState.PENDING
+    monkeypatch.setattr("controller.loop.Driver", Driver)
+    world.agent(broken, score, name="later")
+    world.over(broken)
 
 
 def test_a_job_that_the_queue_lost_is_queued_again(

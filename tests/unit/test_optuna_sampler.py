@@ -336,3 +336,26 @@ def test_an_agent_reads_the_file_without_optuna() -> None:
     found = load_spec(FILE + "{sampler: NoSuchSampler, n: 1}").search
     assert found is not None
     assert (found.type, found.sampler, found.settings) == (None, "NoSuchSampler", {"n": 1})
+
+
+@pytest.mark.parametrize(
+    ("key", "settings", "says"),
+    [
+        ("search", "{sampler: CmaEsSampler, popsize: -3}", "AssertionError"),
+        ("search", "{sampler: CmaEsSampler, x0: {x: 0.1}}", "AssertionError"),
+        ("search", "{sampler: TPESampler, prior_weight: -1.0}", "ValueError"),
+        ("early_terminate", "{pruner: HyperbandPruner, reduction_factor: 1}", "ZeroDivisionError"),
+    ],
+)
+def test_settings_that_fail_only_at_work_are_refused_with_the_file(
+    key: str, settings: str, says: str
+) -> None:
+    text = f"""program: train.py
+method: bayes
+metric: {{name: loss}}
+parameters: {{x: {{min: 0.0, max: 1.0}}, y: {{min: 0.0, max: 1.0}}}}
+{key}: {settings}
+"""
+    with pytest.raises(SpecError, match=f"cannot work with these settings: {says}") as caught:
+        load_spec(text, path="sweep.yaml", searched_here=True)
+    assert (caught.value.key_path, caught.value.line) == (key, 5)

@@ -1,0 +1,16 @@
+"""What is said of a trial without an objective."""
+
+from __future__ import annotations
+
+import pytest
+
+from sweeps.objective import no_objective
+
+
+@pytest.mark.parametrize("name", ["val.loss", "val/loss"])
+def test_a_metric_that_was_never_a_number_is_not_called_missing(name: str) -> None:
+    told = no_objective(name, ["val/loss", "lr"])
+    assert told.endswith(
+        f"wants {name!r}, which the script logged, but never as a finite number (not NaN, not text)"
+    )
+    assert no_objective("acc", ["val/loss"]).endswith("wants 'acc', the script logged 'val/loss'")
