@@ -145,6 +145,7 @@ class _Tried:
     Attributes:
         points: (m, d).
         order: the places of those that may be believed best, the best first; then the others.
+        rivals: how many of `order` may be believed best.
         trials: of each, the trials, the one of the best value first.
     """
 
@@ -157,7 +158,7 @@ class _Tried:
         lucky: int,
     ) -> None:
         self.points, self.trials, self.order = points, trials, order
-        self._rivals = rivals  # how many of `order` may be the best
+        self.rivals = rivals
         self._lucky = lucky
 
     @classmethod
@@ -195,7 +196,7 @@ class _Tried:
         return int(self.order[0])
 
     def listed(self, belief: Belief, sign: float, rng: np.random.Generator) -> list[dict[str, Any]]:
-        rivals = self.order[: min(self._rivals, _RIVALS)]
+        rivals = self.order[: min(self.rivals, _RIVALS)]
         drawn = belief.draws(self.points[rivals], _DRAWS, rng)
         chances = np.bincount(drawn.argmin(axis=1), minlength=len(rivals)) / len(drawn)
         shown = rivals[:_LISTED]
@@ -285,7 +286,7 @@ def _gain(
     keys = columns.keys(places.points)
     reported = keys.index(columns.keys(tried.points[[tried.best]])[0])
     learns = spec.method is Method.BAYES and (spec.search is None or spec.search.type != "random")
-    found = gains(belief, places, reported, more, rng, learns=learns)
+    found = gains(belief, places, reported, tried.rivals, more, rng, learns=learns)
     low, inner_low, inner_high, high = np.quantile(found, [0.025, 0.16, 0.84, 0.975]).tolist()
     expected = float(found.mean())
     spread = _spread(belief, tried)

@@ -27,6 +27,7 @@ def gains(
     belief: Belief,
     places: Candidates,
     reported: int,
+    rivals: int,
     trials: int,
     rng: np.random.Generator,
     *,
@@ -40,6 +41,7 @@ def gains(
         belief: what is known.
         places: where trials may be.
         reported: which of the places is believed best now; a tried one.
+        rivals: the first so many of the tried places may be the best; the others are no gain.
         trials: how many more there are.
         rng: of worlds, noise and failures.
         learns: whether the search is by a model.
@@ -48,7 +50,9 @@ def gains(
     share = -(-worlds // len(belief.members))
     return np.concatenate(
         [
-            _of_one(belief, each, places, reported, trials, rng, learns=learns, worlds=share)
+            _of_one(
+                belief, each, places, reported, rivals, trials, rng, learns=learns, worlds=share
+            )
             for each in belief.members
         ]
     )
@@ -59,6 +63,7 @@ def _of_one(
     member: Member,
     places: Candidates,
     reported: int,
+    rivals: int,
     trials: int,
     rng: np.random.Generator,
     *,
@@ -73,7 +78,7 @@ def _of_one(
     variances = np.tile(np.maximum(np.diag(covariance), 0.0), (worlds, 1))
     learnt = np.zeros((trials, worlds, count))
     # What may be reported, and what may be tried.
-    known = np.tile(places.tried, (worlds, 1))
+    known = np.tile(places.tried & (np.arange(count) < rivals), (worlds, 1))
     free = np.tile(~places.tried & places.safe, (worlds, 1))
     lucky = rng.random((trials, worlds))
     noise = np.sqrt(member.noise) * rng.standard_normal((trials, worlds))

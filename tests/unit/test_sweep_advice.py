@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -184,6 +185,17 @@ def test_where_trials_fail_is_no_place_to_go() -> None:
     found = advise(sweep, trials, 3)
     part = found["region"]["parameters"][0]
     assert part["low"] > 0.4
+
+
+def test_what_breaks_a_limit_is_no_gain() -> None:
+    sweep = spec({"a": UNIT, "b": UNIT})
+    trials = [
+        dataclasses.replace(each, keeps=each.config["a"] < 0.5)
+        for each in drawn(sweep, lambda x: (x["a"] - 0.9) ** 2, 40)
+    ]
+    found = advise(sweep, trials, 5)
+    assert found["best"][0]["seen"] > 0.15  # and some have nearly 0
+    assert found["gain"]["expected"] < 0.1  # up to where the limit may begin
 
 
 def test_where_nothing_is_known_no_range_is_narrowed() -> None:
