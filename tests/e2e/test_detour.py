@@ -27,7 +27,7 @@ import sys
 from pathlib import Path
 import opensweep
 run = opensweep.init()
-attempt = int(os.environ["OPENSWEEP_WRITER"])
+attempt = int(os.environ["GO"])
 saved = Path(run.checkpoint_dir) / "next"
 begin = int(saved.read_text()) if saved.exists() else 0
 last = {1: 6, 2: 3, 3: 10}[attempt]
@@ -50,11 +50,12 @@ def test_there_elsewhere_and_there_again(box: Box, tmp_path: Path, saved: int) -
     url = json.loads((box.home / "server.json").read_text())["url"]
     there = {**here, "OPENSWEEP_HOME": str(tmp_path / "there"), "OPENSWEEP_URL": url}
     there["OPENSWEEP_API_KEY"] = (box.home / "api_key").read_text().strip()
-    for env in (here, there, here):
-        box.env = env
+    for go, env in enumerate((here, there, here), start=1):
+        box.env = {**env, "GO": str(go)}
         box.sweep("agent", sweep_id, "--gpus", "none", "--count", "1")
     [trial] = box.json("trials", sweep_id)
-    assert (trial["state"], trial["attempts"], trial["steps"]) == ("finished", 3, 10)
+    assert (trial["state"], trial["steps"]) == ("finished", 10)
+    assert trial["attempts"] >= 3  # one that nobody claimed may have been replaced
     assert trial["summary"]["loss"] == 1
     assert rows(box, trial["id"]) == [
         (step, 10 - step, 1 if step < saved else 3) for step in range(10)

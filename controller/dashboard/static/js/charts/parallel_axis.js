@@ -96,7 +96,7 @@ export function Axis({
   const grab = (event) => {
     if (event.button) return;
     event.currentTarget.setPointerCapture(event.pointerId);
-    held.current = { from: event.clientX, moved: false };
+    held.current = { from: event.clientX, by: 0, moved: false };
     carried.current = false;
   };
   /** @param {any} event */
@@ -104,6 +104,7 @@ export function Axis({
     if (held.current?.from === undefined) return;
     const by = event.clientX - held.current.from;
     if (Math.abs(by) > 4) held.current.moved = true;
+    held.current.by = by;
     if (held.current.moved) setShift(by);
   };
   const drop = () => {
@@ -113,7 +114,8 @@ export function Axis({
     carried.current = was?.moved === true;
     if (!was?.moved) return;
     const gap = xs.length > 1 ? xs[1] - xs[0] : 1;
-    onMove(name, Math.min(Math.max(index + Math.round(shift / gap), 0), xs.length - 1));
+    // What was drawn last may be behind the pointer.
+    onMove(name, Math.min(Math.max(index + Math.round(was.by / gap), 0), xs.length - 1));
   };
   /** @param {KeyboardEvent} event */
   const keys = (event) => {
