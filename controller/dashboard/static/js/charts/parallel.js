@@ -59,6 +59,7 @@ export function ParallelCoordinates({
   const size = useSize(outer);
   const colors = useTheme();
   const [draft, setDraft] = useState(/** @type {{axis: string, brush: Brush} | null} */ (null));
+  const untold = useRef(draft); // what is drawn may be behind the pointer
   const [rough, setRough] = useState(false);
   const [hover, setHover] = useState(
     /** @type {{i: number, x: number, y: number} | null} */ (null),
@@ -83,10 +84,12 @@ export function ParallelCoordinates({
   // The page hears of a brush when the pointer rests or lets go: all else there is drawn anew then.
   const tell = () => {
     setRough(false);
-    if (!draft) return;
-    const known = JSON.stringify(brushes[draft.axis] ?? NO_BRUSH) === JSON.stringify(draft.brush);
+    const newest = untold.current;
+    untold.current = null;
+    if (!newest) return;
+    const known = JSON.stringify(brushes[newest.axis] ?? NO_BRUSH) === JSON.stringify(newest.brush);
     if (known) setDraft(null);
-    else onBrush(draft.axis, draft.brush);
+    else onBrush(newest.axis, newest.brush);
   };
   useEffect(() => {
     if (!draft) return;
@@ -159,7 +162,8 @@ export function ParallelCoordinates({
   const drag = (axis, brush) => {
     setRough(true);
     setHover(null);
-    setDraft({ axis, brush });
+    untold.current = { axis, brush };
+    setDraft(untold.current);
   };
   return html`<div class="chart parallel" ref=${outer} style=${{ height: `${height}px` }}
     role="group" aria-label=${summary ? `${label}. ${summary}` : label}>
