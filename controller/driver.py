@@ -22,13 +22,8 @@ from controller import record
 from controller.costs import seconds
 from controller.prior import known
 from controller.queue import TrialQueue
-from controller.store.records import (
-    AttemptRecord,
-    NewTrial,
-    ObjectivePoints,
-    SweepRecord,
-    TrialRecord,
-)
+from controller.store.chunk_records import ObjectivePoints
+from controller.store.records import AttemptRecord, NewTrial, SweepRecord, TrialRecord
 from controller.store.store import Store
 from sweeps.metrics import values_of
 from sweeps.objective import best_of

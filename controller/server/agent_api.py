@@ -22,8 +22,8 @@ from controller.server.commits import offered
 from controller.server.services import Services, services
 from controller.server.status import metric_json
 from controller.server.wire import json_response, read_body, read_json, read_query
+from controller.store.chunk_records import Chunk, ChunkKind
 from controller.store.keys import Role
-from controller.store.records import Chunk, ChunkKind
 from controller.store.trials import PARENT
 from sweeps.errors import BrokerError, NotFoundError, UsageError
 from sweeps.protocol import chunks

@@ -15,7 +15,7 @@ from typing import Any
 
 import zstandard
 
-from controller.store.records import Chunk, ChunkKind
+from controller.store.chunk_records import Chunk, ChunkKind
 from controller.store.store import Store
 
 PAGE_BYTES = 1 << 20

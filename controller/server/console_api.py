@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 
 from controller.server.services import Services, services
 from controller.server.wire import Fields, Handler, json_response
-from controller.store.records import ChunkKind
+from controller.store.chunk_records import ChunkKind
 
 MOST_LINES = 5000
 """Lines in an answer."""

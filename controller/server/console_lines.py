@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import zstandard
 
 from controller.server.console import plain
-from controller.store.records import ChunkKind
+from controller.store.chunk_records import ChunkKind
 from controller.store.store import Store
 from sweeps.console_text import FARTHEST, fold, shown
 

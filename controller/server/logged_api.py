@@ -14,8 +14,8 @@ from starlette.responses import Response
 
 from controller.server.services import Services, services
 from controller.server.wire import Fields, json_response, read_json
+from controller.store.chunk_records import ChunkKind
 from controller.store.logged_keys import Key, RunWords
-from controller.store.records import ChunkKind
 from sweeps.errors import UsageError
 
 MOST_RUNS = 1000

@@ -20,7 +20,7 @@ from controller import orders
 from controller.server.auth import caller
 from controller.server.services import Services, services
 from controller.server.wire import Fields, Handler, json_response, spell_out
-from controller.store.records import ChunkKind
+from controller.store.chunk_records import ChunkKind
 from controller.wandb_api.runs.configs import WANDB
 from controller.wandb_api.runs.stopping import order_stop
 from sweeps.errors import IllegalTransition, UsageError

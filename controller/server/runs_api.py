@@ -18,7 +18,8 @@ from starlette.responses import Response
 
 from controller.server.services import Services, services
 from controller.server.wire import Fields, Handler, json_response, numbers_response, read_json
-from controller.store.records import ChunkKind, NewRun, RunRecord, RunState
+from controller.store.chunk_records import ChunkKind
+from controller.store.records import NewRun, RunRecord, RunState
 from controller.store.run_fields import run_field
 from controller.store.run_filters import Order, parse_filters, parse_order
 from controller.store.run_index import RunQuery, Scope

@@ -18,8 +18,8 @@ from starlette.responses import Response
 
 from controller.server.services import Services, services
 from controller.server.wire import Fields, json_response, numbers_response, read_json, spell_out
+from controller.store.chunk_records import ChunkKind
 from controller.store.drawing import STEP, TIMESTAMP, SeriesQuery
-from controller.store.records import ChunkKind
 from sweeps.errors import UsageError
 from sweeps.protocol.columns import Columns
 from sweeps.protocol.series import Series, pack_series

@@ -5,16 +5,14 @@ are others' decisions) but refuses what the tables in `sweeps.trial` do not have
 stale attempt or controller tries to record. Neighbours: `controller.loop` and `controller.server`.
 """
 
+from controller.store.chunk_records import Chunk, ChunkKind, ObjectivePoints
 from controller.store.records import (
     AlertRecord,
     AlertState,
     AttemptRecord,
-    Chunk,
-    ChunkKind,
     Ended,
     NewRun,
     NewTrial,
-    ObjectivePoints,
     Registered,
     RunRecord,
     RunState,

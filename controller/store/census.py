@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from sqlalchemy import Column, Connection, func, select
 
 from controller.store.artifact_schema import blobs
+from controller.store.chunk_records import ChunkKind
 from controller.store.engine import Database
 from controller.store.files import BlobState
-from controller.store.records import ChunkKind
 from controller.store.schema import attempts, runs, streams, sweeps, trials
 from sweeps.trial import AttemptState, SweepState, TrialState
 

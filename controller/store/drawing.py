@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from controller.store.cache import Cache
+from controller.store.chunk_records import ChunkKind
 from controller.store.details import Details, Parts, Stored
 from controller.store.levels import COARSE, FINE, Level, Points, bin_size, join, thin
 from controller.store.packing import is_sparse
-from controller.store.records import ChunkKind
 from controller.store.streams import Piece, Record, Stream, StreamName
 from controller.store.stretches import Part, Steps, read_piece
 from sweeps.protocol.columns import concatenate

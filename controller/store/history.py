@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import func, select, tuple_
 
+from controller.store.chunk_records import Chunk, ChunkKind, ObjectivePoints
 from controller.store.engine import Database
-from controller.store.records import Chunk, ChunkKind, ObjectivePoints
 from controller.store.schema import chunks, streams, trials
 from controller.store.streams import Piece, Record, StreamName, read_records
 from controller.store.stretches import Steps, read_piece

@@ -17,9 +17,9 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Text, bindparam, insert, select, update
 
 from controller.rates import Counter
+from controller.store.chunk_records import Chunk, ChunkKind, Heard, NextChunk, StreamPlace
 from controller.store.commits import GroupCommit
 from controller.store.engine import Database
-from controller.store.records import Chunk, ChunkKind, Heard, NextChunk, StreamPlace
 from controller.store.runs import check_writer, no_run
 from controller.store.schema import chunks, runs, streams, sweeps
 from controller.store.sweeps import raise_counter

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
+from controller.store.chunk_records import ChunkKind
 from controller.store.engine import Database
 from controller.store.packing import AXIS, is_bundle
-from controller.store.records import ChunkKind
 from controller.store.schema import segments
 from controller.store.streams import Stream, read_records
 from controller.store.stretches import of_stream, read_waiting

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import BindParameter, Connection, bindparam, func, or_, select
 
 from controller.store.cache import Cache
+from controller.store.chunk_records import ChunkKind
 from controller.store.engine import Database
 from controller.store.logged import kind_of
 from controller.store.packing import AXIS, LONG, SHARD, is_bundle
-from controller.store.records import ChunkKind
 from controller.store.schema import chunks, runs, segments
 from controller.store.streams import Record, Stream, StreamName, read_records
 from sweeps.protocol.chunks import decode, decode_bundle, list_columns

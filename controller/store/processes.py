@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from controller.store.chunk_records import ChunkKind
 from controller.store.engine import Database
-from controller.store.records import ChunkKind, NewRun, Registered, RunState
+from controller.store.records import NewRun, Registered, RunState
 from controller.store.runs import check_not_a_trials, fresh_row, merged, no_run, shown_state
 from controller.store.schema import runs, streams
 from sweeps.errors import IllegalTransition

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from controller.store.chunk_records import ChunkKind
 from controller.store.engine import Database
-from controller.store.records import ChunkKind
 from controller.store.streams import Record, read_records
 from controller.store.stretches import Steps, read_piece
 from sweeps.protocol.columns import Columns, concatenate

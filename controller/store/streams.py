@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BindParameter, Connection, bindparam, select
 
-from controller.store.records import ChunkKind
+from controller.store.chunk_records import ChunkKind
 from controller.store.runs import no_run
 from controller.store.schema import runs, streams
 

@@ -22,7 +22,8 @@ from chaos_world import Shape, World
 from parts import members
 
 from agent import kernel
-from controller.store.records import AttemptRecord, ChunkKind, TrialRecord
+from controller.store.chunk_records import ChunkKind
+from controller.store.records import AttemptRecord, TrialRecord
 from controller.store.store import Store, open_store
 from sweeps.protocol.live import LEASE_S, is_wandb_agent
 from sweeps.retry import LOST_LIMIT

@@ -20,8 +20,9 @@ import urllib3
 from controller.server.process import make_http
 from controller.server.services import Services
 from controller.store import NewRun, NewTrial, open_store
+from controller.store.chunk_records import ChunkKind
 from controller.store.packer import Due
-from controller.store.records import ChunkKind, RunState
+from controller.store.records import RunState
 from controller.store.streams import StreamName
 from controller.wandb_api.streams.lines import POST_BYTES
 from sweeps.console_text import shown

@@ -15,7 +15,8 @@ from controller import record
 from controller.broker import Broker
 from controller.loop import Loop
 from controller.queue import TrialQueue
-from controller.store.records import Chunk, ChunkKind, SweepRecord, TrialRecord
+from controller.store.chunk_records import Chunk, ChunkKind
+from controller.store.records import SweepRecord, TrialRecord
 from controller.store.store import Store, open_store
 from sweeps.protocol.chunks import encode, pack_points
 from sweeps.protocol.live import AgentBeat, Claim, Live

@@ -11,7 +11,8 @@ import pytest
 from controller import driver as driver_module
 from controller import record
 from controller.driver import Driver
-from controller.store.records import Chunk, ChunkKind, NewTrial, SweepRecord
+from controller.store.chunk_records import Chunk, ChunkKind
+from controller.store.records import NewTrial, SweepRecord
 from controller.store.store import Store, open_store
 from sweeps.protocol.chunks import encode, pack_points
 from sweeps.search import Ended, Event, Reported, Searcher, Suggested

@@ -14,7 +14,8 @@ from test_runs_api import refused
 from test_server_api import KEY, World, running
 
 from controller.blobs import open_blobs
-from controller.store.records import Chunk, ChunkKind, NewRun
+from controller.store.chunk_records import Chunk, ChunkKind
+from controller.store.records import NewRun
 from logging_core.artifacts.manifest import Entry, Manifest
 from sweeps.protocol.chunks import encode
 

@@ -15,7 +15,8 @@ from typing import Any
 import orjson
 
 from controller.server.wire import spell_out
-from controller.store.records import ChunkKind, RunRecord
+from controller.store.chunk_records import ChunkKind
+from controller.store.records import RunRecord
 from controller.wandb_api.context import Info, door
 from sweeps.errors import UsageError
 from sweeps.protocol.columns import Columns

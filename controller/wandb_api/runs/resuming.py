@@ -13,7 +13,8 @@ from dataclasses import replace
 from typing import Any
 
 from controller.server.wire import spell_out
-from controller.store.records import ChunkKind, RunRecord
+from controller.store.chunk_records import ChunkKind
+from controller.store.records import RunRecord
 from controller.wandb_api.context import Info, door
 from controller.wandb_api.people.entities import Project
 from controller.wandb_api.runs.configs import wandb_config, wandb_part

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from controller.store.records import StreamPlace
+from controller.store.chunk_records import StreamPlace
 from controller.wandb_api.streams.lines import Lines
 from sweeps.console_text import FARTHEST
 

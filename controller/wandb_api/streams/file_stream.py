@@ -27,8 +27,8 @@ from controller import record
 from controller.server.commits import offered
 from controller.server.services import Services, services
 from controller.server.wire import TooLarge, read_body
+from controller.store.chunk_records import Heard
 from controller.store.ingest import Moved
-from controller.store.records import Heard
 from controller.wandb_api.runs import endings, stopping
 from controller.wandb_api.runs.summaries import NESTED
 from controller.wandb_api.runs.writers import client_of, recording

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from controller.store.records import ChunkKind
+from controller.store.chunk_records import ChunkKind
 from controller.wandb_api.runs.summaries import nested_names, plain_summary
 from logging_core.values import flatten, plain
 from sweeps.errors import UsageError

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from controller.store.records import ChunkKind, NextChunk, StreamPlace
+from controller.store.chunk_records import ChunkKind, NextChunk, StreamPlace
 from controller.wandb_api.runs.writers import Recording
 from controller.wandb_api.streams.console import draw, in_pieces
 from controller.wandb_api.streams.lines import Lines, NumberedRow, Post, read_rows

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from controller.store.records import ChunkKind, StreamPlace
+from controller.store.chunk_records import ChunkKind, StreamPlace
 
 if TYPE_CHECKING:
     from controller.wandb_api.streams.pieces import Sender

@@ -23,7 +23,8 @@ from redis.exceptions import RedisError
 
 from controller import record
 from controller.server.services import Services
-from controller.store.records import AttemptRecord, ChunkKind, Ended, RunRecord
+from controller.store.chunk_records import ChunkKind
+from controller.store.records import AttemptRecord, Ended, RunRecord
 from controller.store.store import Store
 from sweeps.errors import Fenced, NotFoundError
 from sweeps.protocol.live import Claim, Order, is_wandb_agent

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from controller.store.records import ChunkKind, NextChunk, StreamPlace
+from controller.store.chunk_records import ChunkKind, NextChunk, StreamPlace
 from controller.wandb_api.runs.writers import Recording
 from controller.wandb_api.streams.lines import POST_BYTES, Lines, Post, read_post, read_rows
 from controller.wandb_api.streams.pieces import Pieces, Sender, pieces_of
