@@ -41,9 +41,9 @@ from scipy.special import ndtri
 from scipy.stats import qmc
 
 from sweeps.search.axes import Axes, Coordinate
-from sweeps.search.base import generator
 from sweeps.search.gp.acquisition import Improvement, Product, Term
 from sweeps.search.gp.columns import Columns
+from sweeps.search.gp.design import Design
 from sweeps.search.gp.feasibility import Feasibility
 from sweeps.search.gp.maximise import Effort, maximise
 from sweeps.search.gp.outputs import warped
@@ -57,7 +57,6 @@ Array = NDArray[np.float64]
 _GROWTH = 1.5  # from checkpoint to checkpoint
 _FIRST = 2  # the first checkpoint: what is worse than random after one epoch may be a slow start
 _LIMIT = 1e150  # beyond which values are as good as infinite
-_DESIGN = 64  # points of the sequence that the first ones are of
 _BEST = 6  # points around which candidates are drawn
 
 
@@ -194,8 +193,7 @@ class CurveModel:
         self._whole = whole
         self._columns = Columns(axes)
         self._settings = settings or CurveSettings()
-        self._seed = seed
-        self._design: Array | None = None
+        self._design = Design(self._columns, seed)
 
     def propose(
         self, seen: Sequence[Observation], *, rng: np.random.Generator
@@ -210,23 +208,10 @@ class CurveModel:
             tried = set()
         ends = ends_of(seen)
         if len(seen) < settings.first or len(ends.rows) < settings.fewest:
-            found = self._one_of_the_first(len(seen), tried, rng)
+            found = self._design.point(len(seen), tried, rng)
         else:
             found = self._promising(seen, points, ends, tried, rng)
         return None if found is None else columns.decode(found)
-
-    def _one_of_the_first(
-        self, count: int, tried: set[bytes], rng: np.random.Generator
-    ) -> Array | None:
-        columns = self._columns
-        if self._design is None:
-            self._design = columns.draw(_DESIGN, generator(self._seed, 0))
-        points = np.vstack([self._design[count : count + 1], columns.draw(_DESIGN, rng)])
-        for point, key in zip(points, columns.keys(points), strict=True):
-            if key not in tried and columns.allowed(point[None])[0]:
-                found: Array = point
-                return found
-        return None
 
     def _promising(
         self,

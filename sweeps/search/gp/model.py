@@ -31,9 +31,9 @@ from scipy.special import ndtri
 from scipy.stats import qmc
 
 from sweeps.search.axes import Axes, Coordinate
-from sweeps.search.base import generator
 from sweeps.search.gp.acquisition import Improvement, Product, Term
 from sweeps.search.gp.columns import Columns
+from sweeps.search.gp.design import Design
 from sweeps.search.gp.feasibility import Feasibility
 from sweeps.search.gp.hypervolume import FrontImprovement, reference, scalarised, undominated
 from sweeps.search.gp.known import Known, known_of
@@ -87,7 +87,6 @@ _VIEWS = (
 
 _VALUES = 3  # before the process is asked
 _BEST = 6  # points around which candidates are drawn
-_DESIGN = 64  # points of the sequence that the first ones are of
 _SHARE_OF_FRONT = 0.5  # of the trials of a sweep with several objectives
 _MOST_ON_FRONT = 24  # points of a front around which candidates are drawn
 
@@ -128,8 +127,7 @@ class GpModel:
         self._per_second, self._most = per_second, most
         self._columns = Columns(axes)
         self._settings = settings or Settings()
-        self._seed = seed
-        self._design: Array | None = None
+        self._design = Design(self._columns, seed)
         self._fits: dict[str, tuple[bytes, Hyperparameters]] = {}
         few = min(max(self._columns.count + 1, 5), 10)
         self._first = few if self._settings.first is None else self._settings.first
@@ -144,23 +142,10 @@ class GpModel:
             tried = set()
         known = self._with_prior(known_of(seen, points))
         if known.count < self._first or len(known.costs) < _VALUES:
-            found = self._one_of_the_first(known.count, tried, rng)
+            found = self._design.point(known.count, tried, rng)
         else:
             found = self._promising(known, tried, rng)
         return None if found is None else self._columns.decode(found)
-
-    def _one_of_the_first(
-        self, count: int, tried: set[bytes], rng: np.random.Generator
-    ) -> Array | None:
-        columns = self._columns
-        if self._design is None:
-            self._design = columns.draw(_DESIGN, generator(self._seed, 0))
-        points = np.vstack([self._design[count : count + 1], columns.draw(_DESIGN, rng)])
-        for point, key in zip(points, columns.keys(points), strict=True):
-            if key not in tried and columns.allowed(point[None])[0]:
-                found: Array = point
-                return found
-        return None
 
     def _promising(self, known: Known, tried: set[bytes], rng: np.random.Generator) -> Array | None:
         view = _VIEWS[known.count % len(_VIEWS)]
