@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sweeps.conditions import When, in_order, read_when
+from sweeps.conditions import When, in_order, read_when, refuse_impossible
 from sweeps.distributions import (
     Beta,
     Categorical,
@@ -197,12 +197,15 @@ def read_space(section: Section) -> tuple[Space, list[str]]:
                 hint="Rename one of them.",
             )
         known[parameter.name] = (parameter.path, parameter.distribution)
-    whens = [tuple(w for when in under for w in read_when(when, known)) for _, under in leaves]
+    whens = {
+        leaf.path: [(each, when) for each in under for when in read_when(each, known)]
+        for leaf, under in leaves
+    }
     parameters = [
-        replace(leaf, when=when) if when else leaf
-        for (leaf, _), when in zip(leaves, whens, strict=True)
+        replace(leaf, when=tuple(when for _, when in whens[leaf.path])) for leaf, _ in leaves
     ]
     _refuse_circles(section, {p.path: p.when for p in parameters})
+    refuse_impossible(whens, dict(known.values()))
     return Space(tuple(parameters)), warnings
 
 

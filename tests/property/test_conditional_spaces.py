@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 import numpy
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +26,7 @@ VALUES = st.lists(
 
 
 @st.composite
-def spaces(draw: st.DrawFn) -> Space:
+def files(draw: st.DrawFn) -> dict[str, Any]:
     """Up to six parameters; each may hang on one or two of those that were made before it, whose
     names may come later in the alphabet."""
     names = draw(st.permutations("abcdef"))[: draw(st.integers(1, 6))]
@@ -44,7 +45,53 @@ def spaces(draw: st.DrawFn) -> Space:
             else:
                 when[parent] = {"min": draw(st.integers(0, above["max"]))}
         parameters[name] = {**parameter, "when": when} if when else parameter
+    return parameters
+
+
+@st.composite
+def spaces(draw: st.DrawFn) -> Space:
+    parameters = draw(files().filter(lambda parameters: not never(parameters)))
+    return read(parameters)
+
+
+def read(parameters: dict[str, Any]) -> Space:
     return spec_from_mapping({"method": "random", "parameters": parameters}).parameters
+
+
+def values(parameter: dict[str, Any]) -> list[Any]:
+    return parameter.get("values") or list(range(parameter["min"], parameter["max"] + 1))
+
+
+def never(parameters: dict[str, Any]) -> set[str]:
+    """Those that no combination of values has; `parameters` has parents first."""
+    left = set(parameters)
+    for chosen in itertools.product(*map(values, parameters.values())):
+        there: dict[str, Any] = {}
+        for (name, parameter), value in zip(parameters.items(), chosen, strict=True):
+            if all(
+                parent in there
+                and (
+                    canonical(there[parent]) in map(canonical, wanted)
+                    if isinstance(wanted, list)
+                    else there[parent] >= wanted["min"]
+                )
+                for parent, wanted in parameter.get("when", {}).items()
+            ):
+                there[name] = value
+        left -= there.keys()
+    return left
+
+
+@calm
+@given(files())
+def test_what_can_never_be_there_is_refused_and_nothing_else(parameters: dict[str, Any]) -> None:
+    gone = never(parameters)
+    if not gone:
+        assert len(read(parameters).parameters) == len(parameters)
+        return
+    with pytest.raises(SpecError, match="is never there") as caught:
+        read(parameters)
+    assert str(caught.value).split()[1] in gone
 
 
 def key(config: dict[str, Any]) -> frozenset[Any]:
@@ -56,12 +103,12 @@ def every_config(space: Space) -> set[frozenset[Any]]:
     choices = []
     for parameter in space.parameters:
         distribution: Any = parameter.distribution
-        values = getattr(distribution, "values", None)
-        choices.append(values or range(distribution.low, distribution.high + 1))
+        listed = getattr(distribution, "values", None)
+        choices.append(listed or range(distribution.low, distribution.high + 1))
     paths = [parameter.path for parameter in space.parameters]
     return {
-        key(space.nest(space.prune(dict(zip(paths, values, strict=True)))))
-        for values in itertools.product(*choices)
+        key(space.nest(space.prune(dict(zip(paths, chosen, strict=True)))))
+        for chosen in itertools.product(*choices)
     }
 
 

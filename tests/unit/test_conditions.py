@@ -113,6 +113,11 @@ def test_seven_steps_of_a_tenth_are_0_7() -> None:
         ({"layers": []}, ".layers", "is empty"),
         ({"layers": {"min": 5}}, ".layers", "never so"),
         ({"layers": {"min": 3, "max": 2}}, ".layers.min", "at most max"),
+        ({"layers": {"min": 2.2, "max": 2.8}}, ".layers", "never so"),
+        ({"layers": {"minimum": 3}}, ".layers.minimum", "Did you mean `min`?"),
+        ({"layers": ">= 3"}, ".layers", "A range is written {min: …, max: …}."),
+        ({"rate": {"min": 1.0}}, ".rate", "never so: rate must be a number from 0 to 1"),
+        ({"step": {"min": 0.6, "max": 0.9}}, ".step", "never so"),
         ({"rate": 0.5}, ".rate", "Give a range"),
         ({"x": 1}, "", "there only if they are: x needs x"),
         ({"y": 1}, "", "x needs y needs x"),
@@ -125,12 +130,51 @@ def test_conditions_that_are_refused(when: Any, where: str, what: str) -> None:
         {
             "layers": {"min": 1, "max": 4},
             "rate": {"min": 0.0, "max": 1.0},
+            "step": {"distribution": "q_uniform", "min": 0, "max": 2, "q": 0.5},
             "x": {"values": [1, 2], "when": when},
             "y": {"values": [1, 2], "when": {"x": 1}},
         }
     )
     assert message.startswith(f"parameters.x.when{where}: ")
     assert what in message
+
+
+@pytest.mark.parametrize(
+    ("parameters", "line", "what"),
+    [
+        (
+            "  g:\n    when: {layers: {min: 4}}\n    parameters:\n"
+            "      x: {values: [1], when: {layers: {max: 2}}}\n",
+            8,
+            "g.x is never there: `layers is at least 4` and `layers is at most 2` cannot hold at "
+            "once. Loosen one of them",
+        ),
+        (
+            "  a: {min: 0, max: 9, when: {layers: 2}}\n"
+            "  x:\n    values: [1]\n    when: {layers: {min: 3}, a: 1}\n",
+            8,
+            "x is never there: `layers is at least 3` and `layers is 2` (for a) cannot hold",
+        ),
+    ],
+)
+def test_conditions_that_never_hold_at_once(parameters: str, line: int, what: str) -> None:
+    text = f"program: t.py\nmethod: random\nparameters:\n  layers: {{min: 1, max: 6}}\n{parameters}"
+    with pytest.raises(SpecError) as caught:
+        load_spec(text, path="s.yaml")
+    assert str(caught.value).startswith(f"s.yaml:{line}: ")
+    assert what in str(caught.value)
+
+
+def test_a_listed_mapping_or_list_is_a_value() -> None:
+    kinds = {"values": [{"min": 1}, [2, 3]]}
+    found = space(
+        {
+            "kind": kinds,
+            "x": {"values": [1], "when": {"kind": {"min": 1}}},
+            "y": {"values": [1], "when": {"kind": [2, 3]}},
+        }
+    )
+    assert list(found.grid()) == [{"kind": {"min": 1}, "x": 1}, {"kind": [2, 3], "y": 1}]
 
 
 def test_a_message_has_the_line() -> None:
