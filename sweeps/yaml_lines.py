@@ -41,8 +41,14 @@ _SCALARS = frozenset(f"{_TAG}{name}" for name in ("null", "bool", "int", "float"
 _MERGE = f"{_TAG}merge"
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML's reader with our idea of what a plain word means."""
+class Loader(yaml.SafeLoader):
+    """PyYAML's reader with our idea of what a plain word means. Raises yaml.YAMLError for brackets
+    deeper than MAX_DEPTH at once: of thousands, PyYAML's own work grows with the square."""
+
+    def fetch_flow_collection_start(self, token: type[yaml.Token]) -> None:
+        if self.flow_level >= MAX_DEPTH:
+            raise yaml.scanner.ScannerError(None, None, "nested too deeply", self.get_mark())
+        super().fetch_flow_collection_start(token)
 
 
 def _resolvers() -> dict[str | None, list[tuple[str, re.Pattern[str]]]]:
@@ -56,7 +62,7 @@ def _resolvers() -> dict[str | None, list[tuple[str, re.Pattern[str]]]]:
     return kept
 
 
-_Loader.yaml_implicit_resolvers = _resolvers()
+Loader.yaml_implicit_resolvers = _resolvers()
 
 
 def parse(text: str, *, path: str | None = None) -> tuple[Any, dict[KeyPath, int]]:
@@ -69,7 +75,7 @@ def parse(text: str, *, path: str | None = None) -> tuple[Any, dict[KeyPath, int
     if len(text) > MAX_CHARACTERS:
         raise SpecError(f"longer than {MAX_CHARACTERS:,} characters: no sweep file.", path=path)
     try:
-        loader = _Loader(text)
+        loader = Loader(text)
         try:
             root = loader.get_single_node()
             tree = _Tree(loader, path)
@@ -85,7 +91,7 @@ def parse(text: str, *, path: str | None = None) -> tuple[Any, dict[KeyPath, int
 class _Tree:
     """Turns nodes into values, and remembers lines."""
 
-    def __init__(self, loader: _Loader, path: str | None) -> None:
+    def __init__(self, loader: Loader, path: str | None) -> None:
         self.lines: dict[KeyPath, int] = {}
         self._loader = loader
         self._path = path

@@ -23,6 +23,7 @@ from typing import Any
 import yaml
 
 from sweeps.errors import SpecError
+from sweeps.yaml_lines import Loader
 
 TEXT = 200_000
 """Characters of a report; markdown_tree.js has the same."""
@@ -223,10 +224,10 @@ def _read(text: str) -> dict[str, Any]:
         raise SpecError(f"a panel's block has at most {_BLOCK:,} characters")
     try:
         # An alias could stand for a thousand times what is written.
-        for event in yaml.parse(text, yaml.SafeLoader):
+        for event in yaml.parse(text, Loader):
             if isinstance(event, yaml.AliasEvent):
                 raise SpecError("YAML aliases (*name) are not read in panels", line=_line(event))
-        value = yaml.safe_load(text)
+        value = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         problem = getattr(error, "problem", None) or str(error) or "it is nested too deep"
         raise SpecError(f"this is no YAML: {problem}", line=_line(error)) from None

@@ -80,7 +80,7 @@ def test_anchors_and_merges_work_and_the_own_key_wins() -> None:
         (SMALL + "metric: {<<: [1]}\n", 5, "metric: `<<` merges mappings"),
         (SMALL + "enqueue: *e\n", 5, "undefined alias"),
         ("a: " + "[" * 150 + "]" * 150, 1, "nested too deeply"),
-        ("a: " + "[" * 3000, None, "nested too deeply"),
+        ("a: " + "[" * 3000, 1, "nested too deeply"),
         ("a: " + "x" * 1_000_001, None, "no sweep file"),
     ],
 )
