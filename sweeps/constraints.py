@@ -6,13 +6,15 @@
       - schedule in ['cosine', 'linear'] and len(layers) <= 4
 
 The syntax is a small part of Python's: numbers, texts, true and false (as True, False, None), lists
-and tuples of those; `+ - * / // % **`, comparisons (`in` too), `and`, `or`, `not`; the functions in
-FUNCTIONS. A parameter is written by its dotted name; one that is no word of Python (learning-rate,
-lambda) in backticks. A constraint that names a parameter which is not there holds.
+and tuples of those; `+ - * / // % **`, comparisons (`in` too), `and`, `or`, `not`; the functions of
+`sweeps.arithmetic`. A parameter is written by its dotted name; one that is no word of Python
+(learning-rate, lambda) in backticks. A constraint that names a parameter which is not there holds.
 
 An expression is read into a tree of closures, each of a kind that is listed here, and never handed
-to Python's own evaluation. Its size is bounded, and so are its numbers: `9**9**9` is infinite, not
-a day's work. What has no value (a division by zero, a root of -1) does not hold.
+to Python's own evaluation. Its size is bounded, and so are its numbers: `layers**9**9` is infinite,
+not a day's work. What has no value (a division by zero, a root of -1) does not hold. What can only
+be a slip is refused: a number where a truth must stand (`layers and lr < 0.1`), a comparison of
+numbers alone, numbers alone that have no finite value.
 """
 
 from __future__ import annotations
@@ -27,12 +29,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sweeps.arithmetic import BINARY, COMPARE, FUNCTIONS, SEVERAL, UNARY, Uncomputable
+from sweeps.distributions import is_number
 from sweeps.section import Section, did_you_mean
 
 MOST = 100
 MOST_CHARACTERS = 1_000
 MOST_NODES = 200
-_LARGEST_BITS = 1_024
 
 Values = Mapping[str, Any]
 """The parameters that are there, by dotted name."""
@@ -40,10 +43,6 @@ _Part = Callable[[Values], Any]
 
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`([^`]*)`")
 _OTHER_SIGNS = {"&&": "and", "||": "or", "<>": "!=", "!": "not"}
-
-
-class Uncomputable(TypeError):
-    """Values of a kind that an operator does not take: `optimizer * 2`."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +75,12 @@ class Constraint:
             return False
 
 
-def read_constraints(section: Section, key: str, known: Mapping[str, Any]) -> list[Constraint]:
+def read_constraints(section: Section, key: str, known: Mapping[str, bool]) -> list[Constraint]:
     """The constraints listed at `key`. Raises SpecError, with the column in the expression.
 
     Args:
-        known: the parameters of the file, by dotted name.
+        known: the parameters of the file, by dotted name, and whether all that each can be is true
+            or false.
     """
     texts = section.entries(key)
     if len(texts) > MOST:
@@ -106,9 +106,9 @@ class _Bad(Exception):
         self.problem, self.column, self.hint = problem, column, hint
 
 
-def parse_constraint(text: str, known: Mapping[str, Any]) -> Constraint:
-    """Checks an expression; raises _Bad."""
-    _, names = _compiled(text)
+def parse_constraint(text: str, known: Mapping[str, bool]) -> Constraint:
+    """Checks an expression; raises _Bad. `known` is as in `read_constraints`."""
+    _, names, truths = _compiled(text)
     for name, column in names.items():
         if name not in known:
             hint = did_you_mean(name, known, "There are")
@@ -117,14 +117,16 @@ def parse_constraint(text: str, known: Mapping[str, Any]) -> Constraint:
             ):
                 hint += " Such a name stands in backticks."
             raise _Bad(f"there is no parameter `{name}`.", column, hint)
-    if not names:
-        raise _Bad("it names no parameter, so there is nothing that it could exclude.")
+    for name, column in truths.items():
+        if not known[name]:
+            raise _Bad(f"`{name}` is not true or false.", column, f"Compare it: `{name} > 0`, say.")
     return Constraint(text, frozenset(names))
 
 
 @functools.lru_cache(maxsize=1024)
-def _compiled(text: str) -> tuple[_Part, dict[str, int]]:
-    """The expression as a function, and the names in it with the column of the first mention."""
+def _compiled(text: str) -> tuple[_Part, dict[str, int], dict[str, int]]:
+    """The expression as a function, and the names in it with the column of the first mention; once
+    more those that stand where a truth must."""
     if len(text) > MOST_CHARACTERS:
         raise _Bad(f"it is longer than {MOST_CHARACTERS:,} characters.")
     aliases: dict[str, str] = {}
@@ -151,12 +153,8 @@ def _compiled(text: str) -> tuple[_Part, dict[str, int]]:
     if sum(1 for _ in ast.walk(tree)) > MOST_NODES:
         raise _Bad(f"it has more than {MOST_NODES} parts.", hint="Make several of it.")
     reader = _Reader(plain.strip(), blank + 1, aliases)
-    part = reader.part(tree)
-    if not isinstance(tree, ast.Compare | ast.BoolOp | ast.Name | ast.Attribute) and not (
-        isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not)
-    ):
-        raise _Bad("it neither holds nor not.", hint="Compare it with something: … <= 512.")
-    return part, reader.names
+    part = reader.truth(tree)
+    return part, reader.names, reader.truths
 
 
 def _syntax(text: str, error: SyntaxError) -> _Bad:
@@ -169,109 +167,10 @@ def _syntax(text: str, error: SyntaxError) -> _Bad:
     return _Bad("this is no expression.", min(max(error.offset or 1, 1), len(text) or 1))
 
 
-def _number(value: Any) -> int | float:
-    if isinstance(value, (int, float)):
-        return value
-    raise Uncomputable(f"{value!r} is no number")
-
-
-def _power(base: float, exponent: float) -> Any:
-    if isinstance(base, int) and isinstance(exponent, int) and exponent >= 0:
-        if base.bit_length() * exponent <= _LARGEST_BITS:
-            return base**exponent
-        base = float(base)
-    try:
-        found = base**exponent
-    except OverflowError:
-        return math.inf
-    if isinstance(found, complex):
-        raise ValueError("no real number")
-    return found
-
-
-def _numeric(work: Callable[..., Any]) -> Callable[..., Any]:
-    """`work` on numbers alone: Python would multiply texts, too."""
-    return lambda *values: work(*map(_number, values))
-
-
-def _of_several(work: Callable[..., Any]) -> Callable[..., Any]:
-    """min and max: of two or more numbers, or of one list."""
-
-    def checked(*values: Any) -> Any:
-        found = values[0] if len(values) == 1 and isinstance(values[0], (list, tuple)) else values
-        return work([_number(value) for value in found])
-
-    return checked
-
-
-def _length(value: Any) -> int:
-    if isinstance(value, (list, tuple, str, Mapping)):
-        return len(value)
-    raise Uncomputable(f"{value!r} has no length")
-
-
-FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "abs": _numeric(abs),
-    "ceil": _numeric(math.ceil),
-    "exp": _numeric(math.exp),
-    "floor": _numeric(math.floor),
-    "len": _length,
-    "log": _numeric(math.log),
-    "log10": _numeric(math.log10),
-    "log2": _numeric(math.log2),
-    "max": _of_several(max),
-    "min": _of_several(min),
-    "round": _numeric(round),
-    "sqrt": _numeric(math.sqrt),
-    "sum": _of_several(math.fsum),
-}
-"""By the name that an expression calls them by; min, max and sum take several or a list."""
-_SEVERAL = frozenset(("min", "max", "sum"))
-
-_BINARY: Mapping[type[ast.AST], Callable[[Any, Any], Any]] = {
-    ast.Add: _numeric(operator.add),
-    ast.Sub: _numeric(operator.sub),
-    ast.Mult: _numeric(operator.mul),
-    ast.Div: _numeric(operator.truediv),
-    ast.FloorDiv: _numeric(operator.floordiv),
-    ast.Mod: _numeric(operator.mod),
-    ast.Pow: _numeric(_power),
-}
-
-
-def _contained(value: Any, among: Any) -> bool:
-    if isinstance(among, str) and not isinstance(value, str):
-        raise Uncomputable(f"{value!r} is no text")
-    return value in among
-
-
-def _plainly(work: Callable[[Any, Any], Any]) -> Callable[[Any, Any], bool]:
-    """A comparison; what Python cannot compare is said to be so."""
-
-    def compared(left: Any, right: Any) -> bool:
-        try:
-            return bool(work(left, right))
-        except TypeError as error:
-            raise Uncomputable(str(error)) from None
-
-    return compared
-
-
-_COMPARE: Mapping[type[ast.AST], Callable[[Any, Any], bool]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: _plainly(operator.lt),
-    ast.LtE: _plainly(operator.le),
-    ast.Gt: _plainly(operator.gt),
-    ast.GtE: _plainly(operator.ge),
-    ast.In: _plainly(_contained),
-    ast.NotIn: _plainly(lambda value, among: not _contained(value, among)),
-}
-_UNARY: Mapping[type[ast.AST], Callable[[Any], Any]] = {
-    ast.Not: operator.not_,
-    ast.USub: _numeric(operator.neg),
-    ast.UAdd: _numeric(operator.pos),
-}
+def _names_one(node: ast.expr) -> bool:
+    """Whether there is a parameter in it; the name of a function is none."""
+    functions = {id(each.func) for each in ast.walk(node) if isinstance(each, ast.Call)}
+    return any(isinstance(each, ast.Name) and id(each) not in functions for each in ast.walk(node))
 
 
 class _Reader:
@@ -280,6 +179,23 @@ class _Reader:
     def __init__(self, text: str, first: int, aliases: Mapping[str, str]) -> None:
         self._text, self._first, self._aliases = text, first, aliases
         self.names: dict[str, int] = {}
+        self.truths: dict[str, int] = {}
+
+    def truth(self, node: ast.expr) -> _Part:
+        """What holds or not: a comparison, a parameter that is true or false, or several such."""
+        if isinstance(node, ast.Name | ast.Attribute):
+            part = self._parameter(node)
+            self.truths.setdefault(self._name(node), self._column(node))
+            return part
+        part = self.part(node)
+        if not _names_one(node):
+            raise self._bad(node, "this names no parameter, so it excludes nothing or everything.")
+        if isinstance(node, ast.Compare | ast.BoolOp) or (
+            isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
+        ):
+            return part
+        hint = "Compare it with something: … <= 512."
+        raise self._bad(node, "this neither holds nor not.", hint)
 
     def part(self, node: ast.expr) -> _Part:
         match node:
@@ -291,21 +207,24 @@ class _Reader:
                 inner = [self.part(each) for each in parts]
                 return lambda values: [each(values) for each in inner]
             case ast.BoolOp(op=sign, values=parts):
-                inner = [self.part(each) for each in parts]
+                inner = [self.truth(each) for each in parts]
                 every = all if isinstance(sign, ast.And) else any
                 return lambda values: every(each(values) for each in inner)
-            case ast.UnaryOp(op=sign, operand=operand) if type(sign) in _UNARY:
-                return self._applied(_UNARY[type(sign)], [operand])
-            case ast.BinOp(op=sign, left=left, right=right) if type(sign) in _BINARY:
-                return self._applied(_BINARY[type(sign)], [left, right])
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                inner_truth = self.truth(operand)
+                return lambda values: not inner_truth(values)
+            case ast.UnaryOp(op=sign, operand=operand) if type(sign) in UNARY:
+                return self._applied(node, UNARY[type(sign)], [operand])
+            case ast.BinOp(op=sign, left=left, right=right) if type(sign) in BINARY:
+                return self._applied(node, BINARY[type(sign)], [left, right])
             case ast.Compare(left=left, ops=signs, comparators=others) if all(
-                type(sign) in _COMPARE for sign in signs
+                type(sign) in COMPARE for sign in signs
             ):
-                return self._compared([left, *others], [_COMPARE[type(sign)] for sign in signs])
+                return self._compared([left, *others], [COMPARE[type(sign)] for sign in signs])
             case ast.Call(func=ast.Name(id=name), args=parts, keywords=[]) if name in FUNCTIONS:
-                if not parts or (len(parts) > 1 and name not in _SEVERAL):
+                if not parts or (len(parts) > 1 and name not in SEVERAL):
                     raise self._bad(node, f"`{name}` takes one value.")
-                return self._applied(FUNCTIONS[name], parts)
+                return self._applied(node, FUNCTIONS[name], parts)
             case ast.Call(func=ast.Name(id=name), keywords=[]):
                 hint = did_you_mean(name, FUNCTIONS, "There are")
                 raise self._bad(node, f"there is no function `{name}`.", hint)
@@ -324,6 +243,11 @@ class _Reader:
         return _Bad(problem, self._column(node), hint)
 
     def _parameter(self, node: ast.Name | ast.Attribute) -> _Part:
+        name = self._name(node)
+        self.names.setdefault(name, self._column(node))
+        return operator.itemgetter(name)
+
+    def _name(self, node: ast.Name | ast.Attribute) -> str:
         words: list[str] = []
         inner: ast.expr = node
         while isinstance(inner, ast.Attribute):
@@ -332,16 +256,30 @@ class _Reader:
         if not isinstance(inner, ast.Name):
             raise self._bad(node, "only the name of a parameter has dots.")
         words.append(inner.id)
-        name = ".".join(self._aliases.get(word, word) for word in reversed(words))
-        self.names.setdefault(name, self._column(node))
-        return operator.itemgetter(name)
+        return ".".join(self._aliases.get(word, word) for word in reversed(words))
 
-    def _applied(self, work: Callable[..., Any], parts: Sequence[ast.expr]) -> _Part:
+    def _applied(
+        self, node: ast.expr, work: Callable[..., Any], parts: Sequence[ast.expr]
+    ) -> _Part:
         inner = [self.part(each) for each in parts]
+        if not _names_one(node):
+            return self._worked_out(node, work, [each({}) for each in inner])
         if len(inner) == 2:
             left, right = inner
             return lambda values: work(left(values), right(values))
         return lambda values: work(*[each(values) for each in inner])
+
+    def _worked_out(self, node: ast.expr, work: Callable[..., Any], values: Sequence[Any]) -> _Part:
+        """Of numbers alone: once and for all."""
+        try:
+            found = work(*values)
+        except Uncomputable as error:
+            raise self._bad(node, f"this cannot be computed: {error}.") from None
+        except (ArithmeticError, ValueError):
+            found = math.nan
+        if not is_number(found):
+            raise self._bad(node, "this has no finite value, whatever the parameters are.")
+        return lambda values: found  # noqa: ARG005
 
     def _compared(
         self, parts: Sequence[ast.expr], signs: Sequence[Callable[[Any, Any], bool]]

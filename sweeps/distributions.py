@@ -52,6 +52,9 @@ def _key(value: Any) -> Hashable:
     return (type(value).__name__, value)
 
 
+_TRUTHS = frozenset(canonical(value) for value in (True, False, 1, 0))
+
+
 def is_number(value: Any) -> bool:
     """Whether a value is a finite number that a float can hold; a bool is none."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -77,6 +80,11 @@ class Distribution(ABC):
     def describe(self) -> str:
         """What its values are, to stand behind "must be" in a message."""
 
+    @property
+    def binary(self) -> bool:
+        """Whether all its values are true or false (or 1 or 0)."""
+        return False
+
 
 @dataclass(frozen=True)
 class Constant(Distribution):
@@ -92,6 +100,10 @@ class Constant(Distribution):
 
     def describe(self) -> str:
         return f"{self.value!r}"
+
+    @property
+    def binary(self) -> bool:
+        return canonical(self.value) in _TRUTHS
 
 
 @dataclass(frozen=True)
@@ -123,6 +135,10 @@ class Categorical(Distribution):
         shown = ", ".join(repr(value) for value in self.values[:10])
         return f"one of {shown}" + (", …" if len(self.values) > 10 else "")
 
+    @property
+    def binary(self) -> bool:
+        return all(canonical(value) in _TRUTHS for value in self.values)
+
 
 @dataclass(frozen=True)
 class IntUniform(Distribution):
@@ -140,6 +156,10 @@ class IntUniform(Distribution):
 
     def describe(self) -> str:
         return f"a whole number from {self.low} to {self.high}"
+
+    @property
+    def binary(self) -> bool:
+        return self.low >= 0 and self.high <= 1
 
 
 class Continuous(Distribution):

@@ -8,10 +8,10 @@ SpecError here rather than a searcher that draws for ever. Neighbours: `sweeps.s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sweeps.constraints import Uncomputable
+from sweeps.arithmetic import Uncomputable
 from sweeps.errors import SpecError
 from sweeps.grid import Grid
 from sweeps.parameters import place_in_file
@@ -55,7 +55,8 @@ def check_constraints(root: Section, space: Space, grid: Grid | None) -> None:
                 hint="Take `method: random`, or fewer values.",
             )
         if not any(grid.allows(index) for index in range(grid.total)):
-            raise root.error("no point of the grid keeps them all.", "constraints")
+            points = (grid.flat(index) for index in range(grid.total))
+            raise _culprit(root, space, points, 1, "no point of the grid keeps")
         return
     rng = _rng()
     kept = 0
@@ -63,12 +64,43 @@ def check_constraints(root: Section, space: Space, grid: Grid | None) -> None:
         kept += space.allows(space.draw(rng))
         if kept == FEWEST_KEPT:
             return
-    raise root.error(
-        f"of {MOST_DRAWS:,} configurations drawn at random, {kept or 'none'} "
-        f"keep{'s' if kept == 1 else ''} them all.",
-        "constraints",
-        hint="Loosen them, or narrow the parameters to where they hold.",
-    )
+    rng = _rng()
+    draws = (space.draw(rng) for _ in range(MOST_DRAWS))
+    words = f"of {MOST_DRAWS:,} configurations drawn at random, next to none keep"
+    raise _culprit(root, space, draws, FEWEST_KEPT, words)
+
+
+def _culprit(
+    root: Section,
+    space: Space,
+    configs: Iterable[Mapping[Path, Any]],
+    enough: int,
+    problem: str,
+) -> SpecError:
+    """The complaint: of the one constraint that fewer than `enough` keep, or the two; else all."""
+    import numpy as np
+
+    rows = [{".".join(path): value for path, value in flat.items()} for flat in configs]
+    held = np.array([[each.holds(row) for each in space.constraints] for row in rows], dtype=float)
+    texts = [f"`{each.text}`" for each in space.constraints]
+    together = held.T @ held  # how many keep both; itself: how many keep one
+    hint = "Loosen {}, or narrow the parameters to where {}."
+    alone = np.flatnonzero(np.diag(together) < enough)
+    if len(alone):
+        n = int(alone[0])
+        return root.error(
+            f"{problem} {texts[n]}.", "constraints", n, hint=hint.format("it", "it holds")
+        )
+    pairs = np.argwhere(np.triu(together < enough, 1))
+    if len(pairs):
+        first, second = (int(n) for n in pairs[0])
+        return root.error(
+            f"{problem} both this, {texts[second]}, and {texts[first]}.",
+            "constraints",
+            second,
+            hint=hint.format("one of them", "they hold"),
+        )
+    return root.error(f"{problem} them all.", "constraints", hint=hint.format("them", "they hold"))
 
 
 def _rng() -> numpy.random.Generator:

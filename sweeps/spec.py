@@ -286,7 +286,7 @@ class _Controller(StrEnum):
 def _read_constraints(root: Section, space: Space) -> Space:
     if "constraints" not in root:
         return space
-    known = {parameter.name: None for parameter in space.parameters}
+    known = {each.name: each.distribution.binary for each in space.parameters}
     return replace(space, constraints=tuple(read_constraints(root, "constraints", known)))
 
 
