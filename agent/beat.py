@@ -168,6 +168,7 @@ class Heart(threading.Thread):
                 live.finish(trial_id, token)
                 self._owed.discard((trial_id, token))
             self._beat(ring=False)
+            self._agent.voice.sweep_trouble(live.trouble(self._agent.sweep_id))
         except RedisError as error:
             self._agent.voice.redis_away(error)
             self._ask_server(redis_is_away=True)

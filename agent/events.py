@@ -64,7 +64,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Reconnected:
-    """What `Waiting` named is back."""
+    """What `Waiting` named is over."""
 
     what: str
 

@@ -22,6 +22,7 @@ class Voice:
         self._on_event = on_event
         self._speaking = threading.Lock()
         self._missing: dict[str, float] = {}
+        self._trouble = ""
 
     def say(self, event: Event) -> None:
         with self._speaking:
@@ -49,6 +50,17 @@ class Voice:
 
     def redis_back(self) -> None:
         self._found("Redis")
+
+    def sweep_trouble(self, why: str) -> None:
+        """Why the sweep gets no new trials; "": it gets some."""
+        with self._speaking:
+            if why == self._trouble:
+                return
+            self._trouble = why
+            if why:
+                self._tell(Waiting(f"the sweep is stuck: {why}; `sweep status` says what to do"))
+            else:
+                self._tell(Reconnected("the sweep gets new trials again"))
 
     def _lost(self, whom: str, reason: str) -> None:
         with self._speaking:

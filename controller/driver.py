@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from controller import record
 from controller.costs import seconds
+from controller.mind import Mind
 from controller.prior import known
 from controller.queue import TrialQueue
 from controller.store.chunk_records import ObjectivePoints
@@ -28,9 +29,8 @@ from controller.store.store import Store
 from sweeps.metrics import values_of
 from sweeps.objective import best_of
 from sweeps.protocol.live import Live, Order
-from sweeps.search import Reported, Suggested, TrialSeen, make_searcher
+from sweeps.search import Reported, Suggested, TrialSeen
 from sweeps.spec import Goal
-from sweeps.stopping import make_rule
 from sweeps.trial import SweepState, TrialState
 
 _PAGE = 1000
@@ -64,8 +64,7 @@ class Driver:
         self._generation, self._epoch = generation, epoch
         self._changed = sweep.changed
         self._spec = record.spec_of(sweep)
-        self._searcher = make_searcher(self._spec, sweep.seed, known(sweep.prior))
-        self._rule = make_rule(self._spec)
+        self._mind = Mind(self._spec, sweep.seed, known(sweep.prior))
         early = self._spec.early_terminate
         self._rule_name = "pbt" if early is None else early.type
         # Of trials that are open: (step, value) as merged over their attempts, and the newest
@@ -82,13 +81,18 @@ class Driver:
         self._feed = 0
         self._ended = 0
         self._exhausted = False
-        self._projected_state: SweepState | None = None
+        self._projected: tuple[SweepState, str] | None = None
         self._rebuild(sweep)
 
     @property
     def handed(self) -> set[tuple[str, int]] | None:
         """For the driver that takes this one's place."""
         return self._handed
+
+    @property
+    def mind(self) -> Mind:
+        """Its searcher and its rule. In trouble they hand out nothing new, and all else goes on."""
+        return self._mind
 
     def fits(self, sweep: SweepRecord) -> bool:
         """Whether the sweep's file is still the one that this driver was built from."""
@@ -154,7 +158,7 @@ class Driver:
         open_numbers = {t.number for t in trials if not t.state.over}
         self._retell({t.number: t.state for t in trials if t.state.over})
         cost = seconds(self._store.attempt_times(self._id))
-        self._searcher.restore(sweep.snapshot, (self._seen(trial, cost) for trial in trials))
+        self._mind.restore(sweep.snapshot, (self._seen(trial, cost) for trial in trials))
         for number in self._curves.keys() - open_numbers:
             self._drop(number)
         for trial in trials:
@@ -168,8 +172,8 @@ class Driver:
         for entry in entries:
             self._take(entry, told=True)
             state = over.get(entry.number)
-            if self._rule is not None and state is not None and last[entry.number] == entry.feed:
-                self._rule.close(entry.number, state)
+            if state is not None and last[entry.number] == entry.feed:
+                self._mind.close(entry.number, state)
 
     def _seen(self, trial: TrialRecord, cost: Mapping[int, float]) -> TrialSeen:
         """All that a searcher may know of a trial; its curve as the feed has it."""
@@ -194,9 +198,8 @@ class Driver:
         cost = seconds(self._store.attempt_times(self._id, numbers)) if ended else {}
         for trial in ended:
             self._ended = trial.ended_seq or self._ended
-            self._searcher.tell(self._seen(trial, cost).end())
-            if self._rule is not None:
-                self._rule.close(trial.number, trial.state)
+            self._mind.tell(self._seen(trial, cost).end())
+            self._mind.close(trial.number, trial.state)
             self._drop(trial.number)
             self._note(trial.objective)
 
@@ -236,21 +239,19 @@ class Driver:
             self._tokens[number] = entry.token
             kept = [point for point in curve if point[0] < fresh[0][0]]
             if len(kept) < len(curve):
-                if self._rule is not None:
-                    self._rule.forget(number)
+                self._mind.forget(number)
                 self._stops.pop(number, None)
                 curve.clear()
                 fresh = kept + fresh
                 if not told:
                     config = self._store.get_trial(entry.trial_id).config
-                    self._searcher.tell(Suggested(number, config))
+                    self._mind.tell(Suggested(number, config))
         for step, value in fresh:
             curve.append((step, value))
             if not told:
-                self._searcher.tell(Reported(number, len(curve), value))
-            if self._rule is not None:
-                self._rule.report(number, value)
-                self._judge(number)
+                self._mind.tell(Reported(number, len(curve), value))
+            self._mind.report(number, value)
+            self._judge(number)
             self._note(value)
         self._news = True
 
@@ -259,8 +260,8 @@ class Driver:
 
         A quick script is past a band before the next tick, and W&B's rule looks at the last band.
         """
-        if self._rule is not None and number not in self._stops and self._curves.get(number):
-            verdict = self._rule.judge(number)
+        if number not in self._stops and self._curves.get(number):
+            verdict = self._mind.judge(number)
             if verdict.stop:
                 step = self._curves[number][-1][0]
                 self._stops[number] = f"{self._rule_name} at step {step}: {verdict.why}"
@@ -305,7 +306,7 @@ class Driver:
         if sweep.state is SweepState.STOPPING:
             return self._store.finish_sweep(sweep, sweep.reason)
         if sweep.state in _HANDS_OUT:
-            total = self._searcher.total
+            total = self._mind.total
             if self._exhausted or (total is not None and sweep.next_number > total):
                 return self._store.finish_sweep(sweep, "every configuration was tried")
             if self._room(sweep) == 0:
@@ -341,7 +342,10 @@ class Driver:
             want = min(want, room)
         if want <= 0 or self._exhausted:
             return sweep
-        suggestions = self._searcher.ask(want)
+        told = self._mind.ask(want)
+        if told is None:
+            return sweep
+        suggestions, snapshot = told
         self._exhausted = len(suggestions) < want
         if not suggestions:
             return sweep
@@ -351,7 +355,7 @@ class Driver:
             self._id,
             self._generation,
             [NewTrial(s.number, s.config, s.parent) for s in suggestions],
-            self._searcher.snapshot(),
+            snapshot,
         )
         self._enqueue(attempts)
         return sweep
@@ -366,6 +370,7 @@ class Driver:
         self._handed = (self._handed or set()).union(pairs)
 
     def _project_state(self, sweep: SweepRecord) -> None:
-        if sweep.state is not self._projected_state:
-            self._live.set_sweep_state(self._id, sweep.state.value)
-            self._projected_state = sweep.state
+        told = (sweep.state, sweep.trouble)
+        if told != self._projected:
+            self._live.set_sweep_state(self._id, sweep.state.value, sweep.trouble)
+            self._projected = told

@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 
 from controller import record
 from controller.driver import Driver
+from controller.mind import in_words
 from controller.queue import TrialQueue
 from controller.store.records import SweepRecord
 from controller.store.store import Store
@@ -47,6 +48,8 @@ RECONCILE_S = 5.0
 """Seconds between two comparisons of Redis with the database."""
 _AWAY_S = (0.2, 5.0)
 """First and longest pause before Redis is tried again."""
+AGAIN_S = (1.0, 30.0)
+"""First and longest pause before a search that failed is tried again."""
 
 
 @dataclass
@@ -56,6 +59,7 @@ class _Held:
     driver: Driver
     renewed: float
     reconciled: float | None = None
+    again: float | None = None  # when its search, which failed, is tried again
 
 
 class Loop:
@@ -81,7 +85,10 @@ class Loop:
         self._lease_s = lease_s
         self._held: dict[str, _Held] = {}
         self._epoch = ""
-        self._troubled: set[str] = set()  # sweeps whose last tick failed, so that it is said once
+        # Sweeps that get no new trials, and what was said of it, so that it is said once; and how
+        # long to wait before the next try at the search of some of them.
+        self._troubled: dict[str, str] = {}
+        self._pauses: dict[str, float] = {}
         self._gap = True  # ends may have been recorded that Redis has not heard of
         self._away: str | None = None  # what is out of reach, so that it is said once
         self._event = threading.Event()
@@ -191,8 +198,7 @@ class Loop:
         for expired in self._live.expired():
             self._reap(expired, {sweep.id for sweep in mine})
         for sweep in mine:
-            if self._tries(sweep, partial(self._tick_sweep, agents=agents)):
-                self._troubled.discard(sweep.id)
+            self._tries(sweep, partial(self._tick_sweep, agents=agents))
 
     def _tries(self, sweep: SweepRecord, work: Callable[[SweepRecord], bool]) -> bool:
         """Does the work on one sweep, which holds up no other; False if that came to nothing."""
@@ -205,9 +211,7 @@ class Loop:
         except Exception as error:
             if _concerns_all(error):
                 raise
-            if sweep.id not in self._troubled:
-                log.exception("sweep %s: its tick failed; each next one tries anew", sweep.id)
-            self._troubled.add(sweep.id)
+            self._say_trouble(sweep, f"the server fails over it ({in_words(error)})", error)
         self._forget(sweep.id)
         return False
 
@@ -218,7 +222,32 @@ class Loop:
             held.driver.reconcile()
             held.reconciled = now
         held.driver.tick(sweep, sum(agent.free for agent in agents if agent.sweep_id == sweep.id))
+        mind = held.driver.mind
+        if mind.trouble:
+            if held.again is None:
+                pause = self._pauses.get(sweep.id, AGAIN_S[0])
+                held.again = now + pause
+                self._pauses[sweep.id] = min(2 * pause, AGAIN_S[1])
+            self._say_trouble(sweep, mind.trouble, mind.error)
+        elif mind.proved or sweep.id not in self._pauses:
+            self._say_well(sweep)
         return True
+
+    def _say_trouble(self, sweep: SweepRecord, what: str, error: Exception | None) -> None:
+        """Where people look, and to its agents: it gets no new trials, and why."""
+        if self._troubled.get(sweep.id) != what:
+            log.error("sweep %s gets no new trials: %s", sweep.id, what, exc_info=error)
+            self._troubled[sweep.id] = what
+        if sweep.trouble != what and not sweep.state.over:
+            self._store.set_trouble(sweep.id, what)
+            self._live.set_sweep_state(sweep.id, sweep.state.value, what)
+
+    def _say_well(self, sweep: SweepRecord) -> None:
+        self._pauses.pop(sweep.id, None)
+        if self._troubled.pop(sweep.id, None) is not None or sweep.trouble:
+            log.info("sweep %s gets trials again", sweep.id)
+            self._store.set_trouble(sweep.id, "")
+            self._event.set()  # the next tick tells its agents
 
     def _retire(self, sweep_id: str) -> None:
         """Leaves nothing of a sweep that is over behind, and tells agents that still wait."""
@@ -249,6 +278,11 @@ class Loop:
         handed = None
         if held is not None and not held.driver.fits(sweep):
             # Its file was changed, or a person gave it trials.
+            handed = held.driver.handed
+            self._pauses.pop(sweep.id, None)
+            self._forget(sweep.id)
+            held = None
+        elif held is not None and held.again is not None and now >= held.again:
             handed = held.driver.handed
             self._forget(sweep.id)
             held = None

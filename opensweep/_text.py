@@ -24,6 +24,7 @@ COLOURS: Mapping[str, str] = {
     "finished": "green",
     "stopped": "yellow",
     "failed": "red",
+    "stuck": "red",
     "canceled": "magenta",
     "preempted": "magenta",
     "paused": "yellow",

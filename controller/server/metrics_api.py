@@ -35,6 +35,7 @@ def _families(found: Services, figures: Figures) -> Iterator[Iterable[str]]:
     census, process, taken = figures.census, figures.process, found.store.taken
     yield _one("opensweep_info", "gauge", "The server.", 1, version=found.version)
     yield _by("opensweep_sweeps", "Sweeps on record.", "state", census.sweeps)
+    yield _one("opensweep_sweeps_stuck", "gauge", "Sweeps whose search fails.", census.stuck)
     yield _by("opensweep_trials", "Trials on record.", "state", census.trials)
     yield _one("opensweep_runs", "gauge", "Runs on record, those of trials too.", census.runs)
     yield _one("opensweep_agents", "gauge", "Agents that live.", len(figures.agents))

@@ -3,14 +3,15 @@
 Reads the store and Redis and changes nothing. Redis only adds the live agents: while it is away the
 rest is still told. All times are seconds since the epoch, durations seconds.
 
-A sweep: {"id", "name", "project", "state", "reason", "method", "metric": {"name", "goal"} | null,
+A sweep: {"id", "name", "project", "state", "reason", "trouble": text | null, "method",
+"metric": {"name", "goal"} | null,
 "metrics": [{"name", "goal", "at_most", "at_least"}], "created", "started", "ended", "changed",
 "total", "run_cap", "counts": {state: n},
 "best": trial | null, "agents": [{"id", "host", "slots", "free", "running", "devices",
 "quarantined"}], "eta_s", "elapsed_s", "throughput"}. total: how many trials there will be, null
 when there is no end. throughput: trials that ended per hour, over the last ones; null before the
 first end. eta_s: null when it cannot be known. best: among those that keep the limits of metrics,
-where one does.
+where one does. trouble: why it gets no new trials though it should.
 
 A trial: {"id", "sweep_id", "number", "config", "state", "objective", "attempts", "reason",
 "detail", "summary", "steps", "created", "started", "ended", "agent_id", "host", "device",
@@ -90,6 +91,7 @@ def _sweep_json(
         "imported_from": sweep.origin.get("imported_from"),
         "state": sweep.state.value,
         "reason": sweep.reason,
+        "trouble": sweep.trouble or None,
         "method": spec.method.value,
         "metric": metric_json(spec),
         "metrics": measures_json(spec),

@@ -22,6 +22,7 @@ from sweeps.trial import AttemptState, SweepState, TrialState
 class Census:
     """Attributes:
     sweeps, trials: how many are in each state; every state is there.
+    stuck: sweeps that get no new trials though they should.
     open: attempts that wait and run, by sweep.
     runs: how many, trials' too.
     rows: of metrics that they have logged.
@@ -32,6 +33,7 @@ class Census:
 
     sweeps: Mapping[str, int]
     trials: Mapping[str, int]
+    stuck: int
     open: Mapping[str, Mapping[str, int]]
     runs: int
     rows: int
@@ -42,6 +44,9 @@ class Census:
 
 
 _ROWS = select(func.sum(streams.c.rows)).where(streams.c.kind != ChunkKind.CONSOLE.value)
+
+
+_STUCK = select(func.count()).select_from(sweeps).where(sweeps.c.trouble != "")
 
 
 class CensusStore:
@@ -57,6 +62,7 @@ class CensusStore:
             return Census(
                 sweeps=_by_state(connection, sweeps.c.state, SweepState),
                 trials=_by_state(connection, trials.c.state, TrialState),
+                stuck=connection.scalar(_STUCK) or 0,
                 open=_open(connection),
                 runs=connection.scalar(select(func.count()).select_from(runs)) or 0,
                 rows=int(connection.scalar(_ROWS) or 0),

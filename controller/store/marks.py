@@ -83,10 +83,11 @@ class MarkStore:
 
     def sweep_marks(self, sweep_ids: Sequence[str]) -> dict[str, Mark]:
         """By id: the sweep, the states of its trials, and their objective values."""
-        names = ("id", "state", "reason", "ended", "next_number", "ended_seq", "feed", "changed")
+        names = ("id", "state", "reason", "trouble", "ended", "next_number", "ended_seq", "feed")
         newest = select(func.max(runs.c.updated)).where(runs.c.sweep_id == sweeps.c.id)
         query = select(
-            *(sweeps.c[name] for name in (*names, "name")), newest.scalar_subquery().label("newest")
+            *(sweeps.c[name] for name in (*names, "changed", "name")),
+            newest.scalar_subquery().label("newest"),
         )
         found = dict.fromkeys(sweep_ids, GONE)
         with self._db.snapshot() as connection:
@@ -140,7 +141,7 @@ class MarkStore:
         told = (
             func.count(),
             *(func.sum(sweeps.c[name]) for name in ("next_number", "ended_seq")),
-            *(func.max(sweeps.c[name]) for name in ("created", "started", "ended")),
+            *(func.max(sweeps.c[name]) for name in ("created", "started", "ended", "trouble")),
         )
         opened = select(sweeps.c.id).where(sweeps.c.state.in_(_OPEN))
         with self._db.snapshot() as connection:

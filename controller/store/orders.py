@@ -185,7 +185,8 @@ class OrderStore(AttemptStore):
                 raise Fenced(f"sweep {sweep.id} has got more to do")
             check_sweep(now.state, SweepState.FINISHED)
             changes = {"state": SweepState.FINISHED, "reason": reason, "ended": self._db.now()}
-            connection.execute(update(sweeps).where(sweeps.c.id == sweep.id).values(changes))
+            over = update(sweeps).where(sweeps.c.id == sweep.id)
+            connection.execute(over.values({**changes, "trouble": ""}))
             return read_sweep(connection, sweep.id)
 
     def _go_on(self, connection: Connection, sweep: SweepRecord, now: float) -> None:

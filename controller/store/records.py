@@ -63,6 +63,7 @@ class SweepRecord:
         first_token: of each new trial's first attempt (controller/backup.py, `turn_back`).
         prior: runs that the search knows beside the trials (controller/prior.py).
         changed: when its file was last changed; None: never.
+        trouble: why it gets no new trials though it should, one clause; "" while all is well.
     """
 
     id: str
@@ -87,6 +88,7 @@ class SweepRecord:
     first_token: int = 1
     prior: Sequence[Mapping[str, Any]] = ()
     changed: float | None = None
+    trouble: str = ""
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,7 @@ sweeps = Table(
     # Runs that the search knows beside the trials, as controller/prior.py has them.
     Column("prior", Json, nullable=False, server_default="[]"),
     Column("changed", Double),
+    Column("trouble", Text, nullable=False, server_default=""),
     Index(None, "state", "created"),
     Index(None, "created"),
 )

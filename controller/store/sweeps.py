@@ -99,6 +99,7 @@ class SweepStore:
                 now = self._db.read_clock(connection)
                 # Two changes within one tick of the clock are two.
                 changes["changed"] = max(now, (old.changed or 0.0) + 1e-3)
+                changes["trouble"] = ""  # that of the old file; of the new one nothing is known
             if changes:
                 connection.execute(update(sweeps).where(sweeps.c.id == sweep_id).values(changes))
             return read_sweep(connection, sweep_id)
@@ -155,8 +156,16 @@ class SweepStore:
                 changes["started"] = self._db.now()
             if state.over is not old.state.over:
                 changes["ended"] = self._db.now() if state.over else null()
+                changes["trouble"] = ""
             connection.execute(update(sweeps).where(sweeps.c.id == sweep_id).values(changes))
             return read_sweep(connection, sweep_id)
+
+    def set_trouble(self, sweep_id: str, trouble: str) -> None:
+        """Notes why a sweep gets no new trials; "": it gets some again. One that is over, and one
+        that is not there, have no such note."""
+        there = (sweeps.c.id == sweep_id, sweeps.c.ended.is_(None))
+        with self._db.write() as connection:
+            connection.execute(update(sweeps).where(*there).values(trouble=trouble))
 
     def take_sweep(self, sweep_id: str, owner: str, ttl_s: float) -> int | None:
         """Takes or renews the lease of a sweep, by the database's clock.

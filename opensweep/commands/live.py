@@ -148,6 +148,8 @@ class LiveDisplay:
         if self._away_since is not None:
             silent = _text.duration(time.monotonic() - self._away_since)
             return [f"the server has not answered for {silent}; this is what it said last"]
+        if why := report.stuck(status):
+            return [why, f"`sweep status {status['id']}` says what to do"]
         if self._alone and not status.get("agents") and not report.over(status):
             return [report.no_agent(status)]
         return []

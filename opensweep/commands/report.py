@@ -75,6 +75,16 @@ def status_lines(
 ) -> list[tuple[str, str]]:
     """(label, text) pairs: trials, best, time, agents, and the reason when there is one."""
     lines = [("state", _state(status))]
+    if status.get("trouble"):
+        lines.append(("stuck", click.style(str(status["trouble"]), fg="red")))
+        lines.append(
+            (
+                "",
+                "it gets no new trials until that works, which is tried again by itself, at least "
+                f"every 30 s. Give it other settings by `sweep update {status['id']} FILE`, or end "
+                f"it by `sweep stop {status['id']}`; the server's log has the traceback",
+            )
+        )
     lines.append(("trials", f"{progress(status)} done: {_text.counts_line(status['counts'])}"))
     if status.get("metric"):
         room = None if width is None else width - 8
@@ -102,6 +112,16 @@ def _time(status: Mapping[str, Any], now: float) -> str:
     if (left := remaining(status)) is not None:
         text += f", about {_text.duration(left)} to go"
     return text
+
+
+def standing(status: Mapping[str, Any]) -> str:
+    """The state, in a word; `stuck` where it gets no new trials though it should."""
+    return "stuck" if status.get("trouble") else str(status["state"])
+
+
+def stuck(status: Mapping[str, Any]) -> str:
+    """`stuck: Optuna's sampler X fails (ValueError: …)`; "" while all is well."""
+    return f"stuck: {status['trouble']}" if status.get("trouble") else ""
 
 
 def no_agent(status: Mapping[str, Any]) -> str:

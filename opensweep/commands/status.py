@@ -48,7 +48,7 @@ def ls(state: str | None, as_json: bool) -> None:
     rows = [
         [
             row["id"],
-            row["state"],
+            report.standing(row),
             report.progress(row),
             _text.number((row.get("best") or {}).get("objective")),
             str(sum(int(agent.get("slots") or 0) for agent in row.get("agents") or [])),
@@ -64,6 +64,9 @@ def ls(state: str | None, as_json: bool) -> None:
             headers, rows, right={"BEST", "SLOTS"}, states={"STATE"}, width=terminal_width()
         )
     )
+    for row in sweeps:
+        if why := report.stuck(row):
+            click.echo(f"{row['id']} is {why}; `sweep status {row['id']}` says what to do")
 
 
 def check_states(given: str | None, of: str) -> None:
@@ -143,7 +146,8 @@ def _watch_lines(client: Client, first: dict[str, Any], as_json: bool) -> None:
     now, told = first, None
     while True:
         alone = not now.get("agents") and not report.over(now)
-        marks = (now["state"], now["counts"], (now.get("best") or {}).get("id"), alone)
+        stuck = report.stuck(now)
+        marks = (now["state"], now["counts"], (now.get("best") or {}).get("id"), alone, stuck)
         if marks != told:
             told = marks
             if as_json:
@@ -154,6 +158,7 @@ def _watch_lines(client: Client, first: dict[str, Any], as_json: bool) -> None:
                     f"{now['id']} {_text.state(now['state'])}: {report.progress(now)} done "
                     f"({_text.counts_line(now['counts'])}); best {best}"
                     + (f"; {report.no_agent(now)}" if alone else "")
+                    + (f"; {stuck}" if stuck else "")
                 )
             sys.stdout.flush()
         if report.over(now):

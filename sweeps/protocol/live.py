@@ -6,7 +6,8 @@ counts as not there. Every decision that two machines could race for is one Lua 
 each headed by the keys that it touches), and all leases run on the clock of the Redis server.
 
 Keys: `sweep:attempt:<trial>` (hash), `sweep:leases` and `sweep:agents` (zsets by expiry),
-`sweep:agent:<agent>` (hash), `sweep:state:<sweep>` (string), `sweep:doorbell` (list),
+`sweep:agent:<agent>` (hash), `sweep:state:<sweep>` (string), `sweep:trouble:<sweep>` (string: why
+it gets no new trials; gone while all is well), `sweep:doorbell` (list),
 `sweep:epoch` (string: gone when Redis was wiped), `sweep:heard` (string: when somebody spoke last;
 leases stand still while nobody can), `sweep:wake:<agent>` (channel).
 RQ's own keys begin with `rq:`.
@@ -210,6 +211,11 @@ class Live:
         state = self._run("beat", keys, args)
         return None if state is None else _text(state)
 
+    def trouble(self, sweep_id: str) -> str:
+        """Why the sweep gets no new trials, as the controller last projected it; "" otherwise."""
+        value: Any = self.connection.get(f"sweep:trouble:{sweep_id}")
+        return "" if value is None else _text(value)
+
     def leave(self, agent_id: str) -> None:
         """An agent ends: it has no free slots any more, and the controller may look."""
         with self.connection.pipeline() as pipe:
@@ -330,9 +336,16 @@ class Live:
         known = zip(sweep_ids, lengths, strict=True)
         return {sweep_id: count for sweep_id, count in known if isinstance(count, int)}
 
-    def set_sweep_state(self, sweep_id: str, state: str) -> None:
-        """Tells agents what the sweep does, now: they end when it is over."""
-        self.connection.set(f"sweep:state:{sweep_id}", state)
+    def set_sweep_state(self, sweep_id: str, state: str, trouble: str = "") -> None:
+        """Tells agents what the sweep does, now: they end when it is over. `trouble`: why it gets
+        no new trials, though it should."""
+        with self.connection.pipeline() as pipe:
+            pipe.set(f"sweep:state:{sweep_id}", state)
+            if trouble:
+                pipe.set(f"sweep:trouble:{sweep_id}", trouble)
+            else:
+                pipe.delete(f"sweep:trouble:{sweep_id}")
+            pipe.execute()
         for agent in self.agents(sweep_id):
             self.wake(agent.agent_id)
 

@@ -288,3 +288,18 @@ def test_a_server_that_comes_back_is_followed_again(browser: Browser, tmp_path: 
         until(lambda: site.ask("GET", f"/api/sweeps/{sweep}")["state"] == "finished")
         context.close()
     stop_server(settings)
+
+
+def test_a_stuck_sweep_says_so_on_its_page_and_in_the_list(site: Site, watched: Watched) -> None:
+    page = watched.page
+    sweep = add_held_sweep(site.store, SWEEP.format(project="troubled"))
+    page.goto(f"/sweeps/{sweep}")
+    expect(page.locator(".sweep-next")).to_have_count(1)
+    site.store.set_trouble(sweep, "Optuna's sampler X fails (ValueError: too few)")
+    stuck = page.get_by_role("alert").filter(has_text="Stuck: Optuna's sampler X fails")
+    expect(stuck).to_contain_text("Configuration")
+    page.goto("/")
+    row = page.get_by_role("row").filter(has_text=sweep)
+    expect(row.get_by_text("stuck", exact=True)).to_be_visible()
+    site.store.set_trouble(sweep, "")
+    expect(row.get_by_text("stuck", exact=True)).to_be_hidden()

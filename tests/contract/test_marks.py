@@ -175,6 +175,8 @@ def test_sweeps(store, looker):
     assert look.news() == {"sweep/s", "sweeps", "server"}
     store.change_sweep("t", name="another")
     assert look.news() == {"sweep/t"}
+    store.set_trouble("t", "its search fails")
+    assert look.news() == {"sweep/t", "sweeps", "server"}
     assert look.news() == set()
 
 

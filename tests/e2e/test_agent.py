@@ -284,6 +284,24 @@ def test_the_server_may_be_away_while_a_trial_runs_and_ends(
     assert len(agent.seen(Waiting)) == len(agent.seen(Reconnected)) == 1
 
 
+def test_an_agent_says_that_its_sweep_is_stuck_and_that_it_goes_on(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(LOG_ONCE)
+    with world.agent() as agent:
+        until(lambda: world.live.agents(SWEEP))
+        world.live.set_sweep_state(SWEEP, "running", "the search (gp) fails (ValueError: x)")
+        until(lambda: agent.seen(Waiting))
+        world.live.set_sweep_state(SWEEP, "running")
+        until(lambda: agent.seen(Reconnected))
+        world.end_sweep()
+        agent.finish()
+    (said,) = agent.seen(Waiting)
+    assert said.reason == (
+        "the sweep is stuck: the search (gp) fails (ValueError: x); `sweep status` says what to do"
+    )
+
+
 def test_a_server_that_moved_is_found_again(make_world: Callable[..., World]) -> None:
     world = make_world(WAIT_FOR_FILE)
     [trial_id] = world.add({"x": 1})

@@ -25,6 +25,7 @@ from controller.store.records import SweepRecord, TrialRecord
 from controller.store.store import open_store
 from sweeps.errors import Fenced
 from sweeps.protocol.live import AgentBeat, Claim, Live, Order, wake_channel
+from sweeps.search import Searcher
 from sweeps.trial import AttemptState, Outcome, Reason, SweepState, TrialState
 
 
@@ -374,9 +375,87 @@ def test_a_sweep_whose_driver_cannot_be_built_holds_up_no_other(
     world.agent(other, score)
     world.over(other)
     assert world.state(broken) is SweepState.PENDING
+    told = world.store.get_sweep(broken.id).trouble
+    assert told == "the server fails over it (ZeroDivisionError)"
     monkeypatch.setattr("controller.loop.Driver", Driver)
     world.agent(broken, score, name="later")
     world.over(broken)
+
+
+class Late(Searcher):
+    """Suggests until trial `last`, and raises over the next one."""
+
+    last = 3
+
+    def _propose(self, number: int) -> dict[str, Any]:
+        if number > self.last:
+            raise ValueError("a singular matrix")
+        return {"a": number, "b": 10}
+
+
+def test_a_search_that_fails_late_is_said_holds_up_nothing_else_and_goes_on_once_it_works(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.loop.AGAIN_S", (0.05, 0.1))
+    monkeypatch.setattr("controller.mind.make_searcher", lambda *_: Late(0))
+    monkeypatch.setattr(Late, "last", 3)
+    world.loop()
+    sweep = world.create(GRID + "run_cap: 6\n")
+    world.free_slots(sweep, 4)
+    wait_for(lambda: world.store.get_sweep(sweep.id).trouble, "its trouble")
+    assert not world.store.trials(sweep.id), "those that were asked for at once come at once"
+    world.free_slots(sweep, 3)
+    trials = wait_for(lambda: world.store.trials(sweep.id), "trials")
+    assert len(trials) == 3
+    assert wait_for(lambda: not world.store.get_sweep(sweep.id).trouble, "no trouble")
+
+    world.agent(sweep, score)
+    wait_for(lambda: world.store.get_sweep(sweep.id).trouble, "its trouble")
+    why = "the search (grid) fails (ValueError: a singular matrix)"
+    wait_for(lambda: world.live.trouble(sweep.id) == why, "word to its agents")
+    counted = wait_for(
+        lambda: [t for t in world.store.trials(sweep.id) if t.state.over][2:], "ends of what ran"
+    )
+    assert len(counted) == 1
+
+    monkeypatch.setattr(Late, "last", 99)
+    assert world.over(sweep).trouble == ""
+    assert len(world.store.trials(sweep.id)) == 6
+    wait_for(lambda: world.live.trouble(sweep.id) == "", "word to its agents")
+
+
+def test_a_sweep_whose_search_fails_can_be_stopped(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.mind.make_searcher", lambda *_: Late(0))
+    monkeypatch.setattr(Late, "last", 0)
+    world.loop()
+    sweep = world.create(GRID)
+    world.free_slots(sweep, 1)
+    wait_for(lambda: world.store.get_sweep(sweep.id).trouble, "its trouble")
+    record.change_state(world.store, sweep.id, "stop")
+    world.wake()
+    assert world.over(sweep).trouble == ""
+
+
+def test_a_pruner_that_fails_late_stops_nobody_and_is_said(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.loop()
+    pruned = "early_terminate: {pruner: MedianPruner}\n"
+    sweep = world.create(GRID + pruned)
+    world.free_slots(sweep, 1)
+    trial = take(world, sweep)
+
+    def raises(*_: Any) -> None:
+        raise KeyError("x")
+
+    monkeypatch.setattr("sweeps.stopping.optuna_pruner.OptunaPruner.report", raises)
+    world.log(trial, 1, 0, 0, 0.5)
+    trouble = wait_for(lambda: world.store.get_sweep(sweep.id).trouble, "its trouble")
+    assert trouble == "Optuna's pruner MedianPruner fails (KeyError: 'x')"
+    record.update_sweep(world.store, sweep.id, GRID)
+    assert world.store.get_sweep(sweep.id).trouble == ""
 
 
 def test_a_job_that_the_queue_lost_is_queued_again(

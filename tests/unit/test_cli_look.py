@@ -75,6 +75,17 @@ def test_status(world: World, id_: str) -> None:
     assert (told["id"], told["state"], told["counts"]["failed"]) == ("abc12345", "running", 1)
 
 
+def test_a_sweep_that_is_stuck_says_why_and_what_to_do(world: World) -> None:
+    a_sweep(world, trouble="Optuna's sampler CmaEsSampler fails (ValueError: too few)")
+    told = sweep("status", "abc12345").stdout
+    assert "stuck   Optuna's sampler CmaEsSampler fails (ValueError: too few)\n" in told
+    assert "`sweep update abc12345 FILE`" in told
+    assert "`sweep stop abc12345`" in told
+    listed = sweep("ls").stdout
+    assert " stuck " in listed
+    assert "abc12345 is stuck: Optuna's sampler CmaEsSampler fails (ValueError: too few)" in listed
+
+
 def test_status_names_agents(world: World) -> None:
     agent = {"id": "a", "host": "gpu1", "slots": 4, "free": 1, "running": [], "devices": ["GPU 0"]}
     a_sweep(world, agents=[{**agent, "quarantined": []}])

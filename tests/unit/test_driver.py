@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from controller import driver as driver_module
-from controller import record
+from controller import mind, record
 from controller.driver import Driver
 from controller.store.chunk_records import Chunk, ChunkKind
 from controller.store.records import NewTrial, SweepRecord
@@ -71,7 +70,7 @@ class World:
             self.searchers.append(Recording())
             return self.searchers[-1]
 
-        monkeypatch.setattr(driver_module, "make_searcher", make)
+        monkeypatch.setattr(mind, "make_searcher", make)
 
     def driver(self) -> Driver:
         nothing: Any = None  # neither Redis nor a queue is asked here

@@ -44,7 +44,7 @@ function Row({ sweep, now }) {
     <td><span title=${sweep.reason || undefined}><${StateBadge} state=${sweep.state} /></span></td>
     <td class="sweep-trials">
       <span title=${countsLine(sweep.counts) || "no trials yet"}>${progress(sweep)}</span>
-      <${Notes} counts=${sweep.counts} />
+      <${Notes} sweep=${sweep} />
       <${TrialBar} sweep=${sweep} />
     </td>
     <td class="sweep-best-cell"><${Best} sweep=${sweep} /></td>
@@ -55,9 +55,10 @@ function Row({ sweep, now }) {
   </tr>`;
 }
 
-/** What one wants to see at once: what runs, and what failed. @param {{counts: Record<string, number>}} props */
-function Notes({ counts }) {
+/** What one wants to see at once: what runs, what failed, what is stuck. @param {{sweep: any}} props */
+function Notes({ sweep: { counts, trouble } }) {
   return html`<span class="sweep-notes">
+    ${trouble && html`<span class="sweep-failed" title=${trouble}>stuck</span>`}
     ${counts.running > 0 && html`<span>${number(counts.running)} running</span>`}
     ${counts.failed > 0 && html`<span class="sweep-failed">${number(counts.failed)} failed</span>`}
   </span>`;

@@ -32,6 +32,7 @@ export function SweepHead({ sweep, onDone, onPick }) {
       <${Best} sweep=${sweep} onPick=${onPick} />
       <${Facts} sweep=${sweep} onDone=${onDone} />
     </div>
+    <${Stuck} sweep=${sweep} />
     <${Next} sweep=${sweep} onPick=${onPick} />
   </header>`;
 }
@@ -106,6 +107,15 @@ function Facts({ sweep, onDone }) {
         ${name === "Trials" && html`<${RunCap} sweep=${sweep} onDone=${onDone} />`}</dd></div>`,
     )}
   </dl>`;
+}
+
+/** Why it gets no new trials though it should, and what to do. @param {{sweep: any}} props */
+function Stuck({ sweep }) {
+  if (!sweep.trouble) return null;
+  return html`<div class="sweep-next sweep-stuck" role="alert">
+    <p><strong>Stuck: ${sweep.trouble}.</strong>${" "}
+      It gets no new trials until that works, which is tried again by itself, at least every 30 s; what runs goes on.
+      Give it other settings (Configuration), or stop it. The server's log has the traceback.</p></div>`;
 }
 
 /** What the state means, and what comes next. @param {{sweep: any, onPick: (trial: number) => void}} props */
