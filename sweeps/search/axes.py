@@ -1,11 +1,8 @@
-"""How a model sees a parameter: a choice among n, a whole number, or a real number.
+"""How a model sees a space: an axis a parameter, and the way between configs and coordinates.
 
-W&B's distributions come down to three kinds of axis, each with `encode` (value to coordinate) and
-`decode` (back). Those whose density is neither flat nor flat in the logarithm (normal, beta, …) are
-real numbers u in [0, 1] with value ppf(u), so that a model's flat prior is the distribution itself.
 Constants have no axis. A parameter's `when` becomes conditions on the coordinates of its parents,
 and what is not there has no coordinate. Knows no model: `tpe` turns axes into Optuna's
-distributions.
+distributions. Neighbours: axis.py.
 """
 
 from __future__ import annotations
@@ -13,151 +10,19 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from sweeps.conditions import When
-from sweeps.distributions import (
-    Categorical,
-    Constant,
-    Continuous,
-    Distribution,
-    IntUniform,
-    LogUniform,
-    Uniform,
-    canonical,
-)
+from sweeps.distributions import Constant, canonical
 from sweeps.enumeration import Enumeration, Need, rising, together
+from sweeps.search.axis import Axis, Choice, Coordinate, Real, Whole, axis
 from sweeps.space import Path, Space
 
-_MOST_STEPS = 2**31  # a step finer than this is none
+__all__ = ["Axes", "Axis", "Choice", "Condition", "Coordinate", "Real", "Whole", "axis"]
+
 _MOST_LOOKED = 100_000  # points of a ring that are held against the constraints
-_TAIL = 1e-9  # six standard deviations: how far out an unbounded distribution is searched
-
-Coordinate = int | float
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One of `values`; the coordinate is an index into them."""
-
-    values: tuple[Any, ...]
-    _index: Mapping[Hashable, int] = field(compare=False, repr=False)
-
-    @classmethod
-    def of(cls, distribution: Categorical) -> Choice:
-        """The values that can be drawn at all, each once."""
-        odds = distribution.probabilities or (1.0,) * len(distribution.values)
-        possible = {
-            canonical(value): value
-            for value, chance in zip(distribution.values, odds, strict=True)
-            if chance > 0
-        }
-        return cls(tuple(possible.values()), {key: i for i, key in enumerate(possible)})
-
-    @property
-    def low(self) -> int:
-        return 0
-
-    @property
-    def size(self) -> int:
-        return len(self.values)
-
-    def encode(self, value: Any) -> int | None:
-        """None: no value of this parameter."""
-        return self._index.get(canonical(value))
-
-    def decode(self, coordinate: Coordinate) -> Any:
-        return copy.deepcopy(self.values[int(coordinate)])
-
-
-@dataclass(frozen=True)
-class Whole:
-    """A multiple of `step` from low·step to high·step; the coordinate is the factor."""
-
-    low: int
-    high: int
-    log: bool = False
-    step: int | float = 1
-
-    @property
-    def size(self) -> int:
-        return self.high - self.low + 1
-
-    def encode(self, value: Any) -> int | None:
-        factor = _number(value) / self.step
-        return min(max(round(factor), self.low), self.high) if math.isfinite(factor) else None
-
-    def decode(self, coordinate: Coordinate) -> int | float:
-        return min(max(round(coordinate), self.low), self.high) * self.step
-
-
-@dataclass(frozen=True)
-class Real:
-    """A number from `low` to `high`; of a `quantile` axis the coordinate u stands for ppf(u)."""
-
-    low: float
-    high: float
-    distribution: Continuous
-    log: bool = False
-    quantile: bool = False
-
-    @property
-    def size(self) -> None:
-        return None
-
-    def encode(self, value: Any) -> float | None:
-        number = _number(value)
-        if not math.isfinite(number):
-            return None
-        place = self.distribution.cdf(number) if self.quantile else number
-        return min(max(place, self.low), self.high)
-
-    def decode(self, coordinate: Coordinate) -> int | float:
-        place = min(max(float(coordinate), self.low), self.high)
-        return self.distribution.quantise(self.distribution.ppf(place) if self.quantile else place)
-
-
-Axis = Choice | Whole | Real
-
-
-def axis(distribution: Distribution) -> Axis | None:
-    """The axis of a parameter; None when there is nothing to search."""
-    if isinstance(distribution, Constant):
-        return None
-    if isinstance(distribution, Categorical):
-        return Choice.of(distribution)
-    if isinstance(distribution, IntUniform):
-        return Whole(distribution.low, distribution.high)
-    if not isinstance(distribution, Continuous):
-        raise TypeError(f"no searcher knows the distribution {distribution!r}")
-    if isinstance(distribution, (Uniform, LogUniform)):
-        log = isinstance(distribution, LogUniform)
-        if distribution.q is not None:
-            steps = _steps(distribution, distribution.q, log)
-            if steps is not None:
-                return steps
-        else:
-            return Real(float(distribution.low), float(distribution.high), distribution, log)
-    return Real(_TAIL, 1 - _TAIL, distribution, quantile=True)
-
-
-def _steps(bounds: Uniform | LogUniform, q: int | float, log: bool) -> Whole | None:
-    """The multiples of `q` within the bounds; None where they are too many, or log has a 0."""
-    if (bounds.high - bounds.low) / q > _MOST_STEPS:
-        return None
-    low, high = round(bounds.low / q), round(bounds.high / q)
-    return None if log and low < 1 else Whole(low, high, log, q)
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return math.nan
-    try:
-        return float(value)
-    except OverflowError:
-        return math.nan
 
 
 @dataclass(frozen=True)
@@ -301,8 +166,8 @@ class Axes:
 
     @cached_property
     def size(self) -> int | None:
-        """How many points there are, whatever the constraints; None when a parameter is a real
-        number."""
+        """How many points there are, whatever the constraints; None when the values of a parameter
+        are not counted, as of a real number."""
         return None if self._points is None else self._points.total
 
     @cached_property
@@ -311,7 +176,7 @@ class Axes:
         counts: dict[str, int] = {}
         needs = {}
         for name, axis_ in self.by_name.items():
-            if isinstance(axis_, Real):
+            if axis_.size is None:
                 return None
             counts[name] = axis_.size
             needs[name] = [
@@ -320,8 +185,10 @@ class Axes:
         return Enumeration(counts, needs)
 
     def _places(self, parent: str, condition: Condition) -> tuple[tuple[int, int], ...]:
-        low = self.by_name[parent].low
-        return tuple((int(first - low), int(last - low)) for first, last in condition.ranges)
+        axis_ = self.by_name[parent]
+        if isinstance(axis_, Real):
+            return together(n for n, u in enumerate(axis_.levels or ()) if condition.holds(u))
+        return tuple((axis_.place(first), axis_.place(last)) for first, last in condition.ranges)
 
     def ring(self, config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Every point of a finite space once, the one at `config` first, computed as asked for;
@@ -334,14 +201,14 @@ class Axes:
             raise ValueError("there is no ring through a space with real numbers")
         start = points.index(
             {
-                name: int(place - self.by_name[name].low)
+                name: self.by_name[name].place(place)
                 for name, place in (self.encode(config) or {}).items()
             }
         )
         for n in range(min(points.total, _MOST_LOOKED) if self.constrained else points.total):
             places = points.places(((start or 0) + n) % points.total)
             coordinates: dict[str, Coordinate] = {
-                name: int(self.by_name[name].low) + place for name, place in places.items()
+                name: self.by_name[name].at(place) for name, place in places.items()
             }
             if self.allows(coordinates):
                 yield self.decode(coordinates)

@@ -74,6 +74,9 @@ class GpSampler(BaseSampler):  # type: ignore[misc,unused-ignore]
         constraints_func: of a trial that ended with values, by how much it breaks each limit
             (above 0) or keeps it; called once, as Optuna's samplers do.
         independent_sampler: for parameters that are new; None: random.
+
+    Raises:
+        TypeError: the seed is no whole number.
     """
 
     def __init__(
@@ -83,7 +86,9 @@ class GpSampler(BaseSampler):  # type: ignore[misc,unused-ignore]
         constraints_func: Constraints | None = None,
         independent_sampler: BaseSampler | None = None,
     ) -> None:
-        self._seed = int(numpy.random.default_rng(seed).integers(2**63)) if seed is None else seed
+        if isinstance(seed, bool) or not isinstance(seed, int | numpy.integer | None):
+            raise TypeError(f"GpSampler: seed is a whole number or None, not {seed!r}.")
+        self._seed = int(numpy.random.default_rng().integers(2**63) if seed is None else seed)
         self._constraints_func = constraints_func
         self._independent = independent_sampler
         self._lock = threading.Lock()  # threads of `n_jobs` share a sampler

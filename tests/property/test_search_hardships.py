@@ -51,6 +51,7 @@ SPACES: dict[str, dict[str, Any]] = {
         "a": {"distribution": "q_uniform", "min": 0, "max": 1, "q": 0.5},
         "b": {"distribution": "q_log_uniform_values", "min": 8, "max": 64, "q": 8},
     },
+    "normal-steps": {"a": {"distribution": "q_normal", "q": 2}, "b": {"values": ["x", "y"]}},
     "normal": {"a": {"distribution": "normal"}, "b": {"distribution": "log_normal"}},
     "mixed": {"lr": LR, "layers": {"min": 1, "max": 6}, "opt": {"values": ["adam", "sgd", None]}},
 }
@@ -90,6 +91,7 @@ FINITE = {
     "six-points": 6,
     "twenty-points": 20,
     "steps": 24,
+    "normal-steps": 14,
 }
 
 

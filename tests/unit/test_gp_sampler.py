@@ -45,6 +45,12 @@ def test_it_finds_the_valley_of_a_conditional_space() -> None:
         assert ("momentum" in trial.params) == (trial.params["opt"] == "sgd")
 
 
+@pytest.mark.parametrize("seed", ["a", 1.5, True, [1]])
+def test_a_seed_that_is_no_whole_number_is_refused_at_once(seed: Any) -> None:
+    with pytest.raises(TypeError, match="seed is a whole number"):
+        GpSampler(seed=seed)
+
+
 def test_another_process_goes_on_alike() -> None:
     """All that counts is in the storage: a fresh sampler proposes the same."""
     once = study(1)

@@ -156,6 +156,35 @@ def test_the_ring_visits_every_point_once_from_anywhere(start: int) -> None:
     assert turned == points[start:] + points[:start]
 
 
+def test_the_steps_of_a_quantile_axis_are_counted() -> None:
+    """q_normal and its like have so many values, and a ring through them."""
+    axes = Axes(
+        space(
+            n={"distribution": "q_normal", "mu": 0, "sigma": 1, "q": 2},
+            b={"distribution": "q_beta", "a": 2, "b": 3, "q": 0.25},
+            c={"values": ["x", "y"], "when": {"n": [-4, 4, 6]}},
+        )
+    )
+    points = list(axes.ring({"n": 2, "b": 0.5}))
+    assert points[0] == {"n": 2, "b": 0.5}
+    assert {point["n"] for point in points} == {-6, -4, -2, 0, 2, 4, 6}
+    assert {point["b"] for point in points} == {0, 0.25, 0.5, 0.75, 1}
+    assert axes.size == len(points) == 5 * (4 + 2 * 3)
+    assert len({axes.key(point) for point in points}) == len(points)
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        {"distribution": "q_normal", "mu": 0, "sigma": 1, "q": 1e-4},  # too many
+        {"distribution": "normal"},
+        {"distribution": "q_log_normal", "mu": 0, "sigma": 300, "q": 1},  # beyond any float
+    ],
+)
+def test_values_without_number_are_not_counted(parameter: dict[str, Any]) -> None:
+    assert only_axis(**parameter).size is None
+
+
 def test_there_is_no_ring_through_real_numbers() -> None:
     axes = Axes(space(a={"values": [1, 2]}, b={"min": 0.0, "max": 1.0}))
     assert axes.size is None

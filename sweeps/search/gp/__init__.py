@@ -19,6 +19,7 @@
     curves        learns from stopped trials, too: the Model of `bayes` with early termination
     model         puts it together: the Model that `bayes` asks
 
-All but `columns`, `maximise`, `known`, `design`, `curves` and `model` work on arrays: which column is what parameter is
-for the caller to know. Pure, and deterministic for the same input on the same machine.
+All but `columns`, `maximise`, `known`, `design`, `curves` and `model` work on arrays: which column is
+what parameter is for the caller to know. Pure, and deterministic for the same input on the same
+machine.
 """

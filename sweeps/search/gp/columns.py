@@ -217,17 +217,15 @@ def _column(axis: Axis) -> _Column:
 def _quantised(axis: Real) -> _Levels | None:
     """The levels of a quantile axis whose values are multiples of a step: each stands in the
     middle of the quantiles that are rounded to it. None where there are none, or too many."""
-    step = getattr(axis.distribution, "q", None)
-    if not axis.quantile or step is None:
+    step = axis.distribution.q
+    if axis.levels is None or step is None:
         return None
-    first, last = axis.decode(axis.low), axis.decode(axis.high)
-    count = round((last - first) / step) + 1
-    if not 1 <= count <= _MOST_LEVELS:
-        return None
-    cdf = axis.distribution.cdf
-    inner = (cdf(first + (n + 0.5) * step) for n in range(count - 1))
+    first, cdf = axis.decode(axis.low), axis.distribution.cdf
+    inner = (cdf(first + (n + 0.5) * step) for n in range(len(axis.levels) - 1))
     edges = sorted({axis.low, axis.high, *inner})
     middles = [0.5 * (left + right) for left, right in pairwise(edges)]
+    if len(middles) != len(axis.levels):
+        return None
     return _Levels.of(middles, middles, edges[1:-1])
 
 
