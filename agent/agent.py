@@ -111,7 +111,9 @@ class Agent:
             environ=self._environ,
         )
         self._policy = FailurePolicy.from_environment(
-            self._environ, consecutive=max_consecutive_failed_runs
+            self._environ,
+            slots=len(self._devices.slots),
+            consecutive=max_consecutive_failed_runs,
         )
         self._grace_s = kill_delay(self._environ)
         self._forward_signals = forward_signals

@@ -1,9 +1,17 @@
-"""When failing trials end an agent: W&B's rules, as one pure object.
+"""When failing trials end an agent, as one pure object.
 
 A script that is broken would otherwise eat the whole sweep, one trial after another. What counts
 is the script's own failure: an exit code other than 0, a program that cannot be started, a trial
 that never reported the objective. A trial that was killed by a signal, stopped, canceled or
 preempted says nothing about the script.
+
+W&B's agent ends at three failures within its first minute, however many trials ended well (and at
+five while fewer ended well). It runs one trial at a time and takes five seconds from one to the
+next; here a slot takes milliseconds, there are many, and what fails ends long before what trains:
+a space of which a fifth runs out of memory would end an agent in most of its starts. So one trial
+that ended well proves the script, whatever failed before; and until then as many more may fail as
+there are further slots, since so many were under way before anybody knew. Where three in ten
+trials fail by nature, one start in 200 ends so. W&B's two variables keep their sense.
 
 No I/O and no clock of its own; `agent.py` feeds it.
 """
@@ -16,8 +24,8 @@ from dataclasses import dataclass, field
 from sweeps.errors import ConfigurationError
 from sweeps.trial import AttemptState, Outcome
 
-FLAPPING_FAILURES = 3
-FLAPPING_S = 60.0
+FIRST_S = 60.0
+"""Seconds from an agent's start in which WANDB_AGENT_DISABLE_FLAPPING forgives failures."""
 INITIAL_FAILURES = 5
 
 
@@ -26,18 +34,15 @@ class FailurePolicy:
     """Counts ends of trials; says when it is enough.
 
     Attributes:
-        flapping: 3 failures within the agent's first 60 s end it.
-        initial: so many failures end it while they are no fewer than the trials that ended before,
-            well or not: once two ended well, none do. 0 turns the rule off.
+        initial: so many failures end the agent while no trial has ended well. 0 turns the rule
+            off.
+        forgiving: failures within the agent's first 60 s do not count to that.
         consecutive: so many failures in a row end it at any time; None turns the rule off.
         finished, failed, in_a_row: what was counted so far.
-
-    As W&B's agent counts (wandb_agent.py: `is_flapping`, `is_failing`), successes do not take
-    failures back in the first minute, and the failures of before are among the trials that ended.
     """
 
-    flapping: bool = True
     initial: int = INITIAL_FAILURES
+    forgiving: bool = False
     consecutive: int | None = None
     finished: int = field(default=0, init=False)
     failed: int = field(default=0, init=False)
@@ -45,9 +50,14 @@ class FailurePolicy:
 
     @classmethod
     def from_environment(
-        cls, environ: Mapping[str, str], *, consecutive: int | None = None
+        cls, environ: Mapping[str, str], *, slots: int = 1, consecutive: int | None = None
     ) -> FailurePolicy:
         """Reads WANDB_AGENT_DISABLE_FLAPPING and WANDB_AGENT_MAX_INITIAL_FAILURES.
+
+        Args:
+            slots: trials that run side by side; each beyond the first may fail once more, unless
+                the environment says how many may.
+            consecutive: see above.
 
         Raises:
             ConfigurationError: the number is none, or is negative.
@@ -60,8 +70,8 @@ class FailurePolicy:
                 " (0 turns the limit off)."
             )
         return cls(
-            flapping=disabled not in ("1", "true", "yes", "on"),
-            initial=int(initial) if initial else INITIAL_FAILURES,
+            initial=int(initial) if initial else INITIAL_FAILURES + max(slots, 1) - 1,
+            forgiving=disabled in ("1", "true", "yes", "on"),
             consecutive=consecutive,
         )
 
@@ -78,17 +88,12 @@ class FailurePolicy:
             return None
         if outcome.state is not AttemptState.FAILED or outcome.signal is not None:
             return None
-        self.failed += 1
         self.in_a_row += 1
-        if self.flapping and since_start_s < FLAPPING_S and self.failed >= FLAPPING_FAILURES:
+        if not (self.forgiving and since_start_s < FIRST_S):
+            self.failed += 1
+        if self.initial and self.failed >= self.initial and not self.finished:
             return (
-                f"{self.failed} trials failed within the first {FLAPPING_S:.0f} seconds"
-                " (WANDB_AGENT_DISABLE_FLAPPING=true turns this limit off)"
-            )
-        before = self.finished + self.failed - 1
-        if self.initial and self.failed >= self.initial and self.failed >= before:
-            return (
-                f"{self.failed} trials failed and only {self.finished} ended well"
+                f"{self.failed} trials failed here and none has ended well yet"
                 " (WANDB_AGENT_MAX_INITIAL_FAILURES sets this limit, 0 turns it off)"
             )
         if self.consecutive is not None and self.in_a_row >= self.consecutive:

@@ -8,7 +8,7 @@ are queued again for others, and this agent takes none for a minute. Then it tri
 further failure doubles the rest, up to ten minutes, and the first trial that does not fail soon
 ends the quarantine.
 
-No I/O and no clock here. Neighbours: `policy.py` (W&B's limits, which end the agent), `bad_box.py`
+No I/O and no clock here. Neighbours: `policy.py` (the limits that end the agent), `bad_box.py`
 (asks, rests), `controller/store/quarantine.py` (the server's half of the rule).
 """
 
@@ -62,7 +62,7 @@ class Quarantine:
     def suspects(self, *, at_once: bool = False) -> list[str]:
         """The trials to ask the server about; [] when there is nothing to ask.
 
-        `at_once`: W&B's limits, which count failures that are not in a row as well, would end the
+        `at_once`: a limit, which may count failures that are not in a row as well, would end the
             agent. However few they are then, unless a trial ended well here before.
         """
         with self._lock:

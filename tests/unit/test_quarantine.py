@@ -36,7 +36,7 @@ def test_a_good_end_or_a_late_failure_begins_the_count_anew() -> None:
 
 
 def test_where_a_trial_ended_well_before_one_failure_is_no_row() -> None:
-    """Nor for W&B's limits: three failures in the first minute, with good ends between them."""
+    """Nor for limits that end an agent: three failures with good ends between them."""
     quarantine = Quarantine()
     for number in range(3):
         fail(quarantine, 1)
