@@ -24,6 +24,7 @@ their arguments, and tries them out, where a file is taken in and at no other ti
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -147,6 +148,28 @@ def check_optuna(spec: SweepSpec, root: Section) -> None:
 
 
 def _try_out(spec: SweepSpec, root: Section, key: str, kind: str) -> None:
+    error = _failure(spec)
+    if error is None:
+        return
+    from sweeps.search.optuna_names import named, sentence
+
+    section = root.section(key)
+    name, text = section.text(kind), sentence(error)
+    if isinstance(error, SpecError):
+        raise error
+    where = named(section, text) or _cure(spec, section, key, kind)
+    what = f"{section.data[where[0]]!r} here" if where else "these settings"
+    raise section.error(
+        f"Optuna's {name} cannot work with {what}: {text}",
+        *where,
+        hint="Its documentation says what is allowed; without it, its default is taken."
+        if where
+        else "Its documentation says what they must be; without them it has its defaults.",
+    )
+
+
+def _failure(spec: SweepSpec) -> Exception | None:
+    """What goes wrong when a few trials are played in memory."""
     from sweeps.simulate import simulate
 
     metric = None if spec.metric is None else replace(spec.metric, target=None)
@@ -159,13 +182,32 @@ def _try_out(spec: SweepSpec, root: Section, key: str, kind: str) -> None:
 
     short = replace(spec, metric=metric, run_cap=_TRIED_OUT)
     try:
-        simulate(short, objective, slots=2, iterations=3)
-    except SpecError:
-        raise
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of packages, about their own lines
+            simulate(short, objective, slots=2, iterations=3)
     except Exception as error:
-        raise root.error(
-            f"Optuna's {root.section(key).text(kind)} cannot work with these settings: "
-            f"{type(error).__name__}{f': {error}' if str(error) else ''}.",
-            key,
-            hint="Its documentation says what they must be; without them it has its defaults.",
-        ) from error
+        return error
+    return None
+
+
+def _cure(spec: SweepSpec, section: Section, key: str, kind: str) -> tuple[str, ...]:
+    """The setting without which it works: () where there is none."""
+    for each in (name for name in section.data if name != kind):
+        rest = {name: value for name, value in section.data.items() if name != each}
+        without = replace(spec, source={**spec.source, key: rest})
+        if spec.search is not None and key == "search":
+            without = replace(
+                without, search=replace(spec.search, settings=_but(spec.search.settings, each))
+            )
+        elif spec.early_terminate is not None:
+            settings = _but(spec.early_terminate.settings, each)
+            without = replace(
+                without, early_terminate=replace(spec.early_terminate, settings=settings)
+            )
+        if _failure(without) is None:
+            return (each,)
+    return ()
+
+
+def _but(settings: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name != key}

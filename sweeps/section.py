@@ -18,6 +18,11 @@ from sweeps.errors import SpecError
 from sweeps.yaml_lines import MAX_DEPTH, KeyPath, show_path
 
 Choice = TypeVar("Choice", bound=StrEnum)
+_ELSEWHERE = {
+    key: f"It is one of `metric`: {{name: …, {key}: …}}."
+    for key in ("impute", "impute_while_running")
+}
+"""Where keys belong that are readily put elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +63,8 @@ class Section:
         known = sorted(known)
         for key in self.data:
             if key not in known:
-                raise self.error(
-                    f"{where} has no such key.", key, hint=did_you_mean(key, known, "It has")
-                )
+                hint = _ELSEWHERE.get(key) or did_you_mean(key, known, "It has")
+                raise self.error(f"{where} has no such key.", key, hint=hint)
 
     def value(self, key: str) -> Any:
         """What stands at `key`; refused when it is missing or empty."""

@@ -10,7 +10,7 @@ wrong is a SpecError first, with key path and line. Neighbours: `yaml_lines` (te
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -239,7 +239,7 @@ def spec_from_mapping(
         run_cap=None if root.data.get("run_cap") is None else root.whole("run_cap", at_least=1),
         seed=_read_seed(root),
         enqueue=read_enqueue(root, space, grid),
-        search=_read_search(root, method),
+        search=_read_search(root, method, metrics),
         prior=_read_prior(root),
         retry=_read_retry(root.section("retry")) if "retry" in root else Retry(),
         provide_wandb="provide_wandb" in root and root.flag("provide_wandb"),
@@ -329,7 +329,7 @@ def _read_seed(root: Section) -> int | None:
     return seed
 
 
-def _read_search(root: Section, method: Method) -> Search | None:
+def _read_search(root: Section, method: Method, metrics: Sequence[Measure]) -> Search | None:
     if "search" not in root:
         return None
     if method is not Method.BAYES:
@@ -344,6 +344,16 @@ def _read_search(root: Section, method: Method) -> Search | None:
             "does not go with `search: {type: pbt}`, which drops members by itself.",
             "early_terminate",
             hint="Remove it; `interval` in `search` says how long a segment is.",
+        )
+    further = [each.name for each in metrics if each.goal is not None]
+    if search.type is Algorithm.PBT and further:
+        place = [each.get("name") for each in root.entries("metrics")].index(further[0])
+        raise root.error(
+            "is a further objective, and `search: {type: pbt}` compares its members by one.",
+            "metrics",
+            place,
+            hint="Give it limits (`at_most`, `at_least`) instead of a `goal`, or leave `search` "
+            "out: then bayes looks for all trade-offs.",
         )
     return search
 

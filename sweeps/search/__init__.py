@@ -94,24 +94,25 @@ def _make(spec: SweepSpec, seed: int, root: Section) -> Searcher:
         return RandomSearch(space, seed, enqueue)
     if spec.metric is None:
         raise SpecError("`method: bayes` needs a metric to learn from.", key_path="metric")
-    if spec.search is not None and spec.search.sampler is not None:
+    tpe = spec.search is not None and spec.search.type is Algorithm.TPE
+    if spec.search is not None and (spec.search.sampler or (tpe and spec.metrics)):
         from sweeps.search.optuna_sampler import OptunaSearch
 
+        settings: Section | dict[str, Any] = root.section("search")
+        if tpe:  # of one objective without limits it is ours: it knows `impute`, Optuna's does not
+            settings = {"sampler": "TPESampler", "multivariate": True, "constant_liar": True}
+            settings["group"] = space.conditional
         return OptunaSearch(
-            space,
-            seed,
-            root.section("search"),
-            metric=spec.metric,
-            measures=spec.metrics,
-            enqueue=enqueue,
+            space, seed, settings, metric=spec.metric, measures=spec.metrics, enqueue=enqueue
         )
     if spec.search is not None and spec.search.type is Algorithm.RANDOM:
         return RandomSearch(space, seed, enqueue)
     if spec.search is not None and spec.search.type is Algorithm.PBT:
         settings = {key: value for key, value in spec.search.settings.items() if key != "interval"}
         maximize = spec.metric.goal is Goal.MAXIMIZE
-        return PopulationSearch(space, seed, maximize=maximize, enqueue=enqueue, **settings)
-    tpe = spec.search is not None and spec.search.type is Algorithm.TPE
+        return PopulationSearch(
+            space, seed, maximize=maximize, measures=spec.metrics, enqueue=enqueue, **settings
+        )
     return BayesSearch(
         space,
         seed,

@@ -65,7 +65,7 @@ class BayesSearch(Searcher):
         impute_while_running: the same, or "false".
         enqueue: full configs to try first.
         model: "gp" or "tpe".
-        measures: further objectives, and limits; tpe knows none of them.
+        measures: further objectives, and limits; of gp alone.
         per_second: the gain for each second of an accelerator is what counts; gp alone does.
         most: trials that there will be; None: there is no end.
         stops: trials are stopped early: their curves are modelled (gp/curves.py), and random draws

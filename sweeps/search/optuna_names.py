@@ -15,6 +15,8 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import inspect
+import itertools
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +27,7 @@ import numpy
 import optuna
 from optuna.samplers import nsgaii
 
+from sweeps.errors import SpecError
 from sweeps.section import Section, did_you_mean, kind
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)  # the controller speaks for the sweep
@@ -86,6 +89,7 @@ _NESTED = {
     "BaseMutation": _MUTATION,
 }
 """Arguments that are objects of these classes stand as mappings of their own, or as a name."""
+_FOLDERS = re.compile(r"(?:[A-Za-z]:)?[\\/](?:[^\s\\/:'\"]+[\\/])+")
 _SHORT = {"wrapped": "wrapped_pruner"}
 _UNSAYABLE = ("Callable", "FrozenTrial")
 _OF_PARAMETERS = ("x0", "fixed_params")
@@ -120,7 +124,11 @@ def quiet() -> None:
 
 
 def takes(kind_: Kind, section: Section, argument: str) -> bool:
-    """Whether the class that the section names has such an argument."""
+    """Whether the class that the section names has such an argument, or the sampler that does its
+    work has."""
+    inner = section.data.get("base_sampler")
+    if inner is not None:
+        section = _section_of(section, "base_sampler", kind_)
     return argument in _parameters(kind_.find(section))
 
 
@@ -164,8 +172,23 @@ def build(kind_: Kind, section: Section, given: Given | None = None) -> Any:
             raise section.error(f"is missing; {name} needs it.", each)
     try:
         return found(**arguments)
-    except (ValueError, TypeError, AssertionError) as error:
-        raise section.error(f"{name} refuses this: {error}".rstrip(".") + ".") from None
+    except Exception as error:  # the class's own, and of packages that it imports
+        text = sentence(error)
+        raise section.error(f"{name} refuses this: {text}", *named(section, text)) from None
+
+
+def sentence(error: Exception) -> str:
+    """What an error of Optuna's says, for people: its first line, no folders, one full stop."""
+    lines = str(error).strip().splitlines() or [""]
+    text = _FOLDERS.sub("", lines[0]).strip().rstrip(".:") or type(error).__name__
+    return f"{text}."
+
+
+def named(section: Section, text: str) -> tuple[str, ...]:
+    """The key of a section that a message is about: () where it names none."""
+    words = {_SHORT.get(key, key): key for key in section.data} | {key: key for key in section.data}
+    found = (key for word, key in words.items() if re.search(rf"\b{re.escape(word)}\b", text))
+    return tuple(itertools.islice(found, 1))
 
 
 def _parameters(found: Any) -> dict[str, inspect.Parameter]:
@@ -190,7 +213,7 @@ def _value(section: Section, key: str, parameter: inspect.Parameter, given: Give
     value, annotation = section.data[key], _annotation(parameter)
     for base, kind_ in _NESTED.items():
         if base in annotation and kind_ is not None and value is not None:
-            return _object(section, key, kind_, given)
+            return build(kind_, _section_of(section, key, kind_), given)
     if key in _OF_PARAMETERS and isinstance(value, Mapping):
         encoded = {}
         for name in value:
@@ -209,12 +232,18 @@ def _value(section: Section, key: str, parameter: inspect.Parameter, given: Give
     return value
 
 
-def _object(section: Section, key: str, kind_: Kind, given: Given) -> Any:
+def _section_of(section: Section, key: str, kind_: Kind) -> Section:
     """`{sampler: …}` or, where nothing more is to be said, its name alone."""
     if not isinstance(section.data[key], str):
-        return build(kind_, section.section(key), given)
-    named = Section({kind_.key: section.data[key]}, section.origin, (*section.at, key))
-    return build(kind_, named, given)
+        return section.section(key)
+    return _Alone({kind_.key: section.data[key]}, section.origin, (*section.at, key))
+
+
+class _Alone(Section):
+    """A name that stands for a section with nothing more in it: complaints are about the name."""
+
+    def error(self, problem: str, *below: str | int, hint: str | None = None) -> SpecError:  # noqa: ARG002
+        return self.origin.error(problem, self.at, hint)
 
 
 _TYPES: dict[str, tuple[type, ...]] = {

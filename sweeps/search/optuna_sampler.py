@@ -27,11 +27,12 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sweeps.errors import SpecError
 from sweeps.metrics import Goal, Measure, Metric
 from sweeps.search.axes import Axes, Coordinate, Real
 from sweeps.search.base import Ended, Prior, Searcher, generator
 from sweeps.search.observation import Standing
-from sweeps.search.optuna_names import SAMPLER, Given, build, takes
+from sweeps.search.optuna_names import SAMPLER, Given, build, named, sentence, takes
 from sweeps.search.optuna_study import OptunaStudy, Told
 from sweeps.section import Origin, Section
 from sweeps.space import Space
@@ -40,6 +41,7 @@ from sweeps.trial import TrialState
 _DRAWS = 5  # goes at a point that was not tried before
 _LAWFUL_DRAWS = 30  # goes at one that keeps the constraints
 _SEEDS = 2**32
+_BLIND = ("BruteForceSampler", "QMCSampler", "RandomSampler")  # look at no value of any metric
 
 
 @dataclass(slots=True)
@@ -109,7 +111,9 @@ class OptunaSearch(Searcher):
                     "sampler",
                     hint="Give it `values`, or a distribution with a step q.",
                 )
-        if self._limits and not takes(SAMPLER, section, "constraints_func"):
+        self._sampler(1)  # what is wrong with itself comes first
+        limited = self._limits and name not in _BLIND
+        if limited and not takes(SAMPLER, section, "constraints_func"):
             raise section.error(
                 f"{name} knows no limits on metrics (at_most, at_least).",
                 "sampler",
@@ -119,8 +123,16 @@ class OptunaSearch(Searcher):
         study = OptunaStudy(self._axes, 1 + len(self._others), self._sampler)
         try:
             study.propose([], self._sampler(1))
-        except (ValueError, NotImplementedError) as error:
-            raise section.error(f"{name} refuses this sweep: {error}", "sampler") from None
+        except SpecError:
+            raise
+        except Exception as error:
+            text = sentence(error)
+            where = named(section, text) or ("sampler",)
+            hint = None
+            if self._others:
+                hint = "TPESampler, NSGAIISampler and NSGAIIISampler take several objectives, and "
+                hint += "so does gp."
+            raise section.error(f"{name} refuses this sweep: {text}", *where, hint=hint) from None
 
     def _sampler(self, number: int, draw: int = 0) -> Any:
         arguments: dict[str, Any] = {"seed": self._number_of(number, draw)}

@@ -13,7 +13,7 @@ just now: where it began):
 Explored: each parameter is drawn afresh with probability `resample`; otherwise a number is
 multiplied or divided by `perturb` (at least by one step, within its bounds), a choice among numbers
 moves to a neighbour, and any other choice stays. A parameter that comes to be there by that is
-drawn; constraints are kept.
+drawn; constraints are kept. Who breaks limits of `metrics:` is behind all who break fewer.
 
 Nobody waits for anybody: of the members whose segment is over the one with the oldest is next, with
 what is known by then. Where more trials run at once than there are members, the population grows by
@@ -38,6 +38,7 @@ from typing import Any
 import numpy
 
 from sweeps.distributions import is_number
+from sweeps.metrics import Measure, keeps
 from sweeps.search.axes import Axes, Choice, Coordinate, Real, Whole
 from sweeps.search.base import Ended, Searcher, TrialSeen, generator
 from sweeps.space import Space
@@ -56,13 +57,15 @@ class _Trial:
     iteration: int = 0
     value: float | None = None
     scored: float | None = None  # where no value was reported on the way
+    broken: int = 0  # so many limits
 
     @property
-    def cost(self) -> float | None:
+    def cost(self) -> tuple[int, float] | None:
         """None: it cannot be compared, or copied."""
         if not self.over or self.failed:
             return None
-        return self.scored if self.value is None else self.value
+        value = self.scored if self.value is None else self.value
+        return None if value is None else (self.broken, value)
 
 
 class PopulationSearch(Searcher):
@@ -77,6 +80,7 @@ class PopulationSearch(Searcher):
             member each.
         perturb: above 1.
         resample: in [0, 1].
+        measures: limits; there is one objective.
         enqueue: full configs of the first members.
     """
 
@@ -90,6 +94,7 @@ class PopulationSearch(Searcher):
         quantile: float,
         perturb: float,
         resample: float,
+        measures: Sequence[Measure] = (),
         enqueue: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         super().__init__(seed, enqueue)
@@ -97,6 +102,7 @@ class PopulationSearch(Searcher):
         self._sign = -1.0 if maximize else 1.0
         self._population, self._quantile = population, quantile
         self._perturb, self._resample = perturb, resample
+        self._limits = [each for each in measures if each.limited]
         self._trials: dict[int, _Trial] = {}
         self._newest: list[int] = []  # of each member
         self._parents: dict[int, int] = {}
@@ -130,7 +136,7 @@ class PopulationSearch(Searcher):
             place = newest if self._trials[newest].over else self._parents.get(newest)
             if newest != last and place is not None and self._trials[place].cost is not None:
                 standing.append(place)
-        ranked = sorted((self._trials[each].cost or 0.0, each) for each in standing)
+        ranked = sorted((cost, each) for each in standing if (cost := self._trials[each].cost))
         share = math.floor(len(ranked) * self._quantile) or (1 if len(ranked) > 1 else 0)
         worst = own is None or (share > 0 and own > ranked[-share - 1][0])
         if not worst:
@@ -194,6 +200,7 @@ class PopulationSearch(Searcher):
         trial.failed = end.state not in (TrialState.FINISHED, TrialState.STOPPED)
         if end.objective is not None and math.isfinite(end.objective):
             trial.scored = self._sign * end.objective
+        trial.broken = sum(not keeps([each], end.metrics) for each in self._limits)
 
     def snapshot(self) -> dict[str, Any]:
         return {"members": [[each, self._parents.get(each)] for each in self._newest]}

@@ -58,6 +58,16 @@ def test_a_metric_that_is_listed_too_is_one() -> None:
             "metrics[1].target: an entry of `metrics` behind the first objective has no such key.",
         ),
         ([{"goal": "minimize"}], {}, "metrics[0].name: is missing."),
+        (
+            [{"name": "a", "goal": "minimize"}],
+            {"method": "bayes", "search": {"type": "gp", "impute": "worst"}},
+            "search.impute: search of type gp has no such key. It is one of `metric`: {name: …, ",
+        ),
+        (
+            [{"name": "a", "goal": "minimize"}],
+            {"impute_while_running": "best"},
+            "impute_while_running: a sweep file has no such key. It is one of `metric`: ",
+        ),
     ],
 )
 def test_what_is_refused(metrics: list[Any], more: dict[str, Any], what: str) -> None:

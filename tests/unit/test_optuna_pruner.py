@@ -150,7 +150,7 @@ def test_a_trial_that_starts_again_is_judged_by_its_new_values() -> None:
         ({"pruner": "Median"}, "pruner", "Did you mean `MedianPruner`?"),
         ({"pruner": "BasePruner"}, "pruner", "has no pruner 'BasePruner'"),
         ({"pruner": "PercentilePruner"}, "percentile", "is missing; PercentilePruner needs it"),
-        ({"pruner": "MedianPruner", "interval_steps": 0}, "", "at least 1"),
+        ({"pruner": "MedianPruner", "interval_steps": 0}, "interval_steps", "at least 1"),
         ({"pruner": "MedianPruner", "interval_steps": "x"}, "interval_steps", "a whole number"),
         ({"pruner": "PatientPruner", "wrapped": "NopPruner"}, "patience", "is missing"),
         (

@@ -68,6 +68,27 @@ def test_the_worst_copies_the_best_and_the_others_go_on() -> None:
     assert explored["depth"] == 3
 
 
+def test_a_member_that_breaks_a_limit_is_behind_all_that_do_not() -> None:
+    searcher = make_searcher(spec(more={"metrics": [{"name": "gb", "at_most": 3}]}), 0)
+    searcher.ask(4)
+    for number, (value, gb) in enumerate([(0.3, 1), (0.1, 4), (0.9, 3), (0.2, None)], start=1):
+        searcher.tell(Reported(number, 1, value))
+        metrics = {} if gb is None else {"gb": float(gb)}
+        searcher.tell(Ended(number, TrialState.FINISHED, value, metrics))
+    assert [each.parent for each in searcher.ask(4)] == [1, 2, 3, 1]
+
+
+def test_a_further_objective_is_refused_where_it_stands() -> None:
+    text = (
+        "program: t.py\nmethod: bayes\nmetric: {name: loss}\nmetrics:\n"
+        "  - {name: gb, at_most: 3}\n  - {name: acc, goal: maximize}\n"
+        "parameters: {x: {min: 0.0, max: 1.0}}\nsearch: {type: pbt}\n"
+    )
+    with pytest.raises(SpecError) as caught:
+        load_spec(text, path="s.yaml")
+    assert str(caught.value).startswith("s.yaml:6: metrics[1]: is a further objective")
+
+
 def test_one_that_failed_copies_and_nobody_copies_it() -> None:
     searcher = make_searcher(spec(), 0)
     first_round(searcher, [None, 0.5, None, 0.4])
