@@ -45,7 +45,7 @@ from agent.worker import Broker, SlotWorker
 from sweeps.errors import NotAllowed, NotFoundError
 from sweeps.protocol.client import Client
 from sweeps.spec import spec_from_mapping
-from sweeps.trial import Reason, SweepState
+from sweeps.trial import AttemptState, Reason, SweepState
 
 _LAST_WORDS_S = 10.0
 """Seconds that an agent that must end goes on trying to deliver its last results."""
@@ -129,6 +129,7 @@ class Agent:
         self._slot_error: Exception | None = None
         self._deadline: float | None = None
         self._given_back: tuple[str, float, bool] | None = None
+        self._told_of_metrics = False
         self._messages: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._threads: list[SlotThread] = []
         self._began = time.monotonic()
@@ -342,12 +343,21 @@ class Agent:
                 log=end.log,
             )
         )
+        if outcome.state is AttemptState.FINISHED and receipt is not None and receipt.detail:
+            self._say_of_metrics(trial_id, receipt.detail)
         bad = self._bad_box.ended(
             self.client, trial_id, outcome, end.seconds, enough=too_many is not None
         )
         if too_many is not None and not bad:
             said = outcome.detail or outcome.reason.value
             self._end(f"{too_many}. The last was {trial_id}: {said}; its output is in {end.log}", 1)
+
+    def _say_of_metrics(self, trial_id: str, detail: str) -> None:
+        """A trial ended without one of the sweep's further metrics: said once, for all will."""
+        with self._lock:
+            told, self._told_of_metrics = self._told_of_metrics, True
+        if not told:
+            self.voice.warn(f"{trial_id} finished, but {detail}")
 
     # -- what the threads ask and tell --------------------------------------------------------
 

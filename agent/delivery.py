@@ -43,6 +43,7 @@ class Receipt:
         will_retry: it was queued again.
         scored: it is over, and the server said what it scores.
         objective: that score, over all attempts; None without a value.
+        detail: what the server has to say of the end.
     """
 
     recorded: bool
@@ -50,6 +51,7 @@ class Receipt:
     will_retry: bool = False
     scored: bool = False
     objective: float | None = None
+    detail: str = ""
 
 
 def deliver(
@@ -108,7 +110,14 @@ def _receipt(answer: Mapping[str, Any]) -> Receipt:
     over = any(state == one for one in TrialState if one.over)
     if not over or "objective" not in answer:
         return Receipt(True, state, will_retry)
-    return Receipt(True, state, will_retry, scored=True, objective=answer["objective"])
+    return Receipt(
+        True,
+        state,
+        will_retry,
+        scored=True,
+        objective=answer["objective"],
+        detail=str(answer.get("detail") or ""),
+    )
 
 
 def deliver_abandoned(

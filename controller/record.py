@@ -21,7 +21,8 @@ from controller.store.records import Ended, RunRecord, SweepRecord
 from controller.store.store import Store
 from sweeps import retry
 from sweeps.errors import Fenced, IllegalTransition, SpecError, UsageError
-from sweeps.objective import best_of, metric_value, no_objective
+from sweeps.metrics import values_of
+from sweeps.objective import best_of, metric_value, no_measures, no_objective
 from sweeps.project import OWN_ENTITY, whole_name
 from sweeps.spec import Goal, SweepSpec, load_spec, spec_from_mapping
 from sweeps.trial import AttemptState, Outcome, Reason, SweepState
@@ -164,7 +165,8 @@ def record_end(
     """Records how an attempt ended, scores it, and queues the trial again where the policy says so.
 
     A trial's score is the best finite value of the metric over its history and its summary. One
-    that ended well without a value has failed, and its reason names what it did log.
+    that ended well without a value has failed, and its reason names what it did log. One that has
+    no last value of a further metric is no failure, and its reason names that.
 
     Args:
         config: what the script added to its configuration, by top-level key.
@@ -193,6 +195,11 @@ def record_end(
             outcome = replace(
                 outcome, state=AttemptState.FAILED, reason=Reason.NO_OBJECTIVE, detail=detail
             )
+    if outcome.state is AttemptState.FINISHED and not outcome.detail:
+        there = values_of(spec.metrics, summary or {})
+        if missing := [each.name for each in spec.metrics if each.name not in there]:
+            said = logged_keys or [key for key in summary or {} if not key.startswith("_")]
+            outcome = replace(outcome, detail=no_measures(missing, said))
     if config or metadata:
         # Before the end: its answer is what the agent waits for, and without it says both again.
         with contextlib.suppress(Fenced):

@@ -57,6 +57,19 @@ def no_objective(metric: str, logged: Collection[str]) -> str:
         return f"{wants}, which the script logged, but never as a finite number (not NaN, not text)"
     if not logged:
         return f"{wants}, and the script logged nothing; log({{{metric!r}: value}}) in it"
-    shown = ", ".join(repr(key) for key in sorted(logged)[:_SHOWN_KEYS])
-    more = len(logged) - _SHOWN_KEYS
-    return f"{wants}, the script logged {shown}" + (f" and {more} more" if more > 0 else "")
+    return f"{wants}, {_logged(logged)}"
+
+
+def no_measures(missing: Collection[str], logged: Collection[str]) -> str:
+    """What is wrong with a trial that ended well and has no last value for `missing`, further
+    names in the `metrics` of its sweep, but logged `logged`."""
+    wants = f"the sweep's `metrics` want {' and '.join(map(repr, missing))}, too"
+    if all(name in logged or name.replace(".", "/") in logged for name in missing):
+        return f"{wants}, and the script's last value was no finite number (not NaN, not text)"
+    return f"{wants}, {_logged(logged)}"
+
+
+def _logged(keys: Collection[str]) -> str:
+    shown = ", ".join(repr(key) for key in sorted(keys)[:_SHOWN_KEYS])
+    more = len(keys) - _SHOWN_KEYS
+    return f"the script logged {shown}" + (f" and {more} more" if more > 0 else "")

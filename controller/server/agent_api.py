@@ -223,7 +223,12 @@ async def finish(request: Request) -> Response:
     found.loop.wake()
     state = ended.trial.state
     waits = state in (TrialState.QUEUED, TrialState.PREEMPTED)
-    answer = {"state": state.value, "will_retry": waits, "objective": ended.trial.objective}
+    answer = {
+        "state": state.value,
+        "will_retry": waits,
+        "objective": ended.trial.objective,
+        "detail": ended.trial.detail,
+    }
     return json_response(answer, exact=True)
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from controller import record
@@ -20,6 +20,7 @@ from controller.store.records import SweepRecord, TrialRecord
 from controller.store.store import Store
 from sweeps.metrics import Measure, front, keeps, values_of
 from sweeps.spec import Goal, SweepSpec
+from sweeps.trial import TrialState
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,19 @@ class Outcome:
         best: by the sweep's metric; None: no trial has a score.
         keeps: whether it keeps the limits.
         front: the trials on it, the best by the metric first; () with one objective alone.
+        missing: how many finished trials have no last value, by the names of `metrics`.
+        broken: how many trials that have a score are not known to keep a limit, likewise; `of`:
+            how many have a score.
+        nearest: the value that breaks a limit least, or keeps it, likewise; no name without one.
     """
 
     best: TrialRecord | None
     keeps: bool
     front: tuple[TrialRecord, ...] = ()
+    missing: Mapping[str, int] = field(default_factory=dict)
+    broken: Mapping[str, int] = field(default_factory=dict)
+    nearest: Mapping[str, float] = field(default_factory=dict)
+    of: int = 0
 
 
 class _Kept:
@@ -90,7 +99,35 @@ def weigh(spec: SweepSpec, trials: Sequence[TrialRecord]) -> Outcome:
                 scores[trial.number] = (sign * (trial.objective or 0.0), *score)
         on = set(front(scores))
         members = tuple(trial for trial in ranked if trial.number in on)
-    return Outcome(ranked[0], keeps=bool(kept), front=members)
+    told = [(trial, values[trial.number]) for trial in trials]
+    limits = [measure for measure in measures if measure.limited]
+    over = {
+        measure.name: {
+            value: excess
+            for _, found in told
+            if (value := found.get(measure.name)) is not None
+            and (excess := measure.excess(value)) is not None
+        }
+        for measure in limits
+    }
+    return Outcome(
+        ranked[0],
+        keeps=bool(kept),
+        front=members,
+        missing={
+            measure.name: sum(
+                trial.state is TrialState.FINISHED and measure.name not in found
+                for trial, found in told
+            )
+            for measure in measures
+        },
+        broken={
+            measure.name: sum(not keeps([measure], found) for _, found in told)
+            for measure in limits
+        },
+        nearest={name: min(found, key=lambda v: found[v]) for name, found in over.items() if found},
+        of=len(trials),
+    )
 
 
 def _score(others: Sequence[Measure], values: dict[str, float]) -> list[float] | None:
@@ -104,14 +141,20 @@ def _score(others: Sequence[Measure], values: dict[str, float]) -> list[float] |
     return found
 
 
-def measures_json(spec: SweepSpec) -> list[dict[str, Any]]:
-    """The `metrics` beside the metric: {"name", "goal", "at_most", "at_least"}, null for none."""
+def measures_json(spec: SweepSpec, told: Outcome | None) -> list[dict[str, Any]]:
+    """The `metrics` beside the metric: {"name", "goal", "at_most", "at_least"}, null for none, and
+    what came of each, as `Outcome` has it: {"missing", "broken", "of", "nearest"}."""
+    told = told or Outcome(None, keeps=False)
     return [
         {
             "name": measure.name,
             "goal": None if measure.goal is None else measure.goal.value,
             "at_most": measure.at_most,
             "at_least": measure.at_least,
+            "missing": told.missing.get(measure.name, 0),
+            "broken": told.broken.get(measure.name, 0),
+            "of": told.of,
+            "nearest": told.nearest.get(measure.name),
         }
         for measure in spec.metrics
     ]

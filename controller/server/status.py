@@ -5,13 +5,14 @@ rest is still told. All times are seconds since the epoch, durations seconds.
 
 A sweep: {"id", "name", "project", "state", "reason", "trouble": text | null, "method",
 "metric": {"name", "goal"} | null,
-"metrics": [{"name", "goal", "at_most", "at_least"}], "created", "started", "ended", "changed",
+"metrics": [{"name", "goal", "at_most", "at_least", "missing", "broken", "of", "nearest"}],
+"created", "started", "ended", "changed",
 "total", "run_cap", "counts": {state: n},
 "best": trial | null, "agents": [{"id", "host", "slots", "free", "running", "devices",
 "quarantined"}], "eta_s", "elapsed_s", "throughput"}. total: how many trials there will be, null
 when there is no end. throughput: trials that ended per hour, over the last ones; null before the
 first end. eta_s: null when it cannot be known. best: among those that keep the limits of metrics,
-where one does. trouble: why it gets no new trials though it should.
+where one does. metrics: what outcomes.py says. trouble: why it gets no new trials though it should.
 
 A trial: {"id", "sweep_id", "number", "config", "state", "objective", "attempts", "reason",
 "detail", "summary", "steps", "created", "started", "ended", "agent_id", "host", "device",
@@ -81,7 +82,8 @@ def _sweep_json(
     now: float,
 ) -> dict[str, Any]:
     mine = at_work.get(sweep.id, ())
-    best = outcome(store, sweep).best if spec.metrics else standing.best
+    weighed = outcome(store, sweep) if spec.metrics else None
+    best = weighed.best if weighed else standing.best
     total = total_trials(store, sweep)
     throughput = _throughput(sweep, standing, now)
     return {
@@ -94,7 +96,7 @@ def _sweep_json(
         "trouble": sweep.trouble or None,
         "method": spec.method.value,
         "metric": metric_json(spec),
-        "metrics": measures_json(spec),
+        "metrics": measures_json(spec, weighed),
         "created": sweep.created,
         "started": sweep.started,
         "ended": sweep.ended,

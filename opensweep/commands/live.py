@@ -150,9 +150,10 @@ class LiveDisplay:
             return [f"the server has not answered for {silent}; this is what it said last"]
         if why := report.stuck(status):
             return [why, f"`sweep status {status['id']}` says what to do"]
+        troubles = report.missing(status)
         if self._alone and not status.get("agents") and not report.over(status):
-            return [report.no_agent(status)]
-        return []
+            troubles.append(report.no_agent(status))
+        return troubles
 
     def _note_best(self, status: Mapping[str, Any]) -> None:
         best = status.get("best")

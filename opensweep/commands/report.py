@@ -89,6 +89,7 @@ def status_lines(
     if status.get("metric"):
         room = None if width is None else width - 8
         lines.append(("best", best_line(status.get("best"), room)))
+    lines += [("missing", click.style(text, fg="yellow")) for text in missing(status)]
     lines.append(("time", _time(status, now)))
     agents = status.get("agents") or []
     lines += [("agent", agent_line(agent)) for agent in agents]
@@ -112,6 +113,16 @@ def _time(status: Mapping[str, Any], now: float) -> str:
     if (left := remaining(status)) is not None:
         text += f", about {_text.duration(left)} to go"
     return text
+
+
+def missing(status: Mapping[str, Any]) -> list[str]:
+    """`latency_ms: 3 finished trials ended without it; …` of each metric that scripts lack."""
+    return [
+        f"{each['name']}: {_text.plural(each['missing'], 'finished trial')} ended without it, and "
+        f"cannot be judged by it; `sweep trials {status['id']}` says what they logged"
+        for each in status.get("metrics") or ()
+        if each.get("missing")
+    ]
 
 
 def standing(status: Mapping[str, Any]) -> str:

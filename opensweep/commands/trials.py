@@ -162,8 +162,9 @@ def _trial_table(rows: list[dict[str, Any]], metric: str, others: list[str], wid
 
 
 def _why(trial: Trial) -> str:
-    """Why a trial failed or was stopped (rule and step), in the words of its record; else ""."""
-    told = trial["state"] in ("failed", "stopped", "canceled")
+    """Why a trial failed or was stopped (rule and step), or which of the sweep's metrics a finished
+    one lacks, in the words of its record; else ""."""
+    told = trial["state"] in ("failed", "stopped", "canceled", "finished")
     return str(trial.get("detail") or "") if told else ""
 
 

@@ -226,6 +226,18 @@ def test_a_trial_without_the_objective_counts_as_a_failure(
     assert "accuracy" in agent.seen(Ended)[0].outcome.detail, "what it did log"
 
 
+def test_a_metric_that_trials_lack_is_told_of_at_the_first(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(LOG_ONCE)
+    world.score = {"objective": 1.0, "detail": "the sweep's `metrics` want 'ms', too"}
+    world.add(*({"x": i} for i in range(3)))
+    with world.agent() as agent:
+        assert agent.finish().finished == 3
+    (said,) = agent.seen(Warned)
+    assert said.message.endswith("finished, but the sweep's `metrics` want 'ms', too")
+
+
 def test_a_program_that_is_not_there_is_told_before_any_trial(
     make_world: Callable[..., World],
 ) -> None:

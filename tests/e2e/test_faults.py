@@ -84,7 +84,7 @@ def test_a_box_that_fails_every_trial_is_in_quarantine_and_the_sweep_keeps_its_b
     assert sum(attempts) == 13
     said = (world.root / "box1.log").read_text()
     assert "in quarantine" in said
-    assert "3 trials are queued again for other machines" in said
+    assert "5 trials are queued again for other machines" in said
     wait_for(lambda: world.boxes[1].agent.code is not None, "its end with the sweep", 20)
 
 

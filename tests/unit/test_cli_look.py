@@ -86,6 +86,17 @@ def test_a_sweep_that_is_stuck_says_why_and_what_to_do(world: World) -> None:
     assert "abc12345 is stuck: Optuna's sampler CmaEsSampler fails (ValueError: too few)" in listed
 
 
+def test_status_says_which_of_its_metrics_trials_lack(world: World) -> None:
+    limit = {"name": "gb", "goal": None, "at_most": 2, "at_least": None}
+    why = "the sweep's `metrics` want 'gb', too, the script logged 'ms'"
+    world.add("abc12345", [trial("abc12345", 1, detail=why)], metrics=[{**limit, "missing": 1}])
+    told = sweep("status", "abc12345").stdout
+    assert "missing gb: 1 finished trial ended without it" in told
+    assert why in sweep("trials", "abc12345").stdout
+    world.sweeps["abc12345"]["metrics"] = [{**limit, "missing": 0}]
+    assert "missing" not in sweep("status", "abc12345").stdout
+
+
 def test_status_names_agents(world: World) -> None:
     agent = {"id": "a", "host": "gpu1", "slots": 4, "free": 1, "running": [], "devices": ["GPU 0"]}
     a_sweep(world, agents=[{**agent, "quarantined": []}])

@@ -107,6 +107,26 @@ class World:
         record.record_end(self.store, name, token, outcome, summary=summary, seconds=0.0)
 
 
+def test_a_trial_that_finished_without_a_further_metric_says_so_and_is_no_failure(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(store, monkeypatch)
+    world.add(1, 2, 3)
+    for number, summary in ((1, {"ms": 7, "gb": 1}), (2, {"ms": "7", "gb": 1}), (3, {"acc": 1})):
+        world.start(number)
+        world.end(number, OK, loss=0.5, **summary)
+    first, second, third = store.trials(world.sweep.id)
+    assert {trial.state for trial in (first, second, third)} == {TrialState.FINISHED}
+    assert first.detail == ""
+    assert second.detail == (
+        "the sweep's `metrics` want 'ms', too, and the script's last value was no finite number "
+        "(not NaN, not text)"
+    )
+    assert third.detail == (
+        "the sweep's `metrics` want 'ms' and 'gb', too, the script logged 'acc', 'loss'"
+    )
+
+
 @pytest.fixture
 def world(store: Store, monkeypatch: pytest.MonkeyPatch) -> World:
     return World(store, monkeypatch)

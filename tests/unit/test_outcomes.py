@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from controller.server.outcomes import Outcome, measures_json, weigh
@@ -60,6 +61,18 @@ def test_the_best_keeps_the_limits() -> None:
 def test_a_front_is_among_those_that_keep_the_limits() -> None:
     several = spec(ACC, {"name": "ms", "goal": "minimize"}, {"name": "gb", "at_most": 2})
     assert numbers(weigh(several, TRIALS)) == (5, [4, 2])
-    assert measures_json(several)[1] == {
-        "name": "gb", "goal": None, "at_most": 2, "at_least": None
+    assert measures_json(several, weigh(several, TRIALS))[1] == {
+        "name": "gb", "goal": None, "at_most": 2, "at_least": None,
+        "missing": 0, "broken": 1, "of": 5, "nearest": 1,
     }  # fmt: skip
+    assert measures_json(several, None)[0]["missing"] == 0
+
+
+def test_what_trials_lack_and_which_limit_is_in_the_way() -> None:
+    several = spec(ACC, {"name": "ms", "at_most": 5}, {"name": "gb", "at_most": 2, "at_least": 1})
+    stopped = replace(ended(6, 0.1), state=TrialState.STOPPED)
+    found = weigh(several, [*TRIALS, stopped])
+    assert found.missing == {"ms": 1, "gb": 0}, "one that was stopped early may not have got there"
+    assert found.broken == {"ms": 6, "gb": 2}
+    assert found.nearest == {"ms": 10, "gb": 1.5}
+    assert found.of == 6

@@ -258,7 +258,7 @@ def test_a_trial_from_start_to_end(world: World) -> None:
         "seconds": 0.0,
     }
     end = world.client.finish(run, 1, OK, {"loss": 0.25}, ["loss", "acc"], **said)
-    assert end == {"state": "finished", "will_retry": False, "objective": 0.25}
+    assert end == {"state": "finished", "will_retry": False, "objective": 0.25, "detail": ""}
     assert end == world.client.finish(run, 1, OK, {"loss": 0.25}, ["loss", "acc"], **said)
     assert world.loop.woken.is_set()
     trial = world.client.trial(run)

@@ -33,6 +33,7 @@ export function SweepHead({ sweep, onDone, onPick }) {
       <${Facts} sweep=${sweep} onDone=${onDone} />
     </div>
     <${Stuck} sweep=${sweep} />
+    <${Missing} sweep=${sweep} />
     <${Next} sweep=${sweep} onPick=${onPick} />
   </header>`;
 }
@@ -116,6 +117,16 @@ function Stuck({ sweep }) {
     <p><strong>Stuck: ${sweep.trouble}.</strong>${" "}
       It gets no new trials until that works, which is tried again by itself, at least every 30 s; what runs goes on.
       Give it other settings (Configuration), or stop it. The server's log has the traceback.</p></div>`;
+}
+
+/** Which of its metrics trials lack. @param {{sweep: any}} props */
+function Missing({ sweep }) {
+  const lacking = (sweep.metrics ?? []).filter((/** @type {any} */ each) => each.missing > 0);
+  if (!lacking.length) return null;
+  return html`<div class="sweep-next sweep-missing" role="status">${lacking.map(
+    (/** @type {any} */ each) => html`<p key=${each.name}><strong>${each.name} is missing:</strong>${" "}
+      ${plural(each.missing, "finished trial")} ended without it, and cannot be judged by it. Each says what it logged (Trials).</p>`,
+  )}</div>`;
 }
 
 /** What the state means, and what comes next. @param {{sweep: any, onPick: (trial: number) => void}} props */
