@@ -93,6 +93,17 @@ def test_trials_that_are_stopped_leave_time_for_others() -> None:
         assert list(values) == sorted(values, reverse=True)
 
 
+@pytest.mark.parametrize("name", ["ours", "random"])
+def test_whole_numbers_are_whole(name: str) -> None:
+    """Also on logarithmic axes: scikit-learn takes no depth of 20.0."""
+    method, pipe = TRIALS[name], Pipe("")
+    pipe.start(method.module, method.options, (integer("n", 2, 30, log=True),), Setting(0, 1, 4))
+    for number in (1, 2, 3, 4):
+        config, _ = pipe.ask(number)
+        assert type(config["n"]) is int
+        pipe.tell(number, float(config["n"]))
+
+
 def test_a_suggestion_is_timed() -> None:
     """On both cases, one without and one with pending trials; a share of ours is given."""
     chosen = {"random": TRIALS["random"]}

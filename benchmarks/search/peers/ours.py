@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.search.peers import Peer, Setting
-from benchmarks.search.space import Config, Parameter, Space
+from benchmarks.search.space import Config, Parameter, Space, pruned
 from sweeps.analysis.advice import Trial, advise
 from sweeps.search import Ended, Reported, Suggested, make_searcher
 from sweeps.spec import spec_from_mapping
@@ -49,7 +49,7 @@ class Ours(Peer):
         if suggestion.number != number:
             raise ValueError(f"trial {number} was suggested as {suggestion.number}")
         self._configs[number] = suggestion.config
-        return suggestion.config
+        return pruned(self.space, suggestion.config)  # W&B's q_log_uniform_values are floats
 
     def report(self, number: int, epoch: int, value: float) -> bool:
         self._lowest[number] = min(value, self._lowest.get(number, value))
