@@ -6,13 +6,14 @@ rest is still told. All times are seconds since the epoch, durations seconds.
 A sweep: {"id", "name", "project", "state", "reason", "trouble": text | null, "method",
 "metric": {"name", "goal"} | null,
 "metrics": [{"name", "goal", "at_most", "at_least", "missing", "broken", "of", "nearest"}],
-"created", "started", "ended", "changed",
-"total", "run_cap", "counts": {state: n},
-"best": trial | null, "agents": [{"id", "host", "slots", "free", "running", "devices",
-"quarantined"}], "eta_s", "elapsed_s", "throughput"}. total: how many trials there will be, null
-when there is no end. throughput: trials that ended per hour, over the last ones; null before the
-first end. eta_s: null when it cannot be known. best: among those that keep the limits of metrics,
-where one does. metrics: what outcomes.py says. trouble: why it gets no new trials though it should.
+"created", "started", "ended", "changed", "total", "run_cap", "counts": {state: n},
+"best": trial | null, "keeps_limits": true | false | null, "agents": [{"id", "host", "slots",
+"free", "running", "devices", "quarantined"}], "eta_s", "elapsed_s", "throughput"}. trouble: why it
+gets no new trials though it should. metrics: what outcomes.py says of those beside the metric.
+total: how many trials there will be, null when there is no end. throughput: trials that ended per
+hour, over the last ones; null before the first end. eta_s: null when it cannot be known. best:
+among those that keep the limits of metrics, where one does, which keeps_limits says (null: no trial
+has a score yet, or the file has no metrics).
 
 A trial: {"id", "sweep_id", "number", "config", "state", "objective", "attempts", "reason",
 "detail", "summary", "steps", "created", "started", "ended", "agent_id", "host", "device",
@@ -105,6 +106,7 @@ def _sweep_json(
         "run_cap": spec.run_cap,
         "counts": {state.value: number for state, number in standing.counts.items()},
         "best": trial_json(best) if best else None,
+        "keeps_limits": weighed.keeps if weighed and best else None,
         "agents": [agent_json(agent) for agent in mine],
         "eta_s": _eta_s(sweep.state, total, standing.counts, throughput) if mine else None,
         "elapsed_s": _elapsed_s(sweep, now),

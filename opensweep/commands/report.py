@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from opensweep import _text
+from opensweep.commands.weighing import in_the_way, weighed
 
 if TYPE_CHECKING:
     from sweeps.protocol.client import Client
@@ -89,6 +90,11 @@ def status_lines(
     if status.get("metric"):
         room = None if width is None else width - 8
         lines.append(("best", best_line(status.get("best"), room)))
+    if status.get("keeps_limits") is False and status.get("best") is not None:
+        lines.append(
+            ("limits", click.style("no trial keeps them: it is the best of all", fg="yellow"))
+        )
+        lines += [("", text) for text in in_the_way(status)]
     lines += [("missing", click.style(text, fg="yellow")) for text in missing(status)]
     lines.append(("time", _time(status, now)))
     agents = status.get("agents") or []
@@ -208,7 +214,8 @@ def seconds(trial: Mapping[str, Any], now: float) -> float | None:
 def ending(client: Client, status: Mapping[str, Any]) -> list[str]:
     """What to print when a sweep (or this machine's part in it) is over.
 
-    Counts, the best configuration, how it compares to the first configuration that the sweep's
+    Counts, the best configuration (of several `metrics`: the best that keeps the limits, what it
+    came to in each, and the front), how it compares to the first configuration that the sweep's
     `enqueue` names, and where to look next.
     """
     sweep_id = status["id"]
@@ -225,6 +232,11 @@ def ending(client: Client, status: Mapping[str, Any]) -> list[str]:
         lines.append(f"best {metric} {value}, trial {best['id']}{unfinished(best)}:")
         leaves = _text.flat(best["config"])
         lines += [f"  {name}: {_text.value_text(value)}" for name, value in leaves.items()]
+        if status.get("metrics"):
+            found = client.outcome(sweep_id)
+            if found["trial"] is not None:
+                lines += weighed(status, found)
+        lines += [click.style(f"missing: {text}", fg="yellow") for text in missing(status)]
         lines += _comparison(client, sweep_id, best)
     return [*lines, "", *next_steps(status)]
 

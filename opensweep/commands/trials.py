@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +15,7 @@ from opensweep.commands import connection, options, report
 from opensweep.commands.advise import believed, best_lines
 from opensweep.commands.objective import objective
 from opensweep.commands.status import check_states, terminal_width
+from opensweep.commands.weighing import weighed
 from sweeps.console_text import settled
 from sweeps.errors import OpensweepError
 from sweeps.objective import metric_value
@@ -221,51 +222,11 @@ def best(sweep: str, as_args: bool, as_json: bool) -> None:
             f"# {metric.get('name', 'objective')}: {_text.number(trial['objective'])}"
             f" (best of its history; {metric.get('goal', 'minimize')})"
         )
-        for line in weighed(status.get("metrics") or [], found, metric.get("name", "objective")):
+        for line in weighed(status, found):
             click.echo(f"# {line}" if line else "#")
         for line in best_lines(opinion, trial["number"]) if opinion else ():
             click.echo(f"# {line}")
         click.echo(yaml.safe_dump(trial["config"], sort_keys=False, allow_unicode=True), nl=False)
-
-
-def weighed(measures: list[dict[str, Any]], found: Mapping[str, Any], metric: str) -> Iterator[str]:
-    """What the best came to in the other metrics of its sweep, and the front, as lines."""
-    trial = found["trial"]
-    for each in measures:
-        value = metric_value(trial["summary"], each["name"])
-        yield f"{each['name']}: {_text.number(value)} (its last; {_wanted(each)})"
-    if found.get("keeps_limits") is False:
-        yield "no trial keeps the limits: it is the best of all"
-    front = found.get("front") or ()
-    if not front:
-        return
-    others = [each["name"] for each in measures if each["goal"]]
-    rows = [
-        [
-            str(member["id"]),
-            _text.number(member["objective"]),
-            *(_text.number(metric_value(member["summary"], name)) for name in others),
-            _text.config_line(member["config"]),
-        ]
-        for member in front
-    ]
-    yield ""
-    yield f"{_text.plural(len(front), 'trial')} that no other one beats in every objective:"
-    table = _text.table(
-        ["TRIAL", metric, *others, "CONFIG"], rows, right={metric, *others}, states=set()
-    )
-    yield from table.splitlines()
-
-
-def _wanted(measure: Mapping[str, Any]) -> str:
-    """`minimize, at most 50`."""
-    parts = [measure["goal"]] if measure["goal"] else []
-    parts += [
-        f"{key.replace('_', ' ')} {_text.number(measure[key])}"
-        for key in ("at_least", "at_most")
-        if measure[key] is not None
-    ]
-    return ", ".join(parts)
 
 
 def arguments(config: Mapping[str, Any]) -> str:

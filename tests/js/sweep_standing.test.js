@@ -5,6 +5,7 @@ import {
   atCap,
   busySlots,
   capSays,
+  limitsInTheWay,
   mostTrials,
   waysOn,
 } from "../../controller/dashboard/static/js/sweep/standing.js";
@@ -46,4 +47,14 @@ test("a run_cap below what there is says what becomes of whom", () => {
 test("in quarantine a slot that is not free is not busy", () => {
   assert.equal(busySlots({ slots: 1, free: 0, running: [], quarantined: ["bad"] }), 0);
   assert.equal(busySlots({ slots: 4, free: 1, running: [], quarantined: [] }), 3);
+});
+
+test("limits that no trial keeps are named, or else those that any breaks", () => {
+  const gb = { name: "gb", at_least: null, at_most: 2, broken: 3, of: 3, nearest: 2.5 };
+  const ms = { name: "ms", at_least: 1, at_most: 9, broken: 1, of: 3, nearest: 4 };
+  const said = (/** @type {any[]} */ ...metrics) => limitsInTheWay({ metrics });
+  assert.equal(said(gb, ms), "gb at most 2: every trial breaks it, the nearest has 2.5.");
+  assert.equal(said(ms), "ms at least 1, at most 9: 1 of 3 trials break it.");
+  assert.equal(said({ ...gb, nearest: null }), "gb at most 2: no trial logged it.");
+  assert.equal(said({ ...gb, broken: 0 }), "");
 });

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from cli_world import KEY, World, serving, sweep, trial
 
@@ -331,6 +332,36 @@ def test_run_as_json(world: World) -> None:
     assert json.loads(lines[0])["event"] == "started"
     last = json.loads(lines[-1])
     assert (last["id"], last["state"], last["best"]["number"]) == ("new00001", "finished", 2)
+
+
+def test_the_end_knows_several_objectives_and_limits(world: World) -> None:
+    from sweeps.protocol.client import Client
+
+    def end() -> str:
+        with Client(world.url, KEY) as client:
+            return click.unstyle("\n".join(report.ending(client, client.sweep("new00001"))))
+
+    gb: dict[str, Any] = {
+        "name": "gb", "goal": None, "at_most": 2, "at_least": None, "broken": 0, "of": 2
+    }  # fmt: skip
+    ms = {"name": "ms", "goal": "minimize", "at_most": None, "at_least": None, "missing": 1}
+    trials = [
+        trial("new00001", 1, objective=0.8, summary={"ms": 10, "gb": 1}),
+        trial("new00001", 2, objective=0.9, summary={"ms": 30, "gb": 2}),
+    ]
+    world.add("new00001", trials, state="finished", metrics=[ms, gb], keeps_limits=True)
+    world.outcomes["new00001"] = {"keeps_limits": True, "front": trials}
+    out = end()
+    assert "best val/acc 0.9, trial new00001-2:\n" in out
+    assert "ms: 30 (its last; minimize)\ngb: 2 (its last; at most 2)\n" in out
+    assert "2 trials that no other one beats in every objective:\n" in out
+    assert "missing: ms: 1 finished trial ended without it" in out
+    gb |= {"broken": 2, "nearest": 2.5}
+    world.sweeps["new00001"]["keeps_limits"] = False
+    world.outcomes["new00001"] = {"keeps_limits": False, "front": []}
+    out = end()
+    assert "no trial keeps the limits: it is the best of all\n" in out
+    assert "gb at most 2: broken by every trial; the nearest has 2.5\n" in out
 
 
 @pytest.mark.parametrize(

@@ -244,20 +244,25 @@ def test_several_metrics_have_columns_and_a_front(world: World) -> None:
         {"name": "ms", "goal": "minimize", "at_most": 50, "at_least": None},
         {"name": "gb", "goal": None, "at_most": 2, "at_least": None},
     ]
-    world.add("abc12345", trials, metrics=metrics)
+    metrics[1] |= {"broken": 2, "of": 2, "nearest": 4.0}
+    world.add("abc12345", trials, metrics=metrics, keeps_limits=False)
     world.outcomes["abc12345"] = {"keeps_limits": False, "front": trials}
     head = sweep("trials", "abc12345").stdout.splitlines()[0].split()
     assert head[:5] == ["TRIAL", "STATE", "val/acc(best)", "ms", "gb"]
     lines = sweep("best", "abc12345").stdout.splitlines()
-    assert lines[2:8] == [
+    assert lines[2:9] == [
         "# ms: 30 (its last; minimize, at most 50)",
         "# gb: 4 (its last; at most 2)",
         "# no trial keeps the limits: it is the best of all",
+        "# gb at most 2: broken by every trial; the nearest has 4",
         "#",
         "# 2 trials that no other one beats in every objective:",
         "# TRIAL       val/acc  ms  CONFIG",
     ]
     assert yaml.safe_load("\n".join(lines)) == trials[0]["config"]
+    status = sweep("status", "abc12345").stdout
+    assert "limits  no trial keeps them: it is the best of all\n" in status
+    assert "gb at most 2: broken by every trial; the nearest has 4\n" in status
     told = json.loads(sweep("best", "abc12345", "--json").stdout)
     assert told["id"] == "abc12345-1"
     assert [member["id"] for member in told["front"]] == ["abc12345-1", "abc12345-2"]

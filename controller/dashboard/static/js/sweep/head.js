@@ -13,7 +13,7 @@ import { Link, projectPath } from "../router.js";
 import { useSession } from "../session.js";
 import { BEST_OF_TRIAL } from "./objective.js";
 import { isOver, plural, RunCap, SweepOrders } from "./orders.js";
-import { busySlots, mostTrials, waysOn } from "./standing.js";
+import { busySlots, limitsInTheWay, mostTrials, waysOn } from "./standing.js";
 
 /** @param {{sweep: any, onDone: () => void, onPick: (trial: number) => void}} props */
 export function SweepHead({ sweep, onDone, onPick }) {
@@ -57,6 +57,7 @@ function Best({ sweep, onPick }) {
       best
         ? html`<p class="sweep-best-value" title=${BEST_OF_TRIAL}>${number(best.objective)}
             <button type="button" class="quiet-button" onClick=${() => onPick(best.number)}>trial ${best.number}</button>${unfinished(best)}</p>
+          ${sweep.keeps_limits === false && html`<p class="state-stopped">No trial keeps the limits: it is the best of all. ${limitsInTheWay(sweep)}</p>`}
           <p class="sweep-config">${config.map(
             ([name, each]) =>
               html`<span key=${name}><span class="quiet">${name}</span> ${value(each)}</span>`,

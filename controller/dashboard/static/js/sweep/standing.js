@@ -59,6 +59,26 @@ export function busySlots(agent) {
   return agent.quarantined.length ? agent.running.length : (agent.slots ?? 0) - (agent.free ?? 0);
 }
 
+/**
+ * Which limits no trial keeps, or, where each is kept by some, which ones any trial breaks: "gb at most
+ * 2: every trial breaks it, the nearest has 2.4." @param {any} sweep
+ */
+export function limitsInTheWay({ metrics }) {
+  const limits = (metrics ?? []).filter((/** @type {any} */ each) => each.broken > 0);
+  const never = limits.filter((/** @type {any} */ each) => each.broken === each.of);
+  const said = (never.length ? never : limits).map((/** @type {any} */ each) => {
+    const bounds = [
+      each.at_least !== null && `at least ${number(each.at_least)}`,
+      each.at_most !== null && `at most ${number(each.at_most)}`,
+    ].filter(Boolean);
+    const what = `${each.name} ${bounds.join(", ")}`;
+    if (each.broken < each.of) return `${what}: ${number(each.broken)} of ${plural(each.of, "trial")} break it.`;
+    if (each.nearest === null) return `${what}: no trial logged it.`;
+    return `${what}: every trial breaks it, the nearest has ${number(each.nearest)}.`;
+  });
+  return said.join(" ");
+}
+
 /** @param {number} count @param {string} what */
 export function plural(count, what) {
   return `${number(count)} ${what}${count === 1 ? "" : "s"}`;
