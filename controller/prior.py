@@ -5,12 +5,14 @@ sweep's file (`resolve`: other sweeps, and CSV files that whoever creates the sw
 Looked at once, when they are named; what becomes of them later changes nothing any more. On record
 with the sweep (`SweepRecord.prior`), each {"run": its id, "config": {…}, "objective": number or
 null}, and where known "metrics": {…} and "seconds". Neighbours: sweeps/prior_table.py (the files),
-record.py (who keeps them), driver.py (whose searcher is told).
+sweeps/prior_fit.py (which are used), record.py (who keeps them), driver.py (whose searcher is
+told).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from controller.costs import seconds
@@ -19,14 +21,18 @@ from controller.store.store import Store
 from sweeps.errors import NotFoundError, SpecError
 from sweeps.metrics import values_of
 from sweeps.objective import best_of, metric_value
-from sweeps.prior_table import PriorRun, fewest, fitting, read_table
+from sweeps.prior_fit import Fit, in_common, sort_out
+from sweeps.prior_table import PriorRun, fewest, read_table
 from sweeps.search import Prior
-from sweeps.spec import Goal, Metric, SweepSpec, spec_from_mapping
+from sweeps.search_section import Algorithm
+from sweeps.section import did_you_mean
+from sweeps.spec import Goal, Method, Metric, SweepSpec, spec_from_mapping
 from sweeps.trial import TrialState
 
 MOST = 1_000
 """Of one sweep or file; a search gains nothing from more."""
 _COUNTED = (TrialState.FINISHED, TrialState.STOPPED, TrialState.FAILED)
+_ENDED_WELL = (TrialState.FINISHED, TrialState.STOPPED)
 _WITHOUT_VALUE = ("failed", "crashed", "canceled")
 
 
@@ -45,46 +51,95 @@ def observe(store: Store, spec: SweepSpec, runs: Sequence[RunRecord]) -> list[di
 
 
 def resolve(
-    store: Store,
-    spec: SweepSpec,
-    entries: Iterable[str],
-    tables: Mapping[str, str],
-    *,
-    path: str | None = None,
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """What a sweep keeps of `prior:`, and warnings.
+    store: Store, spec: SweepSpec, entries: Iterable[str], tables: Mapping[str, str]
+) -> tuple[list[dict[str, Any]], SweepSpec]:
+    """What a sweep keeps of `prior:`; and the spec, saying what became of every result.
 
     Args:
-        entries: ids of sweeps, and paths of CSV files as the sweep's file names them.
+        entries: those of `prior:` that are to be looked at: ids of sweeps, and paths of CSV files
+            as the sweep's file names them.
         tables: the texts of those files, by the same names.
-        path: the sweep file's, for messages.
 
     Raises:
-        SpecError: no such sweep, a file that was not sent or cannot be read, no metric, or not
-            one result that fits the sweep's parameters.
+        SpecError: with the line of the entry. No such sweep, a file that was not sent or cannot be
+            read, no metric, or not one result that fits the sweep's parameters.
     """
     kept: list[dict[str, Any]] = []
-    warnings = []
-    for entry in entries:
+    warnings: list[str] = []
+    notes: list[str] = []
+    earlier: set[Hashable] = set()
+    for entry in dict.fromkeys(entries):
         try:
-            found = _found(store, spec, entry, tables)
-            fit = fitting(found, spec.parameters)
-            if not fit:
-                raise SpecError(
-                    f"{entry} has no result that fits the parameters of this sweep.",
-                    key_path="prior",
-                    hint=_misfit(spec, found),
-                )
+            fit = _fit(store, spec, entry, tables, earlier)
         except SpecError as error:
-            raise SpecError(error.problem, key_path="prior", path=path, hint=error.hint) from None
-        if len(fit) < len(found):
-            warnings.append(
-                f"prior: {len(found) - len(fit)} of the {len(found)} results of {entry} do not fit "
-                "the parameters of this sweep, and are left out."
-            )
+            place = (spec.prior.index(entry),) if isinstance(spec.source["prior"], list) else ()
+            raise spec.error(error.problem, "prior", *place, hint=error.hint) from None
         maximize = spec.metric is not None and spec.metric.goal is Goal.MAXIMIZE
-        kept += [_kept(run) for run in fewest(fit, MOST, maximize=maximize)]
-    return kept, warnings
+        used = fewest(fit.used, MOST, maximize=maximize)
+        told = f"prior: {fit.told(entry, len(used))}"
+        (notes if len(used) == fit.found and not fit.incomplete else warnings).append(told)
+        if fit.foreign:
+            names = ", ".join(f"`{name}`" for name in fit.foreign)
+            warnings.append(
+                f"prior: the results of {entry} also differ in {names}, which this sweep has not: "
+                "what that did counts as chance."
+            )
+        kept += [_kept(run) for run in used]
+    if kept and _unmoved(spec):
+        warnings.append(
+            "prior: this search learns nothing from results; they are on record, and change "
+            "nothing."
+        )
+    return kept, replace(spec, warnings=(*spec.warnings, *warnings), notes=(*spec.notes, *notes))
+
+
+def _unmoved(spec: SweepSpec) -> bool:
+    """Whether the search is the same with results and without."""
+    if spec.search is not None and spec.search.sampler is not None:
+        return spec.search.sampler in ("QMCSampler", "RandomSampler")
+    return spec.method is Method.RANDOM or (
+        spec.search is not None and spec.search.type in (Algorithm.RANDOM, Algorithm.PBT)
+    )
+
+
+def _fit(
+    store: Store,
+    spec: SweepSpec,
+    entry: str,
+    tables: Mapping[str, str],
+    earlier: set[Hashable],
+) -> Fit:
+    found = _found(store, spec, entry, tables)
+    optuna = spec.search is not None and spec.search.type in (None, Algorithm.TPE)
+    fit = sort_out(
+        found,
+        spec.parameters,
+        others=[measure.name for measure in spec.metrics],
+        must=optuna,
+        earlier=earlier,
+        once=is_table(entry),
+    )
+    if fit.used or fit.twice:
+        if not fit.twice and all(run.objective is None for run in fit.used):
+            raise _without_value(entry, spec)
+        return fit
+    if not in_common(found, spec.parameters):
+        names = dict.fromkeys(name for run in found for name in run.foreign)
+        has = ", ".join(f"`{name}`" for name in names) or "none"
+        raise SpecError(
+            f"{entry} has nothing in common with this sweep: its parameters are {has}.",
+            hint="Name results of a search over parameters of the same names, or remove it.",
+        )
+    raise SpecError(
+        f"{entry} has no result that fits the parameters of this sweep: {fit.why_not}.",
+        hint="Loosen the parameters, or remove it.",
+    )
+
+
+def _without_value(entry: str, spec: SweepSpec, logged: Iterable[str] = ()) -> SpecError:
+    name = spec.metric.name if spec.metric else ""
+    hint = did_you_mean(name, logged, "They have") if logged else None
+    return SpecError(f"{entry} has no result with a value of {name!r}.", hint=hint)
 
 
 def is_table(entry: str) -> bool:
@@ -115,7 +170,7 @@ def _found(store: Store, spec: SweepSpec, entry: str, tables: Mapping[str, str])
 
 
 def _of_sweep(store: Store, spec: SweepSpec, metric: Metric, entry: str) -> list[PriorRun]:
-    """The trials of a sweep that are over and were not canceled."""
+    """The trials of a sweep."""
     try:
         sweep = store.get_sweep(entry.rpartition("/")[2])
     except NotFoundError:
@@ -125,21 +180,49 @@ def _of_sweep(store: Store, spec: SweepSpec, metric: Metric, entry: str) -> list
         ) from None
     other = spec_from_mapping(sweep.spec).metric
     same = other is not None and (other.name, other.goal) == (metric.name, metric.goal)
-    trials = [each for each in store.trials(sweep.id) if each.state in _COUNTED]
+    trials = store.trials(sweep.id)
     cost = seconds(store.attempt_times(sweep.id))
-    found = [
-        PriorRun(
-            trial.id,
-            spec.parameters.nest(spec.parameters.flatten(trial.config)),
-            _score(trial, metric.name, same=same),
-            values_of(spec.metrics, trial.summary),
-            cost.get(trial.number),
+    space = spec.parameters
+    own = {parameter.name for parameter in space.parameters}
+    found = []
+    for trial in trials:
+        score = _score(trial, metric.name, same=same)
+        found.append(
+            PriorRun(
+                trial.id,
+                space.nest(space.flatten(trial.config)),
+                score,
+                values_of(spec.metrics, trial.summary),
+                cost.get(trial.number),
+                unusable=_unusable(trial.state, score, metric.name),
+                foreign=dict(_foreign(trial.config, own)),
+            )
         )
-        for trial in trials
-    ]
-    if not any(run.objective is not None for run in found):
-        raise SpecError(f"the sweep {entry} has no trial with a value of {metric.name!r}.")
+    if not any(run.objective is not None and run.unusable is None for run in found):
+        logged = dict.fromkeys(key for trial in trials for key in trial.summary if key[:1] != "_")
+        raise _without_value(f"the sweep {entry}", spec, logged)
     return found
+
+
+def _unusable(state: TrialState, score: float | None, metric: str) -> str | None:
+    """Why a trial is no result, to stand behind a number; None: it is one."""
+    if not state.over:
+        return "not over yet"
+    if state not in _COUNTED:
+        return "canceled"
+    return f"without a value of {metric}" if score is None and state in _ENDED_WELL else None
+
+
+def _foreign(
+    config: Mapping[str, Any], own: Container[str], above: str = ""
+) -> Iterator[tuple[str, Any]]:
+    """Parameters that a config has and the sweep has not: dotted name, value."""
+    for key, value in config.items():
+        name = f"{above}{key}"
+        if name not in own and isinstance(value, Mapping) and value:
+            yield from _foreign(value, own, f"{name}.")
+        elif name not in own:
+            yield name, value
 
 
 def _score(trial: TrialRecord, metric: str, *, same: bool) -> float | None:
@@ -147,19 +230,6 @@ def _score(trial: TrialRecord, metric: str, *, same: bool) -> float | None:
     if same or trial.objective is None:
         return trial.objective
     return metric_value(trial.summary, metric)
-
-
-def _misfit(spec: SweepSpec, found: Sequence[PriorRun]) -> str | None:
-    """What is wrong with the first."""
-    for run in found[:1]:
-        misfit = spec.parameters.misfit(run.config)
-        missing = spec.parameters.missing(spec.parameters.flatten(run.config))
-        if misfit:
-            where = f"{'.'.join(misfit.path)}: " if misfit.path else ""
-            return f"Of {run.name}, {where}{misfit.problem}"
-        if missing:
-            return f"{run.name} has no `{'.'.join(missing[0])}`."
-    return None
 
 
 def _kept(run: PriorRun) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def create_sweep(
     sweep_id = "".join(secrets.choice(_ALPHABET) for _ in range(8))
     if project is None:
         project = whole_name(spec.project, spec.entity, own=own_entity)
-    before, warnings = resolve(store, spec, spec.prior, tables or {}, path=path)
+    before, spec = resolve(store, spec, spec.prior, tables or {})
     sweep = store.create_sweep(
         sweep_id=sweep_id,
         name=spec.name or sweep_id,
@@ -72,7 +72,7 @@ def create_sweep(
         origin=origin,
         prior=[*before, *observe(store, spec, prior)],
     )
-    return sweep, replace(spec, warnings=(*spec.warnings, *warnings))
+    return sweep, spec
 
 
 def update_sweep(
@@ -113,7 +113,7 @@ def update_sweep(
             hint="Create a new sweep.",
         )
     named = [entry for entry in spec.prior if entry not in old.prior]
-    before, warnings = resolve(store, spec, named, tables or {}, path=path)
+    before, spec = resolve(store, spec, named, tables or {})
     told = (*sweep.prior, *before, *observe(store, spec, prior))
     known = {each["run"]: each for each in told}
     sweep = store.change_sweep(
@@ -125,7 +125,7 @@ def update_sweep(
     )
     if sweep.state.over:
         sweep = store.set_sweep_state(sweep_id, SweepState.RUNNING)
-    return sweep, replace(spec, warnings=(*spec.warnings, *warnings))
+    return sweep, spec
 
 
 def change_run_cap(store: Store, sweep_id: str, run_cap: int | None) -> SweepRecord:

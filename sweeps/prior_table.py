@@ -4,7 +4,7 @@ Columns are named as the parameters (dotted; `config.lr`, as `sweep export` writ
 well) and as the metric; the other names of `metrics`, `seconds` (or `duration_s`) and `state` are
 read where they are there, anything else is passed over. A cell becomes what its parameter's
 values are: a number, or that of the listed values which it spells. A row without a value of the
-metric is one that failed; one that has not ended, by its state, is left out.
+metric is one that failed, unless its state says that it did not.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from sweeps.section import did_you_mean
 from sweeps.space import Parameter, Path, Space
 
 _OPEN = frozenset(("pending", "preempted", "queued", "running"))
+_CONFIG = "config."
 _FAILED = frozenset(("canceled", "crashed", "failed", "killed"))
 
 
@@ -35,6 +36,8 @@ class PriorRun:
         config: nested; of the space, but perhaps outside its bounds.
         objective: None when it failed.
         metrics, seconds: as in `sweeps.search.Ended`.
+        unusable: why it is no result, to stand behind a number; None: it is one.
+        foreign: values of parameters that the space has not, by dotted name.
     """
 
     name: str
@@ -42,6 +45,8 @@ class PriorRun:
     objective: float | None
     metrics: Mapping[str, float] = field(default_factory=dict)
     seconds: float | None = None
+    unusable: str | None = None
+    foreign: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_table(
@@ -63,10 +68,9 @@ def read_table(
     try:
         header = [cell.strip() for cell in next(rows, [])]
         table = _Table(name, header, space, metric, others)
-        found = [table.run(rows.line_num, row) for row in rows if any(map(str.strip, row))]
+        return [table.run(rows.line_num, row) for row in rows if any(map(str.strip, row))]
     except csv.Error as error:
         raise _error(f"{name}, line {rows.line_num}: it is no CSV: {error}.") from None
-    return [run for run in found if run is not None]
 
 
 class _Table:
@@ -89,6 +93,11 @@ class _Table:
         self._others = {each: place for each, place in places.items() if place is not None}
         self._seconds = self._column("seconds", "duration_s")
         self._state = self._column("state", "State")
+        self._metric = metric
+        known = {parameter.name for parameter in space.parameters}
+        names = [(n, cell.removeprefix(_CONFIG)) for n, cell in enumerate(self._header)
+                 if cell.startswith(_CONFIG)]  # fmt: skip
+        self._foreign = {name: n for n, name in names if name not in known}
 
     def _column(self, *names: str) -> int | None:
         return next((self._header.index(name) for name in names if name in self._header), None)
@@ -97,16 +106,16 @@ class _Table:
         hint = did_you_mean(name, [each for each in self._header if each], "It has")
         return _error(f"{self._name} has no column `{name}`.", hint if self._header else None)
 
-    def run(self, line: int, row: Sequence[str]) -> PriorRun | None:
-        """None for one that has not ended."""
+    def run(self, line: int, row: Sequence[str]) -> PriorRun:
         if len(row) > len(self._header):
             raise _error(
                 f"{self._name}, line {line}: {len(row)} cells under {len(self._header)} columns."
             )
         cells = [cell.strip() for cell in row] + [""] * (len(self._header) - len(row))
         state = "" if self._state is None else cells[self._state].lower()
+        name = f"{self._name}:{line}"
         if state in _OPEN:
-            return None
+            return PriorRun(name, {}, None, unusable="not over yet")
         flat: dict[Path, Any] = {
             p.path: p.distribution.value
             for p in self._space.parameters
@@ -115,15 +124,19 @@ class _Table:
         for parameter, place in self._parameters:
             if cells[place] or _takes_nothing(parameter.distribution):
                 flat[parameter.path] = self._value(line, parameter, cells[place])
-        others = {name: self._number(line, at, cells) for name, at in self._others.items()}
+        others = {other: self._number(line, at, cells) for other, at in self._others.items()}
         seconds = None if self._seconds is None else self._number(line, self._seconds, cells)
         objective = self._number(line, self._objective, cells)
         return PriorRun(
-            f"{self._name}:{line}",
+            name,
             self._space.nest(self._space.prune(self._space.sort(flat))),
             None if state in _FAILED else objective,
-            {name: value for name, value in others.items() if value is not None},
+            {other: value for other, value in others.items() if value is not None},
             seconds,
+            unusable=f"without a value of {self._metric}"
+            if objective is None and state and state not in _FAILED
+            else None,
+            foreign={name: cells[place] for name, place in self._foreign.items()},
         )
 
     def _value(self, line: int, parameter: Parameter, cell: str) -> Any:
@@ -190,15 +203,6 @@ def _spells(cell: str, value: Any) -> bool:
         return bool(json.loads(cell) == value)
     except ValueError:
         return False
-
-
-def fitting(runs: Sequence[PriorRun], space: Space) -> list[PriorRun]:
-    """Those whose config is one of the space, all its parameters there and within bounds."""
-    return [
-        run
-        for run in runs
-        if space.misfit(run.config) is None and not space.missing(space.flatten(run.config))
-    ]
 
 
 def fewest(runs: Sequence[PriorRun], most: int, *, maximize: bool) -> list[PriorRun]:

@@ -11,7 +11,7 @@ wrong is a SpecError first, with key path and line. Neighbours: `yaml_lines` (te
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -19,6 +19,7 @@ from sweeps.constraints import read_constraints
 from sweeps.early import EarlyTerminate, read_early_terminate
 from sweeps.errors import SpecError
 from sweeps.feasibility import check_constraints, read_enqueue, read_grid
+from sweeps.foreign import read_foreign
 from sweeps.metrics import Goal, Impute, Measure, Metric, read_metrics
 from sweeps.parameters import read_space
 from sweeps.retry import LOST_LIMIT, Ending, Retry
@@ -76,7 +77,9 @@ class SweepSpec:
         retry: when a trial is queued again.
         provide_wandb: trials get a module `wandb` that is ours (`provide_wandb: true`).
         warnings: what is accepted but not quite right, for the user to read.
+        notes: what came of it when the sweep was created, and is worth knowing.
         source: the file's mapping, plain JSON; `spec_from_mapping(spec.source) == spec`.
+        origin: the file's name and where its keys stand, as far as known; for messages.
     """
 
     method: Method
@@ -99,6 +102,12 @@ class SweepSpec:
     provide_wandb: bool
     warnings: tuple[str, ...]
     source: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+    origin: Origin = field(default=Origin(), compare=False, repr=False)
+
+    def error(self, problem: str, *at: str | int, hint: str | None = None) -> SpecError:
+        """A complaint about what stands `at` a place in the file, to be raised."""
+        return self.origin.error(problem, at, hint)
 
 
 _KEYS = (
@@ -203,7 +212,7 @@ def spec_from_mapping(
     source = plain(data, origin)
     root = Section(source, origin)
     root.only(_KEYS, "a sweep file")
-    warnings = _read_foreign(root)
+    warnings = read_foreign(root)
     method = _read_method(root)
     if "parameters" not in root:
         raise root.error("is missing.", "parameters", hint="Name at least one parameter.")
@@ -245,42 +254,8 @@ def spec_from_mapping(
         provide_wandb="provide_wandb" in root and root.flag("provide_wandb"),
         warnings=(*warnings, *deprecated),
         source=source,
+        origin=origin,
     )
-
-
-def _read_foreign(root: Section) -> list[str]:
-    """The keys that belong to W&B's own service: checked, and refused or warned about."""
-    warnings = []
-    if "kind" in root and root.text("kind") != "sweep":
-        raise root.error(f"must be `sweep`, not {root.data['kind']!r}.", "kind")
-    if "apiVersion" in root:
-        root.text("apiVersion")
-    if "controller" in root:
-        controller = root.section("controller")
-        controller.only(["type"], "controller")
-        controller.choice("type", _Controller)
-    if "scheduler" in root:
-        engine = root.section("scheduler").text("engine")
-        if engine != "wandb":
-            raise root.error(
-                f"schedulers of one's own ({engine}) are not run here.",
-                "scheduler",
-                hint="Remove `scheduler`, and take `method: bayes`.",
-            )
-        warnings.append("scheduler: ignored; the search runs in the opensweep server.")
-    warnings += [
-        f"{key}: ignored; agents run `program` or `command`, not W&B Launch jobs."
-        for key in ("job", "image_uri")
-        if key in root and root.text(key)
-    ]
-    return warnings
-
-
-class _Controller(StrEnum):
-    """Where W&B would run the search; here it always runs in one's own server."""
-
-    LOCAL = "local"
-    CLOUD = "cloud"
 
 
 def _read_constraints(root: Section, space: Space) -> Space:

@@ -49,7 +49,14 @@ async def create(request: Request) -> Response:
     found = services(request)
     sweep, spec = await found.call(_create, found, await read_json(request))
     found.loop.wake()
-    return json_response({"id": sweep.id, "name": sweep.name, "warnings": list(spec.warnings)})
+    return json_response(
+        {
+            "id": sweep.id,
+            "name": sweep.name,
+            "warnings": list(spec.warnings),
+            "notes": list(spec.notes),
+        }
+    )
 
 
 def _create(found: Services, body: Fields) -> tuple[SweepRecord, SweepSpec]:
@@ -116,7 +123,7 @@ async def change(request: Request) -> Response:
 
 async def update(request: Request) -> Response:
     """PUT /api/sweeps/{id}/spec {yaml, path, tables}: another file for a sweep; {id, name,
-    warnings, state}."""
+    warnings, notes, state}."""
     found = services(request)
     sweep, spec = await found.call(
         _update, found, request.path_params["sweep_id"], await read_json(request)
@@ -127,6 +134,7 @@ async def update(request: Request) -> Response:
             "id": sweep.id,
             "name": sweep.name,
             "warnings": list(spec.warnings),
+            "notes": list(spec.notes),
             "state": sweep.state.value,
         }
     )

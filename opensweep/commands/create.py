@@ -135,33 +135,41 @@ def origin(file: str) -> dict[str, Any]:
 
 def prior_tables(file: str, spec: SweepSpec) -> dict[str, str]:
     """The texts of the CSV files that the sweep file names under `prior`, by those names; their
-    paths begin where the sweep file is. Raises UsageError when one cannot be read."""
+    paths begin where the sweep file is. Raises SpecError when one cannot be read."""
     folder = os.getcwd() if file == _HERE else os.path.dirname(os.path.abspath(file))
     found = {}
-    for entry in spec.prior:
+    listed = isinstance(spec.source.get("prior"), list)
+    for n, entry in enumerate(spec.prior):
         if not entry.lower().endswith(".csv"):
             continue
+        place = ("prior", n) if listed else ("prior",)
         path = os.path.join(folder, os.path.expanduser(entry))
         try:
             with open(path, encoding="utf-8-sig", newline="") as stream:
                 found[entry] = stream.read(_MOST_OF_A_TABLE + 1)
         except UnicodeDecodeError:
-            raise UsageError(f"prior: {path} is not a text file (UTF-8).") from None
+            raise spec.error(f"{path} is not a text file (UTF-8).", *place) from None
         except OSError as error:
-            raise UsageError(f"prior: cannot read {path}: {error.strerror}.") from None
+            raise spec.error(
+                f"cannot read {path}: {error.strerror}.",
+                *place,
+                hint="A path begins where the sweep file is.",
+            ) from None
         if len(found[entry]) > _MOST_OF_A_TABLE:
-            raise UsageError(f"prior: {path} is longer than {_MOST_OF_A_TABLE:,} characters.")
+            raise spec.error(f"{path} is longer than {_MOST_OF_A_TABLE:,} characters.", *place)
     return found
 
 
 def record(client: Client, file: str, text: str, tables: dict[str, str]) -> dict[str, Any]:
-    """Records the sweep: {id, name, warnings}. Says the warnings on stderr."""
+    """Records the sweep: {id, name, warnings, notes}. Says warnings and notes on stderr."""
     made = client.create_sweep(text, **origin(file), tables=tables)
     say_warnings(made)
     return made
 
 
 def say_warnings(made: dict[str, Any]) -> None:
-    """What is not quite right with a sweep's file, as the server said it."""
+    """What is not quite right with a sweep's file, and what came of it, as the server said it."""
+    for note in made.get("notes") or ():
+        connection.say(note)
     for warning in made.get("warnings") or ():
         connection.say(f"{click.style('warning:', fg='yellow')} {warning}")

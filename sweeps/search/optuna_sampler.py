@@ -9,7 +9,8 @@ place of the sweep's. What it is told of each trial:
   failed, canceled     PRUNED without a value: the worst, where pruned trials count (TPE); nothing
                        to the others
   queued, running, …   RUNNING, with its latest value
-  prior runs           as finished or failed ones, before all others
+  prior runs           as finished or failed ones, before all others; not those that have no value
+                       of a further objective or limit
 
 So `impute` and `impute_while_running` mean nothing here. All costs: smaller is better. A point that
 breaks `constraints:`, or that was tried before, is drawn again; of a finite space none is tried
@@ -204,12 +205,15 @@ class OptunaSearch(Searcher):
         if point is None:
             return
         usable = _finite(run.objective) is not None
-        self._trials[min(self._trials, default=0) - 1] = _Trial(
+        trial = _Trial(
             point,
             Standing.FINISHED if usable else Standing.FAILED,
             _finite(run.objective),
             run.metrics,
         )
+        # What is not known of a run is no failure of it.
+        if not usable or (self._values(trial) is not None and self._excess(trial) is not None):
+            self._trials[min(self._trials, default=0) - 1] = trial
         self._tried.add(self._axes.key(self._axes.decode(point)))
 
     def _on_suggested(self, number: int, config: Mapping[str, Any]) -> None:

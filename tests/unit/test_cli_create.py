@@ -162,5 +162,7 @@ def test_a_table_of_results_comes_along(world: World, tmp_path: Path) -> None:
     (folder / "old.csv").unlink()
     result = sweep("create", "elsewhere/sweep.yaml", "--program-elsewhere")
     assert result.exit_code == 2
-    assert f"prior: cannot read {folder / 'old.csv'}: No such file or directory." in result.stderr
+    what = f"cannot read {folder / 'old.csv'}: No such file or directory. A path begins where"
+    line = (FILE + extra).splitlines().index("prior: [old.csv, k3j9x2ab]") + 1
+    assert f"elsewhere/sweep.yaml:{line}: prior[0]: {what}" in result.stderr
     assert len(world.created) == 1

@@ -82,7 +82,11 @@ def test_what_sweep_export_writes_is_read() -> None:
         "s-2,2,failed,,0.1,3,adam,[3],,0.7,3\n"
         "s-3,3,running,,0.1,3,adam,[3],,0.7,\n"
     )
-    assert [(run.objective, run.seconds) for run in runs] == [(0.6, 12.0), (None, 3.0)]
+    assert [(run.objective, run.seconds, run.unusable) for run in runs] == [
+        (0.6, 12.0, None),
+        (None, 3.0, None),
+        (None, None, "not over yet"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -158,8 +162,8 @@ def test_the_trials_of_another_sweep(store: Store) -> None:
     )
     assert spec.prior == (before,)
     assert spec.warnings == (
-        f"prior: 1 of the 4 results of {before} do not fit the parameters of this sweep, and are "
-        "left out.",
+        f"prior: 3 of 5 results of {before} are used, 1 as failures; left out: 1 for `lr` (must be "
+        "a number from 0.001 to 0.5, not 0.9), 1 not over yet.",
     )
     told = known(store.get_sweep(sweep.id).prior)
     assert [(run.objective, dict(run.metrics)) for run in told] == [
@@ -185,28 +189,166 @@ def test_a_file_that_comes_along(store: Store) -> None:
     text = "loss,lr,opt,momentum\n0.5,0.1,adam,\n0.1,0.2,sgd,0.3\n0.2,0.2,rmsprop,\n"
     sweep, spec = create(store, "prior: [old/runs.csv]", {"old/runs.csv": text})
     assert [each["run"] for each in sweep.prior] == ["old/runs.csv:2", "old/runs.csv:3"]
-    assert "1 of the 3 results of old/runs.csv" in spec.warnings[0]
+    assert spec.warnings == (
+        "prior: 2 of 3 results of old/runs.csv are used; left out: 1 for `opt` (must be one of "
+        "'adam', 'sgd', not 'rmsprop'). Without a value of gb, and used for the others: 2.",
+    )
+
+
+LINES = YAML.count("\n")
+HEAD = "loss,lr,opt,momentum"
 
 
 @pytest.mark.parametrize(
-    ("extra", "what"),
+    ("extra", "line", "what"),
     [
-        ("prior: nosuch00", "s.yaml: prior: there is no sweep 'nosuch00'."),
-        ("prior: [gone.csv]", "s.yaml: prior: the file gone.csv is not here."),
-        ("prior: [odd.csv]", "odd.csv has no result that fits the parameters of this sweep. Of "),
+        ("prior: nosuch00", 1, "prior: there is no sweep 'nosuch00'. `sweep ls` lists them"),
+        ("prior: [gone.csv]", 1, "prior[0]: the file gone.csv is not here."),
+        (
+            "prior:\n- good.csv\n- odd.csv",
+            3,
+            "prior[1]: odd.csv has no result that fits the parameters of this sweep: 2 for `lr` "
+            "(must be a number from 0.001 to 1, not 7.0), 1 without `momentum`. Loosen",
+        ),
+        ("prior: bare.csv", 1, "prior: bare.csv has no column `lr`. It has `loss`, `width`."),
+        ("prior: torn.csv", 1, "prior: torn.csv, line 2, column lr: must be a number"),
+        ("prior: empty.csv", 1, "prior: empty.csv has no result with a value of 'loss'."),
     ],
 )
-def test_what_is_refused_is_not_recorded(store: Store, extra: str, what: str) -> None:
+def test_what_is_refused_is_not_recorded(store: Store, extra: str, line: int, what: str) -> None:
+    tables = {
+        "good.csv": f"{HEAD}\n1,0.1,adam,\n",
+        "odd.csv": f"{HEAD}\n1,7,adam,\n2,8,adam,\n1,0.1,sgd,\n",
+        "bare.csv": "loss,width\n1,8\n",
+        "torn.csv": f"{HEAD}\n1,fast,adam,\n",
+        "empty.csv": f"{HEAD}\n,0.1,adam,\n",
+    }
     with pytest.raises(SpecError) as caught:
-        create(store, extra, {"odd.csv": "loss,lr,opt,momentum\n1,7,adam,\n"})
-    assert what in str(caught.value)
+        create(store, extra, tables)
+    assert str(caught.value).startswith(f"s.yaml:{LINES + line}: {what}")
     assert store.list_sweeps() == []
 
 
 def test_a_sweep_without_results_is_refused(store: Store) -> None:
     empty, _ = create(store, "")
-    with pytest.raises(SpecError, match="has no trial with a value of 'loss'"):
+    with pytest.raises(SpecError, match="has no result with a value of 'loss'"):
         create(store, f"prior: [{empty.id}]")
+
+
+def test_a_sweep_that_logged_another_metric_says_which(store: Store) -> None:
+    before = earlier(store)
+    with pytest.raises(SpecError, match=r"no result with a value of 'accu'. Did you mean `acc`\?"):
+        record.create_sweep(
+            store, YAML.replace("{name: loss}", "{name: accu}") + f"prior: {before}", origin={}
+        )
+
+
+OTHER = """
+program: t.py
+method: random
+metric: {name: loss}
+parameters:
+  lr: {min: 0.001, max: 1.0}
+  opt: {values: [adam]}
+  net: {parameters: {width: {min: 8, max: 64}, depth: {min: 1, max: 3}}}
+"""
+
+
+def ended(store: Store, yaml: str, configs: list[dict[str, Any]]) -> str:
+    """A sweep whose trials have ended with loss 1, 2, …"""
+    sweep, _ = record.create_sweep(store, yaml, origin={})
+    generation = store.take_sweep(sweep.id, "test", 60)
+    assert generation is not None
+    trials = [NewTrial(n, config) for n, config in enumerate(configs, start=1)]
+    store.add_trials(sweep.id, generation, trials, {})
+    for trial in trials:
+        name = f"{sweep.id}-{trial.number}"
+        store.start_attempt(name, 1, agent_id="a", host="h", device="")
+        outcome = Outcome(AttemptState.FINISHED, Reason.OK)
+        record.record_end(store, name, 1, outcome, summary={"loss": trial.number}, seconds=0.0)
+    return sweep.id
+
+
+def test_parameters_that_this_sweep_has_not_are_told_where_they_differ(store: Store) -> None:
+    configs = [{"lr": 0.1, "opt": "adam", "net": {"width": width, "depth": 2}} for width in (8, 64)]
+    before = ended(store, OTHER, configs)
+    sweep, spec = create(store, f"prior: {before}")
+    assert len(sweep.prior) == 2
+    assert spec.warnings[1:] == (
+        f"prior: the results of {before} also differ in `net.width`, which this sweep has not: "
+        "what that did counts as chance.",
+    )
+
+
+def test_a_sweep_of_other_parameters_is_refused(store: Store) -> None:
+    before = ended(store, OTHER, [{"lr": 0.1, "opt": "adam", "net": {"width": 8, "depth": 1}}])
+    yaml = (
+        "program: t.py\nmethod: bayes\nmetric: {name: loss}\nparameters:\n  x: {min: 1, max: 9}\n"
+    )
+    with pytest.raises(SpecError) as caught:
+        record.create_sweep(store, f"{yaml}prior: {before}\n", origin={}, path="s.yaml")
+    assert str(caught.value) == (
+        f"s.yaml:6: prior: {before} has nothing in common with this sweep: its parameters are "
+        "`lr`, `opt`, `net.width`, `net.depth`. Name results of a search over parameters of the "
+        "same names, or remove it."
+    )
+
+
+def test_a_new_constant_is_what_the_file_says(store: Store) -> None:
+    before = earlier(store)
+    yaml = YAML.replace("opt: {v", "epochs: {value: 5}\n  opt: {v")
+    sweep, spec = record.create_sweep(store, f"{yaml}prior: {before}\n", origin={})
+    assert [each["config"]["epochs"] for each in sweep.prior] == [5] * 4
+    assert "4 of 5 results" in spec.warnings[0]
+
+
+def test_all_is_said_where_all_are_used(store: Store) -> None:
+    _, spec = create(store, "prior: a.csv", {"a.csv": f"{HEAD},gb\n1,0.1,adam,,2\n"})
+    assert spec.warnings == ()
+    assert spec.notes == ("prior: the one result of a.csv is used.",)
+
+
+def test_the_same_result_counts_once(store: Store) -> None:
+    """In a file, and in what was exported from a sweep that is named, too. (Two trials of a sweep
+    with the same values are two.)"""
+    before = earlier(store)
+    again = ended(store, OTHER, [
+        {"lr": 0.1, "opt": "adam", "net": {"width": 8, "depth": 1}}
+    ] * 2)  # fmt: skip
+    table = f"{HEAD},gb\n0.5,0.1,adam,,2\n4,0.2,adam,,1\n4,0.2,adam,,1\n5,0.2,adam,,1\n"
+    sweep, spec = create(store, f"prior: [{before}, a.csv, {again}]", {"a.csv": table})
+    assert len(sweep.prior) == 4 + 2 + 2
+    assert spec.warnings[1] == (
+        "prior: 2 of 4 results of a.csv are used; left out: 2 that were there before, with the "
+        "same values."
+    )
+
+
+def test_what_lacks_a_further_objective_counts_for_the_first_or_not_at_all(store: Store) -> None:
+    """Optuna's samplers take a trial without one of the objectives for a failure."""
+    yaml = YAML.replace("[{name: gb, at_most: 3}]", "[{name: acc, goal: maximize}]")
+    table = {"a.csv": f"{HEAD},acc\n1,0.1,adam,,0.5\n2,0.2,adam,,\n,0.3,adam,,\n"}
+    ours, spec = record.create_sweep(store, yaml + "prior: a.csv\n", origin={}, tables=table)
+    assert [each["objective"] for each in ours.prior] == [1.0, 2.0, None]
+    assert spec.warnings == (
+        "prior: all 3 results of a.csv are used, 1 as failures. Without a value of acc, "
+        "and used for the others: 1.",
+    )
+    theirs, spec = record.create_sweep(
+        store,
+        yaml + "prior: a.csv\nsearch: {sampler: NSGAIISampler}\n",
+        origin={},
+        tables=table,
+    )
+    assert [each["objective"] for each in theirs.prior] == [1.0, None]
+    assert "left out: 1 without a value of acc." in spec.warnings[0]
+
+
+def test_a_search_that_learns_nothing_says_so(store: Store) -> None:
+    yaml = YAML.replace("bayes", "random")
+    table = {"a.csv": f"{HEAD},gb\n1,0.1,adam,,2\n"}
+    _, spec = record.create_sweep(store, yaml + "prior: a.csv\n", origin={}, tables=table)
+    assert "this search learns nothing from results" in spec.warnings[-1]
 
 
 def test_another_file_adds_to_what_is_known(store: Store) -> None:

@@ -56,7 +56,7 @@ class PeopleCalls(Wire):
         project: str | None = None,
         tables: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Records a sweep. Returns {id, name, warnings}. SpecError names file, line and key.
+        """Records a sweep. Returns {id, name, warnings, notes}. SpecError names file, line and key.
 
         The one call that is not safe to repeat after a ServerUnreachable: it may have arrived.
 
@@ -97,7 +97,7 @@ class PeopleCalls(Wire):
         *,
         tables: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Gives a sweep another file. Returns {id, name, warnings, state}. SpecError as in
+        """Gives a sweep another file. Returns {id, name, warnings, notes, state}. SpecError as in
         `create_sweep`; IllegalTransition when the sweep takes no trials any more."""
         body: dict[str, Any] = {"yaml": yaml, "path": path}
         if tables:
