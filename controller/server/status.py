@@ -17,7 +17,8 @@ has a score yet, or the file has no metrics).
 
 A trial: {"id", "sweep_id", "number", "config", "state", "objective", "attempts", "reason",
 "detail", "summary", "steps", "created", "started", "ended", "agent_id", "host", "device",
-"enqueued"}. enqueued: the user who asked for this configuration, null when the search did.
+"enqueued", "parent"}. enqueued: the user who asked for this configuration, null when the search
+did. parent: the id of the trial whose training it goes on with, null for none.
 """
 
 from __future__ import annotations
@@ -134,6 +135,7 @@ def trial_json(trial: TrialRecord) -> dict[str, Any]:
         "host": trial.host,
         "device": trial.device,
         "enqueued": enqueued_by(trial.enqueued),
+        "parent": None if trial.parent is None else f"{trial.sweep_id}-{trial.parent}",
     }
 
 

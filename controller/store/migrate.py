@@ -14,7 +14,7 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, sel
 from controller.store.schema import metadata
 from sweeps.errors import StoreError, StoreTooNew
 
-HEAD = "0012"
+HEAD = "0013"
 """The newest revision; a test holds it against migrations/versions."""
 
 VERSION_TABLE = "opensweep_schema"

@@ -126,6 +126,7 @@ class TrialRecord:
         agent_id, host, device: of the newest started attempt; None before the first start.
         enqueued: the name of the order by which a person asked for it, "<user>:<key>"; None: the
             search or the sweep's file did.
+        parent: the number of the trial whose checkpoint folder it began with; None: with none.
     """
 
     id: str
@@ -148,6 +149,7 @@ class TrialRecord:
     host: str | None
     device: str | None
     enqueued: str | None = None
+    parent: int | None = None
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,7 @@ trials = Table(
     Column("host", Text),
     Column("device", Text),
     Column("enqueued", Text),
+    Column("parent", Integer),
     Column("config", Json, nullable=False),
     Index(None, "sweep_id", "number", unique=True),
     Index(None, "sweep_id", "ended_seq", unique=True),

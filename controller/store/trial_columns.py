@@ -26,7 +26,7 @@ _NAMED = 20
 """The names of the summary are those of so many trials, the newest that ended."""
 
 TEXTS = ("state", "reason", "detail", "host", "device", "agent_id", "enqueued")
-NUMBERS = ("number", "objective", "attempts", "created", "started", "ended")
+NUMBERS = ("number", "objective", "attempts", "created", "started", "ended", "parent")
 
 _CONFIG = type_coerce(trials.c.config, Text).label("config")
 _SUMMARY = type_coerce(runs.c.summary, Text).label("summary")

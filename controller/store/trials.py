@@ -247,7 +247,14 @@ def insert_trials(
     connection.execute(
         insert(trials).values(state=TrialState.QUEUED, token=token, attempts=1, detail=""),
         [
-            {**common, "id": i, "number": trial.number, "config": trial.config, "enqueued": name}
+            {
+                **common,
+                "id": i,
+                "number": trial.number,
+                "config": trial.config,
+                "enqueued": name,
+                "parent": trial.parent,
+            }
             for i, trial, name in zip(ids, new, names, strict=True)
         ],
     )

@@ -202,6 +202,8 @@ def _row(found: Mapping[str, Any], layout: Layout) -> dict[str, Any]:
     }
     row = {name: known.get(name) for name in (*layout.first, *layout.last)}
     row.update({name: said[name] for name in _SAID if said.get(name)})
+    if "number" in found and found.get("parent"):  # of a trial: a segment of a population
+        row["parent"] = found["parent"]
     config = _text.flat(found["config"])
     summary = _text.flat(found.get("summary") or {})
     row.update({f"config.{name}": value for name, value in config.items()})

@@ -102,7 +102,8 @@ def trials(
 ) -> None:
     """List the trials of a sweep.
 
-    Each with its state (and why it ended so), objective and configuration. Where lines get too
+    Each with its state (and why it ended so), objective and configuration; in population based
+    training also the trial FROM whose checkpoint it went on. Where lines get too
     long for the terminal they are cut; in a pipe, only the reasons are.
     """
     check_states(state, "trial")
@@ -131,13 +132,14 @@ def _trial_table(rows: list[dict[str, Any]], metric: str, others: list[str], wid
     why_width = None if wide else WHY_WIDTH if width is None else max(width // 3, 20)
     where = len({row.get("host") for row in rows}) > 1
     headers = ["TRIAL", "STATE", metric, *others]
-    headers += ["STEPS", "TIME", "TRIES", "WHERE", "WHY", "CONFIG"]
+    headers += ["FROM", "STEPS", "TIME", "TRIES", "WHERE", "WHY", "CONFIG"]
     cells = [
         [
             row["id"],
             report.state_with_reason(row),
             _text.number(row["objective"]),
             *(_text.number(metric_value(row.get("summary") or {}, name)) for name in others),
+            str(row.get("parent") or _text.NOTHING),
             _text.number(row.get("steps")),
             _text.duration(report.seconds(row, now)),
             str(row["attempts"]),
@@ -148,6 +150,7 @@ def _trial_table(rows: list[dict[str, Any]], metric: str, others: list[str], wid
         for row in rows
     ]
     tells = {
+        "FROM": any(row.get("parent") for row in rows),
         "TRIES": any(row["attempts"] > 1 for row in rows),
         "WHERE": len({(row.get("host"), row.get("device")) for row in rows}) > 1,
     }

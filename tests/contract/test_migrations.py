@@ -168,7 +168,7 @@ def test_what_an_older_database_holds_reads_the_same_after_the_upgrade(url, engi
         migrate(connection, "it", target="0001")
         insert(connection, "sweeps", **OLD_SWEEP)
         insert(connection, "trials", **OLD_TRIAL)
-        insert(connection, "runs", **OLD_RUN)
+        insert(connection, "runs", **{**OLD_RUN, "metadata": '{"parent":"aaaaaaaa-7"}'})
         old_chunk(connection, 1, 0, range(5), feed=1)
         old_chunk(connection, 1, 1, range(5, 9))
         old_chunk(connection, 2, 0, range(3, 7), feed=2)
@@ -178,6 +178,8 @@ def test_what_an_older_database_holds_reads_the_same_after_the_upgrade(url, engi
         run = store.get_run("aaaaaaaa-1")
         assert (run.config, run.steps, run.local_id, run.metrics) == ({"lr": 0.1}, 7, run.id, {})
         assert store.get_trial("aaaaaaaa-1").summary["loss"] != 0
+        assert store.get_trial("aaaaaaaa-1").parent == 7
+        assert store.get_sweep("aaaaaaaa").trouble == ""
         feed = store.objective_feed("aaaaaaaa", 0)
         assert [(p.feed, p.token) for p in feed] == [(1, 1), (2, 2)]
         assert [s for s, _ in store.objective_curve("aaaaaaaa-1")] == [0, 1, 2, 3, 4, 5, 6]

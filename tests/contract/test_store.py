@@ -71,6 +71,14 @@ def run_trial(store, trial_id, outcome=FINISHED, **given):
     return store.end_attempt(trial_id, 1, outcome, **{"retry": never, **given}).trial
 
 
+def test_a_segment_knows_the_trial_that_it_goes_on_from(store):
+    generation = new_sweep(store, trials=1)
+    store.add_trials("aaaaaaaa", generation, [NewTrial(2, {"x": 2}, parent=1)], {})
+    assert [trial.parent for trial in store.trials("aaaaaaaa")] == [None, 1]
+    assert store.get_run("aaaaaaaa-2").metadata == {"parent": "aaaaaaaa-1"}
+    assert store.trial_columns("aaaaaaaa").numbers["parent"] == [None, 1]
+
+
 class TestSweeps:
     def test_a_sweep_comes_back_as_it_was_recorded(self, store):
         spec = {"parameters": {"é": {"values": [1, 2.5, None, True, "x", math.inf]}}}

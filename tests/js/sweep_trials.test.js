@@ -41,6 +41,7 @@ function answer(rows, total = rows.length) {
       started: rows.map((row) => (row[1] === "queued" ? null : 10)),
       ended: rows.map((row) => (row[1] === "finished" ? 10 + row[0] : null)),
       steps: times,
+      parent: rows.map((row) => row[4]?.parent ?? null),
     },
     texts,
     values: rows.map((row) => (row[1] === "running" ? 0.5 : null)),
@@ -73,7 +74,7 @@ test("news takes the place of what was known, and adds what is new", () => {
     "abc",
     answer([
       [2, "finished", 0.1, 0.2],
-      [4, "queued", null, 0.4, { enqueued: "ann" }],
+      [4, "queued", null, 0.4, { enqueued: "ann", parent: 2 }],
     ]),
   );
   const trials = withNews(three(), news, 4);
@@ -83,6 +84,7 @@ test("news takes the place of what was known, and adds what is new", () => {
   assert.deepEqual([...trials.values].map(Number.isNaN), [true, true, true, true]);
   assert.deepEqual(trials.params.lr, [0.1, 0.2, 0.05, 0.4]);
   assert.deepEqual(trials.enqueued, [null, null, null, "ann"]);
+  assert.deepEqual([...trials.parents], [Number.NaN, Number.NaN, Number.NaN, 2]);
   assert.deepEqual(trials.details, [null, null, "it broke", null]);
 });
 

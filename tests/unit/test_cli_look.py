@@ -189,6 +189,21 @@ def test_trials_chosen_and_sorted(world: World, options: list[str], numbers: lis
     assert [row["number"] for row in told] == numbers
 
 
+def test_trials_of_a_population_tell_where_they_went_on_from(world: World) -> None:
+    rows = [trial("abc12345", 1), trial("abc12345", 2, parent="abc12345-1")]
+    world.add("abc12345", rows)
+    head, first, second = sweep("trials", "abc12345").stdout.splitlines()
+    at = head.index("FROM")
+    assert (first[at:].split()[0], second[at:].split()[0]) == ("-", "abc12345-1")
+    assert json.loads(sweep("trials", "abc12345", "--json").stdout)[1]["parent"] == "abc12345-1"
+    table = sweep("export", "abc12345").stdout.splitlines()
+    assert "parent" in table[0].split(",")
+    assert "abc12345-1" in table[2].split(",")[1:]
+    world.add("abc12345", rows[:1])
+    assert "FROM" not in sweep("trials", "abc12345").stdout
+    assert "parent" not in sweep("export", "abc12345").stdout
+
+
 def test_trials_sorted_by_nothing_known(world: World) -> None:
     a_sweep(world)
     result = sweep("trials", "abc12345", "--sort", "beauty")

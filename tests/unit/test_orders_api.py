@@ -197,6 +197,8 @@ def test_all_trials_come_as_columns(world: World) -> None:
     assert [state["names"][at] for at in state["at"]] == ["finished", "failed", "queued", "queued"]
     assert (by["names"], by["at"]) == (["owner"], [-1, -1, -1, 0])
 
+    assert told["numbers"]["parent"] == 4 * [None]
+
     later = told["cursor"] + 1000
     _, news = world.raw("GET", f"/api/sweeps/{id}/columns?since={later}")
     assert (news["whole"], news["total"], news["numbers"]["number"]) == (False, 4, [])

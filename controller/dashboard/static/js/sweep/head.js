@@ -125,7 +125,9 @@ function Missing({ sweep }) {
   const lacking = (sweep.metrics ?? []).filter((/** @type {any} */ each) => each.missing > 0);
   if (!lacking.length) return null;
   return html`<div class="sweep-next sweep-missing" role="status">${lacking.map(
-    (/** @type {any} */ each) => html`<p key=${each.name}><strong>${each.name} is missing:</strong>${" "}
+    (
+      /** @type {any} */ each,
+    ) => html`<p key=${each.name}><strong>${each.name} is missing:</strong>${" "}
       ${plural(each.missing, "finished trial")} ended without it, and cannot be judged by it. Each says what it logged (Trials).</p>`,
   )}</div>`;
 }

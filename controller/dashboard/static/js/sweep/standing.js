@@ -72,7 +72,8 @@ export function limitsInTheWay({ metrics }) {
       each.at_most !== null && `at most ${number(each.at_most)}`,
     ].filter(Boolean);
     const what = `${each.name} ${bounds.join(", ")}`;
-    if (each.broken < each.of) return `${what}: ${number(each.broken)} of ${plural(each.of, "trial")} break it.`;
+    if (each.broken < each.of)
+      return `${what}: ${number(each.broken)} of ${plural(each.of, "trial")} break it.`;
     if (each.nearest === null) return `${what}: no trial logged it.`;
     return `${what}: every trial breaks it, the nearest has ${number(each.nearest)}.`;
   });

@@ -24,6 +24,7 @@
  * @property {(string | null)[]} devices
  * @property {(string | null)[]} agents
  * @property {(string | null)[]} enqueued who asked for this configuration; null: the search
+ * @property {Float64Array} parents the trial whose training it goes on with; NaN: none
  * @property {Record<string, any[]>} params by dotted names; null or undefined: none
  * @property {Record<string, Float64Array>} metrics of the summary, those asked for
  * @property {string[]} metricNames numbers that there are in summaries
@@ -55,6 +56,7 @@ export function trialsOf(sweep, answer) {
     ended: floats(numbers.ended),
     steps: floats(numbers.steps),
     attempts: floats(numbers.attempts),
+    parents: floats(numbers.parent),
     reasons: text("reason"),
     details: text("detail"),
     hosts: text("host"),
@@ -142,6 +144,7 @@ export function withNews(known, news, total) {
 const COLUMNS = /** @type {const} */ ([
   ...["ids", "numbers", "states", "objectives", "values", "created", "started", "ended"],
   ...["steps", "attempts", "reasons", "details", "hosts", "devices", "agents", "enqueued"],
+  "parents",
 ]);
 
 /** @param {string} group @param {number} count */

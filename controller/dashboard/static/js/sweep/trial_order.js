@@ -21,6 +21,7 @@ const VALUES = {
   started: (trials, i) => trials.started[i],
   ended: (trials, i) => trials.ended[i],
   enqueued: (trials, i) => trials.enqueued[i],
+  parent: (trials, i) => trials.parents[i],
 };
 
 /** A trial's objective, or the newest value of one that runs. @param {Trials} trials @param {number} i */

@@ -70,6 +70,11 @@ function Shown({ sweep, trial, onDone }) {
     }
     ${why && html`<p class=${trial.state === "failed" ? "failure" : ""}>${open && "The attempt before: "}${why}</p>`}
     ${ordered && html`<p role="status">Being ${ordered}.</p>`}
+    ${
+      trial.parent &&
+      html`<p class="quiet">Goes on from the checkpoint of
+      <${Link} href=${path("runs", trial.parent)}>trial ${trial.parent.split("-").at(-1)}<//>.</p>`
+    }
     ${trial.enqueued && html`<p class="quiet">Asked for by ${trial.enqueued}.</p>`}
     <${TrialOrders} sweep=${sweep} trial=${trial} onDone=${onDone} />
     <h3>Configuration <${Copy} text=${() => JSON.stringify(trial.config, null, 2)} label="Copy the configuration" /></h3>

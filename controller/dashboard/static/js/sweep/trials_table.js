@@ -112,6 +112,17 @@ function columnsOf(sweep, trials) {
     width: widthOf(name, 96, 180),
     align: /** @type {"left" | "right"} */ (isNumeric(trials.params[name]) ? "right" : "left"),
   }));
+  const inSegments = trials.parents.some((each) => !Number.isNaN(each));
+  /** @type {Known[]} */
+  const parent = [
+    {
+      key: "parent",
+      label: "From",
+      width: 80,
+      align: "right",
+      title: "The trial whose checkpoint it went on from",
+    },
+  ];
   return [
     { key: "number", label: "Trial", width: 92, align: "right", pinned: true },
     { key: "state", label: "State", width: 104 },
@@ -129,6 +140,7 @@ function columnsOf(sweep, trials) {
       align: /** @type {"right"} */ ("right"),
       title: "The last value that the trial logged",
     })),
+    ...(inSegments ? parent : []),
     ...params,
     { key: "duration", label: "Duration", width: 92, align: "right" },
     { key: "steps", label: "Steps", width: 80, align: "right" },
@@ -181,6 +193,8 @@ function text(key, trials, i, now) {
         : number(found);
     case "duration":
       return Number.isNaN(found) ? "" : duration(found);
+    case "parent":
+      return Number.isNaN(found) ? "" : number(found);
     case "started":
     case "ended":
       return Number.isNaN(found) ? "" : time(found);
