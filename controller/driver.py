@@ -263,8 +263,11 @@ class Driver:
         if number not in self._stops and self._curves.get(number):
             verdict = self._mind.judge(number)
             if verdict.stop:
-                step = self._curves[number][-1][0]
-                self._stops[number] = f"{self._rule_name} at step {step}: {verdict.why}"
+                # By both: rules, rungs and their settings count reports from 1, charts of runs and
+                # what a script says of itself have its own steps, from 0 unless it gives them.
+                curve = self._curves[number]
+                when = f"iteration {len(curve)} (step {curve[-1][0]})"
+                self._stops[number] = f"{self._rule_name} at {when}: {verdict.why}"
 
     # -- deciding -----------------------------------------------------------------------------
 

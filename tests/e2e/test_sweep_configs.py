@@ -199,7 +199,7 @@ def hyperband(outcome: Outcome) -> None:
 def curve(outcome: Outcome) -> None:
     outcome.some_stopped(12)
     stopped = [trial["detail"] for trial in outcome.trials if trial["state"] == "stopped"]
-    assert all(detail.startswith("curve at step ") for detail in stopped)
+    assert all(detail.startswith("curve at iteration ") for detail in stopped)
 
 
 @check

@@ -119,7 +119,7 @@ def test_a_run_cap_below_what_there_is_takes_nothing_back(world: World) -> None:
 
 
 def test_a_stopped_trial_tells_why_and_as_the_best_that_it_was_stopped(world: World) -> None:
-    why = "hyperband at step 3: 0.5 is worse than 0.7"
+    why = "hyperband at iteration 4 (step 3): 0.5 is worse than 0.7"
     stopped = {"state": "stopped", "reason": "early_stop", "objective": 0.5, "detail": why}
     world.add("abc12345", [trial("abc12345", 1, **stopped)])
     header, row = sweep("trials", "abc12345").stdout.splitlines()
