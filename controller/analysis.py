@@ -26,7 +26,7 @@ from controller import record
 from controller.costs import accelerators
 from controller.store.records import SweepRecord
 from controller.store.store import Store
-from sweeps.analysis.importance import LEAST_TRIALS
+from sweeps.answers import LEAST_FOR_ADVICE, no_advice, no_importance
 from sweeps.metrics import keeps, values_of
 from sweeps.trial import TrialState
 
@@ -46,26 +46,6 @@ _KEPT = 64
 _COMMAND = (sys.executable, "-P", "-m", "sweeps.analysis")
 _IMPORTS = str(Path(sweeps.__file__).resolve().parents[1])
 
-_NOTHING: dict[str, Any] = {
-    "needs": LEAST_TRIALS,
-    "problem": None,
-    "explained": None,
-    "parameters": [],
-    "pairs": [],
-    "correlations": [],
-}
-
-_NO_ADVICE: dict[str, Any] = {
-    "needs": 0,
-    "problem": None,
-    "best": [],
-    "luckiest": None,
-    "noise": None,
-    "region": None,
-    "gain": None,
-}
-_LEAST_FOR_ADVICE = 5
-"""With fewer values no process is started; that one knows how many it takes."""
 _ADVISED = (TrialState.FINISHED, TrialState.STOPPED, TrialState.FAILED)
 _PAGE = 1000
 
@@ -151,7 +131,7 @@ class Analyses:
             "objectives": [trial.objective for trial in trials],
             "of": of,
         }
-        answer = {**_NOTHING, **(self._work(sweep, asked, len(trials)) if trials else {})}
+        answer = {**no_importance(), **(self._work(sweep, asked, len(trials)) if trials else {})}
         return {"trials": len(trials), "of": of, "stale": False, **answer}
 
     def _advice(self, store: Store, sweep: SweepRecord, more: int) -> dict[str, Any]:
@@ -159,11 +139,11 @@ class Analyses:
         trials = trials[-MOST_TRIALS:]
         valued = sum(trial.objective is not None for trial in trials)
         spec = record.spec_of(sweep)
-        told = {"trials": valued, "more": more, "stale": False, **_NO_ADVICE}
+        told = {"trials": valued, "more": more, "stale": False, **no_advice()}
         if spec.metric is None:
             return {**told, "problem": "The sweep has no metric: trials are not compared."}
-        if valued < _LEAST_FOR_ADVICE:
-            return {**told, "needs": _LEAST_FOR_ADVICE - valued}
+        if valued < LEAST_FOR_ADVICE:  # with more, only the process knows how many it takes
+            return {**told, "needs": LEAST_FOR_ADVICE - valued}
         stopped = any(trial.state is TrialState.STOPPED for trial in trials)
         curves = _curves(store, sweep.id) if stopped else {}
         asked = {

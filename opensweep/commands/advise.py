@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from opensweep import _text
-from opensweep.commands import connection, options
+from opensweep.commands import connection, options, report
 from sweeps.errors import OpensweepError
 
 if TYPE_CHECKING:
@@ -46,13 +46,7 @@ def advise(sweep: str, trials: int, as_json: bool) -> None:
     if as_json:
         options.print_json(found)
         return
-    if found["problem"]:
-        raise OpensweepError(str(found["problem"]))
-    if found["needs"]:
-        raise OpensweepError(
-            f"{_text.plural(found['trials'], 'trial')} of sweep {status['id']} ended with a value: "
-            f"it takes {found['needs']} more to say anything."
-        )
+    report.check_answer(found, status["id"])
     metric = (status.get("metric") or {}).get("name", "objective")
     click.echo(_table(found, metric))
     for line in (_luck(found), _noise(found), _gain(found, metric), *_ends(found)):

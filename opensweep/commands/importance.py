@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from opensweep import _text
-from opensweep.commands import connection, options
+from opensweep.commands import connection, options, report
 from sweeps.errors import OpensweepError
 
 MOST_PAIRS = 3
@@ -42,13 +42,7 @@ def importance(sweep: str, of: str, as_json: bool) -> None:
     if as_json:
         options.print_json(found)
         return
-    if found["problem"]:
-        raise OpensweepError(str(found["problem"]))
-    if found["needs"]:
-        raise OpensweepError(
-            f"{_text.plural(found['trials'], 'trial')} of sweep {status['id']} ended with a value: "
-            f"it takes {found['needs']} more to say anything."
-        )
+    report.check_answer(found, status["id"])
     if not found["parameters"]:
         raise OpensweepError(
             f"the {found['trials']} trials of sweep {status['id']} have the same parameters, or "

@@ -14,6 +14,7 @@ import click
 
 from opensweep import _text
 from opensweep.commands.weighing import in_the_way, weighed
+from sweeps.errors import OpensweepError
 
 if TYPE_CHECKING:
     from sweeps.protocol.client import Client
@@ -194,6 +195,17 @@ def print_status(status: Mapping[str, Any], now: float, width: int | None) -> No
     click.echo(title(status))
     for label, text in status_lines(status, now, width):
         click.echo(f"  {label:<7} {text}")
+
+
+def check_answer(found: Mapping[str, Any], sweep_id: str) -> None:
+    """Raises OpensweepError where an analysis of the server's has nothing to say, and why."""
+    if found["problem"]:
+        raise OpensweepError(str(found["problem"]))
+    if found["needs"]:
+        raise OpensweepError(
+            f"{_text.plural(found['trials'], 'trial')} of sweep {sweep_id} ended with a value: "
+            f"it takes {found['needs']} more to say anything."
+        )
 
 
 def state_with_reason(trial: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from sweeps.analysis import columns, correlations, importance, least_trials
+from sweeps.answers import no_importance
 from sweeps.spec import spec_from_mapping
 
 
@@ -27,11 +28,9 @@ def analyse(asked: Mapping[str, Any]) -> dict[str, Any]:
     if asked["of"] == "rank":
         objectives = objectives.argsort(kind="stable").argsort() / max(len(objectives) - 1, 1)
     table = columns(spec_from_mapping(asked["spec"]).parameters, asked["configs"])
-    found: dict[str, Any] = {
+    found = {
+        **no_importance(),
         "needs": max(least_trials(len(table)) - len(objectives), 0),
-        "explained": None,
-        "parameters": [],
-        "pairs": [],
         "correlations": [
             {**vars(each), "value": _plain(each.value)} for each in correlations(table, objectives)
         ],

@@ -25,6 +25,7 @@ from sweeps.analysis.candidates import Candidates, candidates
 from sweeps.analysis.gain import gains
 from sweeps.analysis.region import Part, fragment, region
 from sweeps.analysis.unfinished import carried_on
+from sweeps.answers import LEAST_FOR_ADVICE, no_advice
 from sweeps.search.axes import Axes
 from sweeps.search.gp.columns import Columns
 from sweeps.search.gp.feasibility import Feasibility
@@ -73,7 +74,7 @@ class Trial:
 
 def least(spec: SweepSpec) -> int:
     """So many trials with a value it takes."""
-    return min(max(len(Axes(spec.parameters).by_name) + 1, 5), 10)
+    return min(max(len(Axes(spec.parameters).by_name) + 1, LEAST_FOR_ADVICE), 10)
 
 
 def advise(spec: SweepSpec, trials: Sequence[Trial], more: int) -> dict[str, Any]:
@@ -86,15 +87,7 @@ def advise(spec: SweepSpec, trials: Sequence[Trial], more: int) -> dict[str, Any
     """
     sign = -1.0 if spec.metric is not None and spec.metric.goal is Goal.MAXIMIZE else 1.0
     columns = Columns(Axes(spec.parameters))
-    found: dict[str, Any] = {
-        "needs": 0,
-        "problem": None,
-        "best": [],
-        "luckiest": None,
-        "noise": None,
-        "region": None,
-        "gain": None,
-    }
+    found = no_advice()
     known = []
     for trial in trials:
         coordinates = columns.axes.encode(trial.config)

@@ -26,11 +26,10 @@ from numpy.typing import NDArray
 
 from sweeps.analysis.forest import Tree, grow
 from sweeps.analysis.table import Column
+from sweeps.answers import LEAST_FOR_IMPORTANCE
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-LEAST_TRIALS = 16
 
 _RESAMPLES, _SHUFFLES = 10, 4
 _TREES, _FEWER_TREES = 6, 4  # in a forest; of many trials a tree is surer
@@ -85,7 +84,7 @@ class Importance:
 
 def least_trials(parameters: int) -> int:
     """With fewer ended trials than this nothing sensible can be said."""
-    return max(LEAST_TRIALS, 4 * parameters)
+    return max(LEAST_FOR_IMPORTANCE, 4 * parameters)
 
 
 def importance(columns: Sequence[Column], objectives: Floats, seed: int = 0) -> Importance:
