@@ -15,11 +15,12 @@
     transfer      prior runs, on whatever scale
     known         what there is to learn from, as arrays
     design        the first points: a scrambled Sobol sequence
+    order         what is nearly equal is equal: the same suggestions on every machine
     local         of many trials those that the process is to know
     curves        learns from stopped trials, too: the Model of `bayes` with early termination
     model         puts it together: the Model that `bayes` asks
 
-All but `columns`, `maximise`, `known`, `design`, `curves` and `model` work on arrays: which column is
-what parameter is for the caller to know. Pure, and deterministic for the same input on the same
-machine.
+All but `columns`, `maximise`, `known`, `design`, `curves` and `model` work on arrays: which column
+is what parameter is for the caller to know. Pure, and deterministic: the same input gives the same
+output, with every NumPy, SciPy and BLAS as far as `order` reaches.
 """

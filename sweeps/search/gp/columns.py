@@ -2,7 +2,8 @@
 
 Each parameter that is searched is a column, in the order of `Axes.by_name`:
 
-  a real number          linear, or linear in the logarithm, from 0 (low) to 1 (high)
+  a real number          linear, or linear in the logarithm, from 0 (low) to 1 (high), in steps so
+                         fine that they count as none (order.py says what they are for)
   whole numbers, steps   the middles of cells of equal width (of equal ratio where log), so that
                          the first and the last value have as much room as any other
   numbers to choose from (three at least, `values: [16, 32, 64]`) such cells too, by rank: an order
@@ -39,6 +40,7 @@ _MOST_LISTED = 2000  # points of a space, that are all looked at
 _MOST_CODES = 32  # of a category, that count as neighbours
 _FEWEST_ORDERED = 3  # two numbers are as well told apart as ordered
 _REACH = (-3, -2, -1, 1, 2, 3)  # how far a neighbour is, in steps
+_GRID = 2.0**14  # places on a line: finer than any search can tell, coarser than roundings
 _DIGITS = 9  # points that agree in so many decimals are the same
 _ROUNDING = 1e-12
 _BLANK, _BLANK_CODE = 0.5, 0.0
@@ -166,7 +168,7 @@ class _Line:
     def rounded(self, places: Array) -> Array:
         places = np.clip(places, 0.0, 1.0)
         if not self.whole:
-            return places
+            return np.rint(places * _GRID) / _GRID
         return self.places([self.coordinate(place) for place in places.tolist()])
 
     def drawn(self, unit: Array) -> Array:

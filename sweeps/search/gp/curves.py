@@ -46,6 +46,7 @@ from sweeps.search.gp.columns import Columns
 from sweeps.search.gp.design import Design
 from sweeps.search.gp.feasibility import Feasibility
 from sweeps.search.gp.maximise import Effort, maximise
+from sweeps.search.gp.order import rising
 from sweeps.search.gp.outputs import warped
 from sweeps.search.gp.process import Process, fit
 from sweeps.search.gp.spending import Spending
@@ -227,7 +228,7 @@ class CurveModel:
         found = fit(at, means, columns.categorical, unsure=variances, most=settings.most_fitted)
         process = Process(found, columns.categorical, at, variances)
         process.observe(means)
-        order = np.argsort(process.posterior(at)[0], kind="stable")
+        order = rising(process.posterior(at)[0])
         bold = rng.random() < 0.5
         asked = bold * rng.exponential(settings.boldness) * np.sqrt(found.variance)
         valued = np.zeros(len(seen), bool)

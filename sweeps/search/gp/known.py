@@ -76,7 +76,7 @@ class Known:
         found = self.costs
         objectives = [found, *(each for each in self.others.T if np.isfinite(each).any())]
         if len(objectives) > 1:
-            found = np.mean([each.argsort().argsort() for each in objectives], axis=0)
+            found = np.mean([each.argsort(kind="stable").argsort() for each in objectives], axis=0)
         broken = ~kept(self.excess)
         if broken.any() and not broken.all():
             found = found.argsort(kind="stable").argsort() + len(found) * broken

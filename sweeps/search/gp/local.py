@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sweeps.search.gp.order import rising
+
 Array = NDArray[np.float64]
 
 _CENTRES = 5  # the best few, around which lies what is close
@@ -37,7 +39,7 @@ def nearest(
         steps = points[rest] - centre
         steps = np.where(categorical, steps != 0.0, steps)
         apart = np.minimum(apart, (steps**2).sum(1))
-    by_distance = np.argsort(apart, kind="stable")
+    by_distance = rising(apart)
     close, far = rest[by_distance[:third]], np.sort(by_distance[third:])
     left = most - 2 * third
     others = rest[far[np.linspace(0, len(far) - 1, left).astype(np.intp)]]

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from sweeps.search.gp.acquisition import Term
 from sweeps.search.gp.ascent import climb
 from sweeps.search.gp.columns import Columns
+from sweeps.search.gp.order import evened, rising
 
 Array = NDArray[np.float64]
 
@@ -50,6 +51,7 @@ class Effort:
 
 _APART = 0.05  # of starts, in some column
 _LEFT = 200  # candidates that are looked through for one that is new
+_HIGHER = 1e-7  # what is worth a step
 _HALVES = 6  # of the way back to where the constraints were kept
 
 
@@ -79,7 +81,7 @@ def maximise(
         return _first_new(columns, every, term.value(every), tried)
     met = _candidates(columns, rng, best, effort)
     worth = term.value(met)
-    order = np.argsort(-worth, kind="stable")
+    order = rising(-worth)
     starts = met[_apart(met, order, effort.starts)]
     numbers = np.where(columns.categorical, 0.0, np.minimum(lengths, 1.0))
     lines = np.where(columns.discrete, 0.0, numbers)
@@ -91,7 +93,7 @@ def maximise(
         found.append((tops, heights))
         tops, heights = _walk(term, columns, tops, heights, effort.walks, found)
         if lines.any():
-            few = np.argsort(-heights, kind="stable")[: max(2, effort.starts // 2)]
+            few = rising(-heights)[: max(2, effort.starts // 2)]
             tops = _climbed(term, columns, tops[few], lines, effort.calls)
     found.append((tops, term.value(tops)))
     heights = np.concatenate([heights for _, heights in found])
@@ -155,8 +157,8 @@ def _walk(
         for n, end, size in zip(walking, np.cumsum(sizes), sizes, strict=True):
             if not size:
                 continue
-            place = end - size + int(np.argmax(worth[end - size : end]))
-            if worth[place] > heights[n] + 1e-9:
+            place = end - size + int(np.argmax(evened(worth[end - size : end])))
+            if worth[place] > heights[n] + _HIGHER:
                 points[n], heights[n] = met[place], worth[place]
                 still.append(n)
         walking = still
@@ -167,7 +169,7 @@ def _walk(
 
 def _first_new(columns: Columns, points: Array, heights: Array, tried: Set[bytes]) -> Array | None:
     """The highest point that was not tried and keeps the constraints."""
-    order = np.argsort(-heights, kind="stable")
+    order = rising(-heights)
     for place in order:
         if columns.keys(points[place : place + 1])[0] in tried:
             continue

@@ -40,6 +40,7 @@ from sweeps.search.gp.known import Known, known_of
 from sweeps.search.gp.limits import Limits, kept
 from sweeps.search.gp.local import nearest
 from sweeps.search.gp.maximise import Effort, maximise
+from sweeps.search.gp.order import rising
 from sweeps.search.gp.outputs import standardised, warped
 from sweeps.search.gp.process import FAR, NEAR, Hyperparameters, Process, Scales, fit
 from sweeps.search.gp.spending import Spending, cooled
@@ -177,7 +178,7 @@ class GpModel:
             terms.insert(0, gain.term)
             best, lengths = gain.best, gain.lengths
         else:
-            best = known.points[np.argsort(-limits.value(known.points), kind="stable")[:_BEST]]
+            best = known.points[rising(-limits.value(known.points))[:_BEST]]
             lengths = np.ones(self._columns.count)
         return maximise(
             terms[0] if len(terms) == 1 else Product(terms),
@@ -223,9 +224,9 @@ class GpModel:
             term: Term = FrontImprovement(processes, front, reference(front, values))
             order = np.flatnonzero(on_front[: len(home)])[:_MOST_ON_FRONT]
             if not len(order):
-                order = np.argsort(means[0][: len(home)], kind="stable")[:_BEST]
+                order = rising(means[0][: len(home)])[:_BEST]
         else:
-            order = np.argsort(means[0], kind="stable")[:_BEST]
+            order = rising(means[0])[:_BEST]
             lowest = float(means[0][order[0]])
             term = _improvement(processes[0], values, lowest, pending, normal)
         return _Gain(Own(term) if known.mixed else term, known.points[good][order], lengths)

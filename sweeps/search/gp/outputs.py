@@ -73,6 +73,6 @@ def power_of(values: Array) -> float | None:
         with np.errstate(all="ignore"):  # a power that takes a value out of range is not chosen
             moved = yeo_johnson(values, float(power))
             likelihood = -0.5 * len(values) * np.log(moved.var()) + (power - 1.0) * steepness
-        if np.isfinite(likelihood) and likelihood > best:
+        if np.isfinite(likelihood) and likelihood > best + _TINY:
             best, found = float(likelihood), float(power)
     return found

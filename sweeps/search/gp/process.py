@@ -44,6 +44,7 @@ _NOISE = (-6.0, 2.0)
 _MEAN_VARIANCE = 1.0
 _BOUNDS = {"weight": (-14.0, 9.0), "variance": (-4.0, 4.0), "noise": (-12.0, 1.0)}
 _STEPS = 40
+_DIGITS = 3  # of the logarithms of what is found
 
 
 @dataclass(frozen=True)
@@ -212,7 +213,8 @@ def fit(
         )
         for start in starts
     ]
-    return Hyperparameters.of(min(tries, key=lambda one: float(one.fun)).x)
+    found = min(tries, key=lambda one: float(one.fun)).x
+    return Hyperparameters.of(np.round(found, _DIGITS))  # order.py says why
 
 
 def _few(values: Array, most: int) -> NDArray[np.intp]:
