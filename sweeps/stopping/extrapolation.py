@@ -26,7 +26,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaincc
 
 Array = NDArray[np.float64]
 
@@ -138,6 +137,8 @@ def outlooks(
 
 def chance_above(needed: float, mean: float, variance: float) -> float:
     """That a gain of this mean and variance is above `needed`, which is at least 0."""
+    from scipy.special import gammaincc  # slow to import, and a server starts without it
+
     if mean <= _TINY:
         return 0.0
     return float(gammaincc(mean**2 / variance, needed * mean / variance))

@@ -6,6 +6,8 @@ Read from the source, so that an import inside a function counts as well.
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,8 +105,6 @@ def test_a_library_stays_behind_its_doors(library: str) -> None:
 
 
 def test_the_logger_needs_the_standard_library_only() -> None:
-    import sys
-
     wrong = {
         (path, module)
         for path, module in IMPORTS
@@ -113,3 +113,15 @@ def test_the_logger_needs_the_standard_library_only() -> None:
     }
     # Used where the environment happens to have them (config-defaults.yaml, frames), never needed.
     assert {module for _, module in wrong} <= {"yaml", "pandas", "polars"}
+
+
+def test_a_server_starts_without_what_only_some_sweeps_need() -> None:
+    """Each of these takes a tenth of a second or more to import."""
+    start = "import controller.loop, controller.server.app, controller.store.store, sys\n"
+    listing = "print(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-c", start + listing], cwd=ROOT, capture_output=True, check=True
+    )
+    loaded = set(done.stdout.decode().split())
+    assert "numpy" in loaded
+    assert not loaded & {"scipy", "optuna", "cmaes", "pandas", "rich", "alembic", "apprise"}
