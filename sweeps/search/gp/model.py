@@ -232,20 +232,26 @@ class GpModel:
         return _Gain(Own(term) if known.mixed else term, known.points[good][order], lengths)
 
     def _with_prior(self, known: Known) -> Known:
-        """Prior runs on the scale of the sweep's own; without them where they are of no use.
-
-        Of several objectives they are taken as they are.
-        """
+        """Prior runs on the scale of the sweep's own, each objective by itself; without those that
+        are of no use."""
         prior, own = np.flatnonzero(~known.own), np.flatnonzero(known.own)
-        if len(prior) < _VALUES or np.isfinite(known.others).any():
+        if len(prior) < _VALUES:
             return known
-        few = prior[chosen(known.costs[prior])]
-        process = self._process("prior", known.points[few], standardised(known.costs[few]))
-        moved = aligned(process, known.costs[few], known.points[own], known.costs[own])
-        if moved is None:
-            return replace(known.only(own), count=known.count - len(prior))
-        found = known.only(np.r_[few, own])
-        return replace(found, costs=np.r_[moved, known.costs[own]], mixed=True)
+        costs = np.c_[known.costs, known.others]
+        few = prior[chosen(known.badness[prior] if known.others.shape[1] else known.costs[prior])]
+        for n, column in enumerate(costs.T):
+            rows, mine = (each[np.isfinite(column[each])] for each in (few, own))
+            moved = None
+            if len(rows) >= _VALUES:
+                process = self._process(
+                    f"prior {n}", known.points[rows], standardised(column[rows])
+                )
+                moved = aligned(process, column[rows], known.points[mine], column[mine])
+            if moved is None and not n:
+                return replace(known.only(own), count=known.count - len(prior))
+            costs[rows, n] = np.nan if moved is None else moved
+        found = replace(known, costs=costs[:, 0], others=costs[:, 1:], mixed=True)
+        return found.only(np.r_[few, own])
 
     def _process(self, kind: str, points: Array, values: Array, scales: Scales = NEAR) -> Process:
         """Fitted, unless the last one of this kind was fitted to the same."""
