@@ -33,6 +33,7 @@ from scipy.special import betainc
 from sweeps.search.axes import Axes, Coordinate
 from sweeps.search.base import generator
 from sweeps.search.gp.columns import Columns
+from sweeps.search.gp.rows import Rows
 from sweeps.search.observation import Model, Observation
 
 _TOP = 5  # trials, that count for their arms
@@ -57,8 +58,10 @@ class Allocator:
     ) -> None:
         self._model = model
         self._columns = Columns(axes)
+        self._rows = Rows(self._columns)
         self._seed = seed
         self._least, self._most = least, most
+        self._accounts: dict[int, tuple[Observation, bool, float]] = {}
         self._drawn: dict[int, tuple[bytes, dict[str, Coordinate]]] = {}
 
     def propose(
@@ -68,31 +71,37 @@ class Allocator:
         number = max((one.number for one in seen), default=0) + 1
         if number > _FIRST and rng.random() < self.share(seen):
             key, point = self._random(number)
-            tried = self._columns.encode_all([one.point for one in seen])
-            if key not in set(self._columns.keys(tried)):
+            if key not in self._rows.of(seen)[1]:
                 return dict(point)
         return self._model.propose(seen, rng=rng)
 
     def share(self, seen: Sequence[Observation]) -> float:
         """The probability that the next proposal is a random draw; 0 where there are no curves."""
-        ours = [one for one in seen if one.number > _FIRST and (one.curve or one.cost is not None)]
-        keys = self._columns.keys(self._columns.encode_all([one.point for one in ours]))
-        random = [key == self._random(one.number)[0] for key, one in zip(keys, ours, strict=True)]
         longest = max((len(one.curve) for one in seen), default=0)
         if longest <= 1:
             return 0.0
+        ours = [one for one in seen if one.number > _FIRST and (one.curve or one.cost is not None)]
+        known = [self._account(one) for one in ours]
         rewards, spent = [1.0, 1.0], [1.0, 1.0]  # of the model, of random draws
-        for one, arm in zip(ours, random, strict=True):
+        for one, (_, arm, _) in zip(ours, known, strict=True):
             spent[arm] += (len(one.curve) or longest) / longest
-        for n in _best(ours):
-            rewards[random[n]] += 1.0
+        for n in _best([cost for _, _, cost in known]):
+            rewards[known[n][1]] += 1.0
         chance = chance_of_more(rewards[1], spent[1], rewards[0], spent[0])
         return min(max(chance, self._least), self._most)
 
+    def _account(self, one: Observation) -> tuple[Observation, bool, float]:
+        """Whether it was a random draw, and its lowest cost; kept as long as it is the same."""
+        known = self._accounts.get(one.number)
+        if known is None or known[0] is not one:
+            cost = min(one.curve, default=math.inf)
+            cost = cost if one.cost is None else min(cost, one.cost)
+            known = self._accounts[one.number] = one, self.is_random(one), cost
+        return known
+
     def is_random(self, one: Observation) -> bool:
         """Whether this trial was a random draw."""
-        key = self._columns.keys(self._columns.encode(one.point)[None])[0]
-        return key == self._random(one.number)[0]
+        return self._rows.of([one])[1][0] == self._random(one.number)[0]
 
     def _random(self, number: int) -> tuple[bytes, dict[str, Coordinate]]:
         """What the random arm proposes as trial `number`, and its key."""
@@ -109,10 +118,9 @@ def chance_of_more(shape: float, cost: float, other: float, cost_of_other: float
     return 1.0 - float(betainc(shape, other, cost / (cost + cost_of_other)))
 
 
-def _best(seen: Sequence[Observation]) -> list[int]:
-    """The places of the best few, of equal ones the first."""
-    costs: dict[float, int] = {}
-    for n, one in enumerate(seen):
-        cost = min((one.cost if one.cost is not None else math.inf, *one.curve))
-        costs.setdefault(cost, n)
-    return [costs[cost] for cost in sorted(costs)[:_TOP]]
+def _best(costs: Sequence[float]) -> list[int]:
+    """The places of the lowest few, of equal ones the first."""
+    first: dict[float, int] = {}
+    for n, cost in enumerate(costs):
+        first.setdefault(cost, n)
+    return [first[cost] for cost in sorted(first)[:_TOP]]

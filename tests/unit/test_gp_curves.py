@@ -12,10 +12,12 @@ import pytest
 from sweeps.search.allocator import Allocator, chance_of_more
 from sweeps.search.axes import Axes
 from sweeps.search.base import generator
+from sweeps.search.gp.columns import Columns
 from sweeps.search.gp.curves import CurveModel, CurveSettings, _checks, _Scale, ends_of
 from sweeps.search.gp.maximise import Effort
 from sweeps.search.gp.outputs import half_ranked
 from sweeps.search.gp.process import Hyperparameters, Process
+from sweeps.search.gp.rows import Rows
 from sweeps.search.observation import Observation, Standing
 from sweeps.spec import spec_from_mapping
 
@@ -133,6 +135,19 @@ def test_extreme_and_constant_curves_are_finite(value: float) -> None:
     assert np.isfinite(ends.means).all()
     assert np.isfinite(ends.variances).all()
     assert math.isfinite(ends.best)
+
+
+def test_rows_are_the_encoded_points() -> None:
+    columns = Columns(axes())
+    rows = Rows(columns)
+    assert rows.of([])[0].shape == (0, 2)
+    seen = halved(20, 5)
+    for many in (5, 20, 12):
+        points, keys = rows.of(seen[:many])
+        assert (points == columns.encode_all([one.point for one in seen[:many]])).all()
+        assert keys == columns.keys(points)
+    moved = dataclasses.replace(seen[3], point={"x": 0.125, "y": 0.25})  # what it was is forgotten
+    assert rows.of([moved])[0].tolist() == [columns.encode(moved.point).tolist()]
 
 
 # -- the process with values that are unsure --------------------------------------------------

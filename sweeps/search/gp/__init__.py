@@ -5,6 +5,7 @@
     outputs       values made fit for a Gaussian: standardised, half-ranked, power-transformed
     improvement   the logarithm of the expected improvement, and its derivative
     columns       a space as columns of numbers and codes: there and back, draws, neighbours
+    rows          trials as points, each encoded once
     acquisition   how promising a point is: a sum of logarithms with gradients, over fantasies
     ascent        uphill from many places at once
     maximise      the most promising point that was not tried
@@ -20,7 +21,7 @@
     curves        learns from stopped trials, too: the Model of `bayes` with early termination
     model         puts it together: the Model that `bayes` asks
 
-All but `columns`, `maximise`, `known`, `design`, `curves` and `model` work on arrays: which column
-is what parameter is for the caller to know. Pure, and deterministic: the same input gives the same
-output, with every NumPy, SciPy and BLAS as far as `order` reaches.
+All but `columns`, `rows`, `maximise`, `known`, `design`, `curves` and `model` work on arrays: which
+column is what parameter is for the caller to know. Pure, and deterministic: the same input gives
+the same output, with every NumPy, SciPy and BLAS as far as `order` reaches.
 """

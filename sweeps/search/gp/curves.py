@@ -32,6 +32,7 @@ folder above, which gives a share of the trials to random draws.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -49,6 +50,7 @@ from sweeps.search.gp.maximise import Effort, maximise
 from sweeps.search.gp.order import rising
 from sweeps.search.gp.outputs import warped
 from sweeps.search.gp.process import Process, fit
+from sweeps.search.gp.rows import Rows
 from sweeps.search.gp.spending import Spending
 from sweeps.search.observation import Model, Observation, Standing
 from sweeps.stopping.extrapolation import outlooks, stages_of
@@ -109,32 +111,29 @@ class Ends:
 def ends_of(seen: Sequence[Observation]) -> Ends:
     """Extrapolates every trial that has come to the first checkpoint. One that finished is at its
     end already, however long the others are, and so is a cost without a curve."""
-    curves = [np.minimum.accumulate(np.clip(one.curve, -_LIMIT, _LIMIT)) for one in seen]
-    checks = _checks(max((len(curve) for curve in curves), default=0))
-    whole = [one.standing is not Standing.PENDING and one.cost is not None for one in seen]
-    whole = [
-        end and (one.standing is Standing.FINISHED or not one.curve)
-        for end, one in zip(whole, seen, strict=True)
-    ]
-    rows = [n for n, curve in enumerate(curves) if whole[n] or len(curve) >= checks[0]]
-    if not rows:
-        return Ends(np.empty(0, np.intp), np.empty(0), np.empty(0), 0.0)
-    table = np.full((len(rows), len(checks)), np.nan)
-    costs = np.empty(len(rows))
-    places = np.zeros(len(rows), np.intp)
-    for row, n in enumerate(rows):
-        reached = [check for check in checks if check <= len(curves[n])]
-        table[row, : len(reached)] = curves[n][np.array(reached, np.intp) - 1]
-        places[row] = len(reached) - 1
-        cost = seen[n].cost
-        costs[row] = (
-            curves[n][-1] if cost is None or not whole[n] else np.clip(cost, -_LIMIT, _LIMIT)
-        )
+    lengths = np.array([len(one.curve) for one in seen], np.intp)
+    checks = _checks(int(lengths.max(initial=0)))
+    whole = np.array(
+        [
+            one.standing is not Standing.PENDING
+            and one.cost is not None
+            and (one.standing is Standing.FINISHED or not one.curve)
+            for one in seen
+        ],
+        bool,
+    )
+    rows: NDArray[np.intp] = np.flatnonzero(whole | (lengths >= checks[0]))
+    if not len(rows):
+        return Ends(rows, np.empty(0), np.empty(0), 0.0)
+    table = _by_checks([seen[n].curve for n in rows], checks)
+    places = np.maximum((~np.isnan(table)).sum(1) - 1, 0)
+    costs = np.array([_cost(seen[n], end=bool(whole[n])) for n in rows])
+    costs = np.clip(costs, -_LIMIT, _LIMIT)
     scale = _Scale(costs)
     table, levels = scale(table), scale(costs)
     stages = stages_of(table)
     means, variances = levels.copy(), np.zeros(len(rows))
-    open_ended = ~np.array([whole[n] for n in rows], bool) & (places < len(checks) - 1)
+    open_ended = ~whole[rows] & (places < len(checks) - 1)
     on = np.flatnonzero(open_ended)
     at = table[on, places[on]]
     before = table[on, np.maximum(places[on] - 1, 0)] - at
@@ -142,7 +141,26 @@ def ends_of(seen: Sequence[Observation]) -> Ends:
     means[on] = at - gains
     values = warped(np.r_[means, levels.min()])
     unit = float(means.std()) or 1.0
-    return Ends(np.array(rows, np.intp), values[:-1], variances / unit**2, float(values[-1]))
+    return Ends(rows, values[:-1], variances / unit**2, float(values[-1]))
+
+
+def _cost(one: Observation, *, end: bool) -> float:
+    """Where it stands: at its end, or by what it reported."""
+    return one.cost if end and one.cost is not None else min(one.curve)
+
+
+def _by_checks(curves: Sequence[Sequence[float]], checks: Sequence[int]) -> Array:
+    """The lowest cost by each checkpoint, (n, checkpoints); nan beyond a curve's end."""
+    table = np.full((len(curves), len(checks)), np.nan)
+    for row, curve in zip(table, curves, strict=True):
+        lowest, before = math.inf, 0
+        for place, check in enumerate(checks):
+            if check > len(curve):
+                break
+            lowest = row[place] = min(lowest, min(curve[before:check]))
+            before = check
+    found: Array = np.clip(table, -_LIMIT, _LIMIT)
+    return found
 
 
 def _pace(seen: Sequence[Observation]) -> Array:
@@ -193,6 +211,7 @@ class CurveModel:
     ) -> None:
         self._whole = whole
         self._columns = Columns(axes)
+        self._rows = Rows(self._columns)
         self._settings = settings or CurveSettings()
         self._design = Design(self._columns, seed)
 
@@ -203,8 +222,8 @@ class CurveModel:
         columns, settings = self._columns, self._settings
         if len(seen) > settings.first and max(len(one.curve) for one in seen) < _FIRST:
             return self._whole.propose(seen, rng=rng)
-        points = columns.encode_all([one.point for one in seen])
-        tried = set(columns.keys(points))
+        points, keys = self._rows.of(seen)
+        tried = set(keys)
         if columns.size is not None and len(tried) >= columns.size:
             tried = set()
         ends = ends_of(seen)
