@@ -65,8 +65,8 @@ def no_measures(missing: Collection[str], logged: Collection[str]) -> str:
     names in the `metrics` of its sweep, but logged `logged`."""
     wants = f"the sweep's `metrics` want {' and '.join(map(repr, missing))}, too"
     if all(name in logged or name.replace(".", "/") in logged for name in missing):
-        return f"{wants}, and the script's last value was no finite number (not NaN, not text)"
-    return f"{wants}, {_logged(logged)}"
+        return f"{wants}: the script's last value was no finite number (not NaN, not text)"
+    return f"{wants}: {_logged(logged) if logged else 'the script logged nothing'}"
 
 
 def _logged(keys: Collection[str]) -> str:

@@ -109,7 +109,9 @@ def _sweep_json(
         "best": trial_json(best) if best else None,
         "keeps_limits": weighed.keeps if weighed and best else None,
         "agents": [agent_json(agent) for agent in mine],
-        "eta_s": _eta_s(sweep.state, total, standing.counts, throughput) if mine else None,
+        "eta_s": _eta_s(sweep.state, total, standing.counts, throughput)
+        if mine and not sweep.trouble
+        else None,
         "elapsed_s": _elapsed_s(sweep, now),
         "throughput": throughput,
     }

@@ -119,11 +119,11 @@ def test_a_trial_that_finished_without_a_further_metric_says_so_and_is_no_failur
     assert {trial.state for trial in (first, second, third)} == {TrialState.FINISHED}
     assert first.detail == ""
     assert second.detail == (
-        "the sweep's `metrics` want 'ms', too, and the script's last value was no finite number "
+        "the sweep's `metrics` want 'ms', too: the script's last value was no finite number "
         "(not NaN, not text)"
     )
     assert third.detail == (
-        "the sweep's `metrics` want 'ms' and 'gb', too, the script logged 'acc', 'loss'"
+        "the sweep's `metrics` want 'ms' and 'gb', too: the script logged 'acc', 'loss'"
     )
 
 
