@@ -154,6 +154,27 @@ def test_the_live_picture_estimates_nothing_where_nobody_works(world: World) -> 
     assert ["to go" in head for head in heads] == [False, True]
 
 
+def test_the_live_picture_says_that_a_sweep_is_stuck_and_what_its_trials_lack(world: World) -> None:
+    console = Console(width=100, force_terminal=True, file=io.StringIO())
+    with (
+        Client(world.url, KEY) as client,
+        live.LiveDisplay(client, "new00001", console, alone=False) as display,
+    ):
+
+        def foot() -> str:
+            display.look()
+            lines = console.render_lines(display.picture)[-2:]
+            return " ".join(segment.text for line in lines for segment in line)
+
+        assert "stuck" not in foot()
+        world.sweeps["new00001"]["trouble"] = "the search (gp) fails (ValueError: x)"
+        assert "stuck: the search (gp) fails (ValueError: x)" in foot()
+        world.sweeps["new00001"].update(
+            trouble=None, metrics=[{"name": "ms", "goal": None, "missing": 2}]
+        )
+        assert "ms: 2 finished trials ended without it" in foot()
+
+
 def test_the_live_picture_survives_an_outage(world: World) -> None:
     console = Console(width=100, force_terminal=True, file=io.StringIO())
     with (
