@@ -110,6 +110,12 @@ def test_a_stopped_trial_is_no_better_than_the_worst_that_was_not() -> None:
     assert all(point is not None and point["x"] > 0.5 for point in points)
 
 
+def test_five_values_are_enough_to_begin_with_in_many_columns() -> None:
+    found = model({f"x{n}": {"min": 0.0, "max": 1.0} for n in range(12)})
+    costs = [one.cost or 0.0 for one in play(found, 10, lambda p: 3 * p["x0"] + p["x1"] - p["x2"])]
+    assert np.mean(costs[5:]) < np.mean(costs[:5]) - 0.5
+
+
 def test_a_hundred_dimensions() -> None:
     found = model({f"x{n}": {"min": 0.0, "max": 1.0} for n in range(100)})
     rng = np.random.default_rng(0)

@@ -56,14 +56,15 @@ class Settings:
     """How the model works; there is no need to change it.
 
     Attributes:
-        first: points before the process is asked, at least; None: by the number of columns.
+        first: points before the process is asked, in however many columns: what it proposes
+            knowing five values is better than what is drawn.
         most_fitted: values that hyperparameters are fitted to.
-        most_known: values that the posterior knows.
+        most_known: values that the posterior knows, running trials among them.
         fantasies: of running trials.
         effort: of the search for the best point.
     """
 
-    first: int | None = None
+    first: int = 5
     most_fitted: int = 150
     most_known: int = 300
     fantasies: int = 8
@@ -130,8 +131,6 @@ class GpModel:
         self._settings = settings or Settings()
         self._design = Design(self._columns, seed)
         self._fits: dict[str, tuple[bytes, Hyperparameters]] = {}
-        few = min(max(self._columns.count + 1, 5), 10)
-        self._first = few if self._settings.first is None else self._settings.first
 
     def propose(
         self, seen: Sequence[Observation], *, rng: np.random.Generator
@@ -142,7 +141,7 @@ class GpModel:
         if self._columns.size is not None and len(tried) >= self._columns.size:
             tried = set()
         known = self._with_prior(known_of(seen, points))
-        if known.count < self._first or len(known.costs) < _VALUES:
+        if known.count < self._settings.first or len(known.costs) < _VALUES:
             found = self._design.point(known.count, tried, rng)
         else:
             found = self._promising(known, tried, rng)
@@ -151,9 +150,8 @@ class GpModel:
     def _promising(self, known: Known, tried: set[bytes], rng: np.random.Generator) -> Array | None:
         view = _VIEWS[known.count % len(_VIEWS)]
         categorical = self._columns.categorical
-        known = known.only(
-            nearest(known.points, known.badness, categorical, self._settings.most_known)
-        )
+        most = max(self._settings.most_known - len(known.pending), self._settings.most_fitted)
+        known = known.only(nearest(known.points, known.badness, categorical, most))
         known = _in_one(known, rng)
         terms: list[Term] = []
         good = np.ones(len(known.costs), bool)
