@@ -36,6 +36,7 @@ def no_advice() -> dict[str, Any]:
         "best": [],
         "luckiest": None,
         "noise": None,
+        "noisy": None,
         "region": None,
         "gain": None,
     }

@@ -119,7 +119,8 @@ async def advice(request: Request) -> Response:
     value, "value": where the true one probably is, "low", "high": 95 %, "inner_low", "inner_high":
     68 %, "chance": that none that was tried is better}], "luckiest": {"number", "seen", "is_best":
     whether its configuration is believed best, too, "rank", "better": "lower" | "higher"},
-    "noise": by how much runs of one configuration differ, as a deviation | null: hardly,
+    "noise": by how much runs of one configuration differ, as a deviation | null: hardly, or nobody
+    knows, "noisy": "yes" | "no" | "unknown": these trials do not tell,
     "region": {"yaml": `parameters:` for a sweep file | null: nothing is narrower, "parameters":
     [see sweeps.analysis.region.Part]} | null, "gain": {"trials", "expected": by how much the true
     value of what is believed best gets better, "low", "high", "inner_low", "inner_high", "chance":

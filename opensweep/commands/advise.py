@@ -123,6 +123,11 @@ def _luck(found: Mapping[str, Any]) -> str:
 
 
 def _noise(found: Mapping[str, Any]) -> str:
+    if found["noisy"] == "unknown":
+        return (
+            "These trials do not tell whether runs of one configuration differ; a second run of "
+            "the best one would."
+        )
     if found["noise"] is None:
         return "There is hardly any noise: values can be taken as they are."
     return f"Runs of one configuration differ by about {_text.number(found['noise'])}."

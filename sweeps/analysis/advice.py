@@ -2,8 +2,9 @@
 
 Under noise the best value is mostly the luckiest one. Here configurations are ranked by what a
 model of all trials believes of their true value, with how sure that is and the chance of each to be
-the best of those tried. `region` and `gain` say what follows. Of several objectives only the first
-is looked at; trials that break a limit of `metrics:` count like failed ones.
+the best of those tried; but where nothing shows that there is noise, the best value stays first.
+`region` and `gain` say what follows. Of several objectives only the first is looked at; trials that
+break a limit of `metrics:` count like failed ones.
 
 Pure, and deterministic: the random numbers are of a fixed seed. Neighbours: belief.py, region.py,
 gain.py, unfinished.py; `__main__` runs it, controller/server/analysis_api.py says what comes out.
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from sweeps.analysis.belief import Belief
 from sweeps.analysis.candidates import Candidates, candidates
+from sweeps.analysis.ensemble import Noisy
 from sweeps.analysis.gain import gains
 from sweeps.analysis.region import Part, fragment, region
 from sweeps.analysis.unfinished import carried_on
@@ -78,7 +80,7 @@ def least(spec: SweepSpec) -> int:
 
 
 def advise(spec: SweepSpec, trials: Sequence[Trial], more: int) -> dict[str, Any]:
-    """{needs, problem, best, luckiest, noise, region, gain}; see analysis_api.py.
+    """{needs, problem, best, luckiest, noise, noisy, region, gain}; see analysis_api.py.
 
     Args:
         spec: the sweep's.
@@ -118,6 +120,7 @@ def advise(spec: SweepSpec, trials: Sequence[Trial], more: int) -> dict[str, Any
     found["best"] = tried.listed(belief, sign, rng)
     found["luckiest"] = tried.luckiest(sign)
     found["noise"] = _noise(belief, tried)
+    found["noisy"] = Noisy.NO if belief.noisy is Noisy.YES and not found["noise"] else belief.noisy
     if more:
         bad = np.array([t.state == "failed" or not t.keeps for t, _ in known])
         ended = columns.encode_all([coordinates for _, coordinates in known])
@@ -140,6 +143,7 @@ class _Tried:
         order: the places of those that may be believed best, the best first; then the others.
         rivals: how many of `order` may be believed best.
         trials: of each, the trials, the one of the best value first.
+        believed: the place of the one with the best mean.
     """
 
     def __init__(
@@ -148,10 +152,13 @@ class _Tried:
         trials: list[list[Trial]],
         order: NDArray[np.intp],
         rivals: int,
+        *,
         lucky: int,
+        believed: int,
     ) -> None:
         self.points, self.trials, self.order = points, trials, order
         self.rivals = rivals
+        self.believed = believed
         self._lucky = lucky
 
     @classmethod
@@ -180,12 +187,18 @@ class _Tried:
             k == best or (allowed[k] and any(trials[n].state == "finished" for n in each[k]))
             for k in range(len(each))
         ]
-        order = np.array(sorted(range(len(each)), key=lambda k: (not may[k], mean[k])))
-        return cls(distinct, [[trials[n] for n in g] for g in each], order, sum(may), best)
+        believed = min(range(len(each)), key=lambda k: (not may[k], mean[k]))
+        # A value is not called luck before there is noise to be seen.
+        first = believed if belief.noisy is Noisy.YES else best
+        order = np.array(
+            sorted(range(len(each)), key=lambda k: (not may[k], k != first, mean[k])), np.intp
+        )
+        named = [[trials[n] for n in group] for group in each]
+        return cls(distinct, named, order, sum(may), lucky=best, believed=believed)
 
     @property
     def best(self) -> int:
-        """The place of the one that is believed best."""
+        """The place of the one that is listed first."""
         return int(self.order[0])
 
     def listed(self, belief: Belief, sign: float, rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -227,9 +240,10 @@ class _Tried:
 
 
 def _noise(belief: Belief, tried: _Tried) -> float | None:
-    """By how much two runs of the best configuration differ, as a deviation; None: hardly."""
+    """By how much two runs of the best configuration differ, as a deviation; None: hardly, or
+    nobody knows."""
     deviation = math.sqrt(belief.noise)
-    if deviation < _QUIET:
+    if belief.noisy is not Noisy.YES or deviation < _QUIET:
         return None
     mean = belief.at(tried.points[[tried.best]])[0]
     low, high = belief.units.back(np.array([mean[0] - deviation, mean[0] + deviation]))
@@ -277,7 +291,7 @@ def _gain(
     rng: np.random.Generator,
 ) -> dict[str, Any]:
     keys = columns.keys(places.points)
-    reported = keys.index(columns.keys(tried.points[[tried.best]])[0])
+    reported = keys.index(columns.keys(tried.points[[tried.believed]])[0])
     learns = spec.method is Method.BAYES and (spec.search is None or spec.search.type != "random")
     found = gains(belief, places, reported, tried.rivals, more, rng, learns=learns)
     low, inner_low, inner_high, high = np.quantile(found, [0.025, 0.16, 0.84, 0.975]).tolist()
@@ -304,7 +318,7 @@ def _spread(belief: Belief, tried: _Tried) -> float:
     """How far a good configuration is behind the best; where all are alike, a share of how far
     values lie apart. Above 0."""
     values = belief.units.back(belief.at(tried.points)[0])
-    behind = float(np.quantile(values, _GOOD) - values[tried.best])
+    behind = float(np.quantile(values, _GOOD) - values[tried.believed])
     costs = belief.units.costs
     middle = float(np.median(costs))
     apart = math.sqrt(float(np.mean((costs[costs <= middle] - middle) ** 2)))

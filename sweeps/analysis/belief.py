@@ -78,6 +78,7 @@ class Belief:
     Attributes:
         units: the scale.
         members: the processes, all as likely.
+        noisy: whether runs of one configuration differ.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class Belief:
         points, values = points[known], values[known]
         peak = fit(points, values, categorical, most=_MOST_FITTED)
         count = next((members for most, members in _MEMBERS if len(values) <= most), 1)
-        several = plausible(peak, points, values, categorical, count, rng)
+        several, self.noisy = plausible(peak, points, values, categorical, count, rng)
         self.members = [Member.told(each, categorical, points, values) for each in several]
 
     @property

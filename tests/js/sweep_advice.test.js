@@ -32,8 +32,9 @@ test("luck and noise are said", () => {
   const lucky = { number: 7, seen: 0.1, is_best: false, rank: 12 };
   assert.match(luckOf({ luckiest: lucky }), /^Trial 7 .* 0\.1, .* number 12 /);
   assert.equal(luckOf({ luckiest: { ...lucky, is_best: true } }), "");
-  assert.match(noiseOf({ noise: null }), /hardly any/);
-  assert.match(noiseOf({ noise: 0.05 }), /0\.05/);
+  assert.match(noiseOf({ noise: null, noisy: "no" }), /hardly any/);
+  assert.match(noiseOf({ noise: null, noisy: "unknown" }), /do not tell/);
+  assert.match(noiseOf({ noise: 0.05, noisy: "yes" }), /0\.05/);
 });
 
 test("a region says what is known of each parameter, and where a bound is in the way", () => {

@@ -80,6 +80,63 @@ def test_the_luckiest_is_not_the_best() -> None:
     assert 0 < sum(each["chance"] for each in found["best"]) <= 1.0
 
 
+def cliffs(x: Mapping[str, Any]) -> float:
+    return bowl(x) + 1.0 * (x["a"] > 0.7) + 0.5 * (x["b"] < 0.2)
+
+
+def steep(x: Mapping[str, Any]) -> float:
+    return bowl(x) + 1.0 / (1.0 + math.exp(-60.0 * (x["a"] - 0.5)))
+
+
+def steps(x: Mapping[str, Any]) -> float:
+    return 0.1 * round(10 * abs(x["a"] - 0.37)) + 0.1 * round(8 * abs(x["b"] - 0.7))
+
+
+def searched(
+    sweep: SweepSpec, objective: Callable[[Mapping[str, Any]], float], count: int, seed: int = 3
+) -> list[Trial]:
+    """Half of them at random, the others ever closer to the best one, as a search goes."""
+    rng = np.random.default_rng(seed)
+    trials = drawn(sweep, objective, count // 2, seed)
+    for number in range(count // 2 + 1, count + 1):
+        best = min(trials, key=lambda trial: trial.objective or 0.0).config
+        width = 0.3 * 0.9 ** (number - count // 2)
+        config = {k: float(np.clip(v + width * rng.normal(), 0, 1)) for k, v in best.items()}
+        trials.append(Trial(number, config, "finished", objective(config)))
+    return trials
+
+
+@pytest.mark.parametrize("truth", [bowl, cliffs, steep, steps])
+@pytest.mark.parametrize("how", [drawn, searched])
+def test_steep_places_are_no_noise(
+    truth: Callable[[Mapping[str, Any]], float], how: Callable[..., list[Trial]]
+) -> None:
+    sweep = spec({"a": UNIT, "b": UNIT})
+    for count in (15, 40):
+        found = advise(sweep, how(sweep, truth, count), 0)
+        assert found["noise"] is None
+        assert found["noisy"] in ("no", "unknown")
+        assert found["luckiest"]["is_best"]
+    trials = how(sweep, truth, 15)
+    trials.append(dataclasses.replace(trials[7], number=16))
+    found = advise(sweep, trials, 0)  # the same value twice
+    assert (found["noisy"], found["luckiest"]["is_best"]) == ("no", True)
+
+
+@pytest.mark.parametrize("truth", [bowl, cliffs, steep, steps])
+def test_noise_is_told_from_steep_places(truth: Callable[[Mapping[str, Any]], float]) -> None:
+    sweep = spec({"a": UNIT, "b": UNIT})
+    rng = np.random.default_rng(0)
+    trials = searched(sweep, lambda x: truth(x) + 0.05 * rng.normal(), 50)
+    found = advise(sweep, trials, 0)
+    assert found["noisy"] == "yes"
+    assert 0.025 < found["noise"] < 0.1
+    few = drawn(sweep, lambda x: truth(x) + 0.05 * rng.normal(), 12)
+    few += [Trial(n, few[0].config, "finished", (few[0].objective or 0.0) + 0.05 * rng.normal())
+            for n in range(13, 18)]  # fmt: skip
+    assert advise(sweep, few, 0)["noisy"] == "yes"
+
+
 def test_a_growing_objective_is_said_in_its_own_direction() -> None:
     sweep = spec({"a": UNIT, "b": UNIT}, metric={"name": "y", "goal": "maximize"})
     found = advise(sweep, drawn(sweep, lambda x: 0.9 - bowl(x), 25), 3)

@@ -40,7 +40,8 @@ _LEAST_VARIANCE = 1e-12
 _ROOT5 = math.sqrt(5.0)
 _CATEGORY = 0.5 * math.log(5.0)  # more, for a category
 _VARIANCE_SD = 1.0
-_NOISE = (-6.0, 2.0)
+NOISE = (-6.0, 2.0)
+"""What is believed of the logarithm of the noise's variance: its mean and deviation."""
 _MEAN_VARIANCE = 1.0
 _BOUNDS = {"weight": (-14.0, 9.0), "variance": (-4.0, 4.0), "noise": (-12.0, 1.0)}
 _STEPS = 40
@@ -167,8 +168,8 @@ def _log_prior(
     spread = scales.deviation
     lengths = (-0.5 * logarithms[:columns] - center) / spread
     variance = float(logarithms[columns]) / _VARIANCE_SD
-    noise = (float(logarithms[columns + 1]) - _NOISE[0]) / _NOISE[1]
-    gradient = np.r_[0.5 * lengths / spread, -variance / _VARIANCE_SD, -noise / _NOISE[1]]
+    noise = (float(logarithms[columns + 1]) - NOISE[0]) / NOISE[1]
+    gradient = np.r_[0.5 * lengths / spread, -variance / _VARIANCE_SD, -noise / NOISE[1]]
     return -0.5 * float((lengths**2).sum() + variance**2 + noise**2), gradient
 
 

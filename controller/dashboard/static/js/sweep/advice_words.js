@@ -14,7 +14,7 @@ import { duration, number, value } from "../format.js";
  *   share: number, left: number | null, verdict: "go_on" | "little" | "stop", lately: number | null,
  *   wall_s: number | null, accelerator_s: number | null}} Gain
  * @typedef {{trials: number, more: number, stale: boolean, needs: number, problem: string | null,
- *   best: Believed[], noise: number | null,
+ *   best: Believed[], noise: number | null, noisy: "yes" | "no" | "unknown" | null,
  *   luckiest: {number: number, seen: number, is_best: boolean, rank: number} | null,
  *   region: {yaml: string | null, parameters: Part[]} | null, gain: Gain | null}} Advice
  */
@@ -32,7 +32,10 @@ export function luckOf({ luckiest }) {
 }
 
 /** @param {Advice} advice */
-export function noiseOf({ noise }) {
+export function noiseOf({ noise, noisy }) {
+  if (noisy === "unknown") {
+    return "These trials do not tell whether runs of one configuration differ; a second run of the best one would.";
+  }
   return noise === null
     ? "There is hardly any noise: values can be taken as they are."
     : `Runs of one configuration differ by about ${rough(noise)}.`;
