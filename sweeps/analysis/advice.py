@@ -90,6 +90,13 @@ def advise(spec: SweepSpec, trials: Sequence[Trial], more: int) -> dict[str, Any
     sign = -1.0 if spec.metric is not None and spec.metric.goal is Goal.MAXIMIZE else 1.0
     columns = Columns(Axes(spec.parameters))
     found = no_advice()
+    if spec.search is not None and spec.search.type == "pbt":
+        found["problem"] = (
+            "The trials of population based training are segments: a value is what a member has "
+            "come to, mostly by settings that it had before, so it says little of a configuration."
+            " `sweep best` has the best one."
+        )
+        return found
     known = []
     for trial in trials:
         coordinates = columns.axes.encode(trial.config)

@@ -299,6 +299,16 @@ def test_hardships(case: str) -> None:
         spec(yaml.safe_load(found["region"]["yaml"])["parameters"])
 
 
+def test_segments_of_a_training_are_no_whole_ones() -> None:
+    """Each goes on from its parent: one and the same configuration gets better and better."""
+    sweep = spec({"a": UNIT, "b": UNIT}, search={"type": "pbt"})
+    here = {"a": 0.2, "b": 0.4}
+    trials = [Trial(n, here, "finished", 1.0 / n) for n in range(1, 20)]
+    found = advise(sweep, trials, 10)
+    assert "segments" in found["problem"]
+    assert (found["best"], found["noise"], found["gain"]) == ([], None, None)
+
+
 def test_too_little_to_say() -> None:
     sweep = spec({"a": UNIT, "b": UNIT})
     assert least(sweep) == 5
