@@ -50,6 +50,15 @@ def observe(store: Store, spec: SweepSpec, runs: Sequence[RunRecord]) -> list[di
     ]
 
 
+def of_no_use(spec: SweepSpec, kept: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A warning, if some of what `observe` keeps tells the search nothing."""
+    runs = [PriorRun(str(each["run"]), each["config"], each["objective"]) for each in kept]
+    fit = sort_out(runs, spec.parameters)
+    if not fit.left_out:
+        return []
+    return [f"prior runs: {len(fit.used):,} of {fit.found:,} are used; left out: {fit.why_not}."]
+
+
 def resolve(
     store: Store, spec: SweepSpec, entries: Iterable[str], tables: Mapping[str, str]
 ) -> tuple[list[dict[str, Any]], SweepSpec]:

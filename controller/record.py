@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from controller.prior import observe, resolve
+from controller.prior import observe, of_no_use, resolve
 from controller.store.records import Ended, RunRecord, SweepRecord
 from controller.store.store import Store
 from sweeps import retry
@@ -62,6 +62,7 @@ def create_sweep(
     if project is None:
         project = whole_name(spec.project, spec.entity, own=own_entity)
     before, spec = resolve(store, spec, spec.prior, tables or {})
+    seen = observe(store, spec, prior)
     sweep = store.create_sweep(
         sweep_id=sweep_id,
         name=spec.name or sweep_id,
@@ -70,9 +71,9 @@ def create_sweep(
         spec=spec.source,
         seed=spec.seed if spec.seed is not None else secrets.randbelow(2**31),
         origin=origin,
-        prior=[*before, *observe(store, spec, prior)],
+        prior=[*before, *seen],
     )
-    return sweep, spec
+    return sweep, replace(spec, warnings=(*spec.warnings, *of_no_use(spec, seen)))
 
 
 def update_sweep(
@@ -114,7 +115,8 @@ def update_sweep(
         )
     named = [entry for entry in spec.prior if entry not in old.prior]
     before, spec = resolve(store, spec, named, tables or {})
-    told = (*sweep.prior, *before, *observe(store, spec, prior))
+    seen = observe(store, spec, prior)
+    told = (*sweep.prior, *before, *seen)
     known = {each["run"]: each for each in told}
     sweep = store.change_sweep(
         sweep_id,
@@ -125,7 +127,7 @@ def update_sweep(
     )
     if sweep.state.over:
         sweep = store.set_sweep_state(sweep_id, SweepState.RUNNING)
-    return sweep, spec
+    return sweep, replace(spec, warnings=(*spec.warnings, *of_no_use(spec, seen)))
 
 
 def change_run_cap(store: Store, sweep_id: str, run_cap: int | None) -> SweepRecord:

@@ -58,7 +58,7 @@ class Fit:
             text += f", {failed:,} as failures"
         parts = [self.why_not] if self.left_out else []
         if self.twice:
-            parts.append(f"{self.twice:,} that were there before, with the same values")
+            parts.append(f"{self.twice:,} there before with the same values")
         if kept < len(self.used):
             parts.append(f"{len(self.used) - kept:,} beyond the most that are kept")
         text += f"; left out: {', '.join(parts)}." if parts else "."

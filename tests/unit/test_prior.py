@@ -319,8 +319,7 @@ def test_the_same_result_counts_once(store: Store) -> None:
     sweep, spec = create(store, f"prior: [{before}, a.csv, {again}]", {"a.csv": table})
     assert len(sweep.prior) == 4 + 2 + 2
     assert spec.warnings[1] == (
-        "prior: 2 of 4 results of a.csv are used; left out: 2 that were there before, with the "
-        "same values."
+        "prior: 2 of 4 results of a.csv are used; left out: 2 there before with the same values."
     )
 
 

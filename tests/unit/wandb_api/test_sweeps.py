@@ -212,6 +212,12 @@ def test_prior_runs_are_known_to_the_search(world):
     sweep = read(world, name)
     assert sweep["runCountExpected"] == 1
     assert {edge["node"]["name"] for edge in sweep["priorRuns"]["edges"]} == {"good", "bad"}
+    everyone = json.dumps({"$or": [{"name": name} for name in ("good", "bad", "other", "else")]})
+    world.record("else", config={"b": "x"})
+    made = upsert(world, CONFIG, priorRunsFilters=everyone)
+    assert made["configValidationWarnings"] == [
+        "prior runs: 3 of 4 are used; left out: 1 without `a`."
+    ]
     nobody = json.dumps({"$or": [{"name": "nobody"}]})
     assert "no run" in world.failing(
         UPSERT, config=yaml.dump(CONFIG), projectName="p", priorRunsFilters=nobody
