@@ -119,6 +119,8 @@ def _fit(
     earlier: set[Hashable],
 ) -> Fit:
     found = _found(store, spec, entry, tables)
+    if not found:
+        raise SpecError(f"{entry} has no results.", hint="Remove it.")
     optuna = spec.search is not None and spec.search.type in (None, Algorithm.TPE)
     fit = sort_out(
         found,

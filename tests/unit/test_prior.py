@@ -212,6 +212,7 @@ HEAD = "loss,lr,opt,momentum"
         ),
         ("prior: bare.csv", 1, "prior: bare.csv has no column `lr`. It has `loss`, `width`."),
         ("prior: torn.csv", 1, "prior: torn.csv, line 2, column lr: must be a number"),
+        ("prior: head.csv", 1, "prior: head.csv has no results."),
         ("prior: empty.csv", 1, "prior: empty.csv has no result with a value of 'loss'."),
     ],
 )
@@ -222,6 +223,7 @@ def test_what_is_refused_is_not_recorded(store: Store, extra: str, line: int, wh
         "bare.csv": "loss,width\n1,8\n",
         "torn.csv": f"{HEAD}\n1,fast,adam,\n",
         "empty.csv": f"{HEAD}\n,0.1,adam,\n",
+        "head.csv": f"{HEAD}\n",
     }
     with pytest.raises(SpecError) as caught:
         create(store, extra, tables)
