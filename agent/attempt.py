@@ -63,6 +63,7 @@ class Attempt:
         self._lock = threading.Lock()
         self._process: Process | None = None
         self._order, self._why = Order.NONE, ""
+        self._ordered_at = 0.0
         self._given_back: str | None = None
         self._preempted = False
         self._fenced = False
@@ -77,7 +78,7 @@ class Attempt:
             known = order in (Order.NONE, self._order) or self._order is Order.CANCEL
             if self._over or known:
                 return
-            self._order, self._why = order, why
+            self._order, self._why, self._ordered_at = order, why, time.time()
             self._end_process(self._site.grace_s)
 
     def fence(self) -> None:
@@ -180,7 +181,8 @@ class Attempt:
             shipper.stop()
         if self._fenced:
             return End(None)
-        outcome = self._classify(folder, exit, error)
+        done_at = shipper.digest.done_at if shipper is not None else None
+        outcome = self._classify(folder, exit, error, done_at)
         if keeps and outcome.state in (AttemptState.FINISHED, AttemptState.STOPPED):
             keep(site.client, folder, self.trial_id, self.token, site.listener, site.abandon)
         return self._report(folder, shipper, outcome, seconds, written)
@@ -290,7 +292,13 @@ class Attempt:
 
     # -- its end ------------------------------------------------------------------------------
 
-    def _classify(self, folder: RunFolder, exit: Exit | None, error: LaunchError | None) -> Outcome:
+    def _classify(
+        self,
+        folder: RunFolder,
+        exit: Exit | None,
+        error: LaunchError | None,
+        done_at: float | None,
+    ) -> Outcome:
         if exit is None and self._interrupted.is_set():
             return self._unstarted()
         outcome = classify(
@@ -300,6 +308,7 @@ class Attempt:
             why=self._why or self._given_back or "",
             preempting=self._preempted or (folder.path / PREEMPTING).exists(),
             agent_ending=self._given_back is not None,
+            done=done_at is not None and done_at < self._ordered_at,
             launch_error=error,
             python=self._site.program.chosen_python(self._site.environ),
         )

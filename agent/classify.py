@@ -31,6 +31,7 @@ class Exit:
         oom_kills: processes of this cgroup that the kernel killed for memory while it ran.
         stragglers: processes that outlived it and its grace, and had to be killed.
         lost: the warden was killed and took the process with it; the rest is a guess.
+        by_itself: it had ended before anything was done to end it.
     """
 
     code: int | None
@@ -40,6 +41,7 @@ class Exit:
     oom_kills: int = 0
     stragglers: int = 0
     lost: bool = False
+    by_itself: bool = False
 
 
 _GPU_MEMORY = re.compile(
@@ -85,6 +87,7 @@ def classify(
     why: str,
     preempting: bool,
     agent_ending: bool = False,
+    done: bool = False,
     launch_error: LaunchError | None = None,
     python: str | None = None,
 ) -> Outcome:
@@ -97,6 +100,8 @@ def classify(
         why: the reason that came with the order.
         preempting: the script (mark_preempting) or the machine said that it is being taken away.
         agent_ending: the agent stopped it because the agent itself was told to end.
+        done: the script had recorded a good end of its run before any order came: what cut it
+            short was the interpreter's own end, or what the script does when it has logged all.
         launch_error: what Supervisor.start() raised.
         python: the interpreter that the agent chose for it; None: the sweep's command names one.
     """
@@ -109,6 +114,8 @@ def classify(
 
     if asked is Order.CANCEL:
         return outcome(AttemptState.CANCELED, Reason.USER, why)
+    if asked is Order.STOP and _was_whole(exit, done):
+        return outcome(AttemptState.FINISHED, Reason.OK)
     if asked is Order.STOP:
         return outcome(AttemptState.STOPPED, Reason.EARLY_STOP, why)
     if exit.lost:
@@ -127,6 +134,14 @@ def classify(
     if reason is Reason.ERROR and _NO_WANDB.match(_last_word(tail)):
         detail += _without_wandb(python)
     return outcome(AttemptState.FAILED, reason, detail)
+
+
+def _was_whole(exit: Exit, done: bool) -> bool:
+    """Whether an order to stop came when the trial had all its values. A script that heard the
+    order and then ended well was cut short all the same."""
+    if done and exit.signal == signal.SIGTERM:
+        return True
+    return exit.code == 0 and (done or exit.by_itself)
 
 
 def _without_wandb(python: str | None) -> str:

@@ -229,6 +229,14 @@ class Digest:
         return {**self._about, **own}
 
     @property
+    def done_at(self) -> float | None:
+        """When the last of its processes recorded a good end of the run (UTC epoch seconds); None
+        while one has not, and when one went on."""
+        ends = [lane.finished for lane in self.lanes if lane.rows or lane.records]
+        times = [end.time for end in ends if end is not None and end.exit_code == 0]
+        return max(times) if times and len(times) == len(ends) else None
+
+    @property
     def version(self) -> tuple[int, int, int]:
         """Another one when anything in it may have changed."""
         return self.rows, self.records, len(self._about)

@@ -59,6 +59,7 @@ class Attempt:
         self.failed = -1  # the pipe on which the child says why it could not exec
         self.oom_kills = oom_kills
         self.deadline: float | None = None  # KILL from here on
+        self.disturbed = False  # a signal was sent to it while it lived
         self.exit: dict[str, Any] | None = None  # the leader has been reaped
         self.reported = False
         self.known: set[tuple[int, int]] = set()  # all that were ever seen to belong to it
@@ -202,6 +203,7 @@ class Warden:
 
     def _signal(self, attempt: Attempt, sig: int) -> None:
         """To the group of a leader that is not reaped yet: neither number can be anyone else's."""
+        attempt.disturbed = attempt.disturbed or not _has_ended(attempt.pid)
         with contextlib.suppress(PermissionError):  # a setuid program
             try:
                 os.killpg(attempt.pid, sig)
@@ -226,6 +228,7 @@ class Warden:
                 "ended": time.time(),
                 "max_rss_kb": usage.ru_maxrss,
                 "oom_kills": max(0, self._oom_kills() - attempt.oom_kills),
+                "by_itself": not attempt.disturbed,
             }
             attempt.next_look = time.monotonic()
 
@@ -255,6 +258,7 @@ class Warden:
             return
         if attempt.deadline is None:
             attempt.deadline = now + STRAGGLER_GRACE_S
+        attempt.disturbed = attempt.disturbed or attempt.exit is None
         for one in living:
             key = (one.pid, one.started)
             if now >= attempt.deadline:
@@ -288,6 +292,11 @@ class Warden:
             "oom_kills": 0,
         }  # fmt: skip
         self._say({"id": attempt.number, "exit": {**exit_, "stragglers": len(killed)}})
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a child that is not reaped yet lives no more."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _has_children() -> bool:

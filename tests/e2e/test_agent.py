@@ -159,6 +159,39 @@ def test_an_order_to_stop_keeps_what_the_trial_reached(make_world: Callable[...,
     assert trial.points() == [(0, 1.0), (1, 0.25)]
 
 
+@pytest.mark.parametrize(
+    ("ends", "state"),
+    [
+        ("log_end()\nlog_value()\nwait()", "stopped"),  # it went on
+        ("log_end()\nwait()", "finished"),  # the interpreter's own end takes its time
+        ("log_end()\nwait_for_term()", "finished"),
+        ("wait_for_term()\nlog_end()", "stopped"),  # it heard the order, and ended well
+    ],
+)
+def test_an_order_to_stop_a_run_that_had_ended_comes_too_late(
+    make_world: Callable[..., World], ends: str, state: str
+) -> None:
+    world = make_world(
+        "from logging_core.records import Finished\n"
+        "told = []\n"
+        "def log_end(): writer.add(Finished(0, time.time()))\n"
+        "def log_value(): log(2, loss=0.5)\n"
+        "def wait(): Path('ready').touch(); time.sleep(60)\n"
+        "def wait_for_term():\n"
+        "    signal.signal(signal.SIGTERM, lambda *_: told.append(1))\n"
+        "    Path('ready').touch()\n"
+        "    while not told: time.sleep(0.01)\n"
+        f"log(0, loss=2.0)\nlog(1, loss=1.0)\n{ends}\n"
+    )
+    [trial_id] = world.add({"x": 1})
+    with world.agent() as agent:
+        until(lambda: world.trials[trial_id].points() and (world.folder / "ready").exists())
+        world.live.order(trial_id, 1, Order.STOP, "curve at iteration 2 (step 1)")
+        agent.finish()
+    trial = world.trials[trial_id]
+    assert (trial.state, len(trial.outcomes)) == (state, 1)
+
+
 def test_a_trial_that_ignores_term_is_killed_after_the_grace(
     make_world: Callable[..., World],
 ) -> None:

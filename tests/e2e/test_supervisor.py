@@ -217,6 +217,21 @@ def test_a_script_that_hears_term_may_end_cleanly(box: Box) -> None:
     assert box.output().endswith("saved\n")
 
 
+def test_an_exit_says_whether_the_script_ended_before_it_was_told_to(box: Box) -> None:
+    told = box.sh("trap 'exit 0' TERM; echo ready; while :; do sleep 0.01; done")
+    wait_until(lambda: "ready" in box.output(), "it listens")
+    told.stop(5.0)
+    exit = end_of(told)
+    assert (exit.code, exit.by_itself) == (0, False)
+    # What it left behind keeps its end from being reported when the order comes.
+    late = box.sh("(trap '' TERM; echo left; while :; do sleep 0.01; done) & exit 0")
+    wait_until(lambda: "left" in box.output(), "its child runs")
+    wait_until(lambda: not alive(late.pid), "it has ended")
+    late.stop(0.1)
+    exit = end_of(late)
+    assert (exit.code, exit.by_itself) == (0, True)
+
+
 def test_a_script_that_ignores_term_is_killed_after_the_grace(box: Box) -> None:
     process = box.sh("trap '' TERM; echo ready; while :; do sleep 0.02; done")
     wait_until(lambda: "ready" in box.output(), "it runs")

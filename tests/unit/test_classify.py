@@ -20,8 +20,10 @@ TRACEBACK = """Traceback (most recent call last):
 """
 
 
-def ended(code: int | None = 0, sig: int | None = None, oom_kills: int = 0) -> Exit:
-    return Exit(code, sig, ended=1.0, max_rss_kb=3 << 20, oom_kills=oom_kills)
+def ended(
+    code: int | None = 0, sig: int | None = None, oom_kills: int = 0, by_itself: bool = False
+) -> Exit:
+    return Exit(code, sig, ended=1.0, max_rss_kb=3 << 20, oom_kills=oom_kills, by_itself=by_itself)
 
 
 def verdict(exit: Exit | None, tail: str = "", **given: object) -> Outcome:
@@ -186,6 +188,17 @@ def test_orders_say_what_an_end_was_whatever_it_looks_like(exit: Exit) -> None:
     assert stopped.detail == "band 3: 0.2 is worse than 0.1"
     canceled = verdict(exit, asked=Order.CANCEL)
     assert (canceled.state, canceled.reason) == (AttemptState.CANCELED, Reason.USER)
+
+
+def test_an_order_to_stop_that_came_too_late_changes_nothing() -> None:
+    stopped = verdict(ended(0, by_itself=True), asked=Order.STOP, why="curve at iteration 2: …")
+    assert stopped == Outcome(AttemptState.FINISHED, Reason.OK, "", 0, None)
+    for exit in (ended(0), ended(None, signal.SIGTERM)):  # the interpreter was winding down
+        assert verdict(exit, asked=Order.STOP, done=True).state is AttemptState.FINISHED
+    for exit in (ended(1), ended(1, by_itself=True), ended(None, signal.SIGKILL)):
+        assert verdict(exit, asked=Order.STOP, done=True).state is AttemptState.STOPPED
+    canceled = verdict(ended(0, by_itself=True), asked=Order.CANCEL, done=True)
+    assert canceled.state is AttemptState.CANCELED
 
 
 def test_preemption_counts_when_the_script_then_fails() -> None:
