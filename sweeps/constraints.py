@@ -14,12 +14,15 @@ An expression is read into a tree of closures, each of a kind that is listed her
 to Python's own evaluation. Its size is bounded, and so are its numbers: `layers**9**9` is infinite,
 not a day's work. What has no value (a division by zero, a root of -1) does not hold. What can only
 be a slip is refused: a number where a truth must stand (`layers and lr < 0.1`), a comparison of
-numbers alone, numbers alone that have no finite value.
+numbers alone, numbers alone that have no finite value; and, where a file is taken in, a value that
+its parameter never has (`check_compared`).
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
+import difflib
 import functools
 import math
 import operator
@@ -30,7 +33,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweeps.arithmetic import BINARY, COMPARE, FUNCTIONS, SEVERAL, UNARY, Uncomputable
-from sweeps.distributions import is_number
+from sweeps.distributions import Categorical, Constant, Distribution, IntUniform, is_number
 from sweeps.section import Section, did_you_mean
 
 MOST = 100
@@ -70,7 +73,7 @@ class Constraint:
         if not self.names <= values.keys():
             return True
         try:
-            return bool(_compiled(self.text)[0](values))
+            return bool(_compiled(self.text).part(values))
         except (ArithmeticError, ValueError):
             return False
 
@@ -98,6 +101,54 @@ def read_constraints(section: Section, key: str, known: Mapping[str, bool]) -> l
     return found
 
 
+def check_compared(
+    section: Section,
+    key: str,
+    constraints: Sequence[Constraint],
+    known: Mapping[str, Distribution],
+) -> None:
+    """Raises SpecError where a parameter is compared (==, !=, in) with a value that it never has:
+    most likely a slip of spelling, which would exclude much, or nothing, without a word.
+
+    A constant may be compared with anything: the file may have given it another value before.
+
+    Args:
+        section: the file.
+        key: where the constraints are in it.
+        known: what each parameter is drawn from, by dotted name.
+    """
+    for i, constraint in enumerate(constraints):
+        for name, value, column in _compiled(constraint.text).compared:
+            parent = known[name]
+            if isinstance(parent, Constant) or _has(parent, value):
+                continue
+            raise section.error(
+                f"column {column} of `{constraint.text}`: never so: {name} must be "
+                f"{parent.describe()}, not {value!r}.",
+                key,
+                i,
+                hint=_near(value, parent),
+            )
+
+
+def _has(parent: Distribution, value: Any) -> bool:
+    """Whether a comparison with the value may say yes: to Python 3.0 is 3, and True is 1."""
+    if isinstance(parent, Categorical):
+        return any(each == value for each in parent.values)
+    if isinstance(parent, IntUniform) and isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return parent.contains(value)
+
+
+def _near(value: Any, parent: Distribution) -> str | None:
+    texts = {}
+    for each in parent.values if isinstance(parent, Categorical) else ():
+        if isinstance(each, str) or isinstance(value, str):
+            texts.setdefault(str(each).lower(), each)
+    close = difflib.get_close_matches(str(value).lower(), texts, n=1)
+    return f"Did you mean {texts[close[0]]!r}?" if close else None
+
+
 class _Bad(Exception):
     """What is wrong with an expression, and where: `column` counts from 1."""
 
@@ -108,8 +159,8 @@ class _Bad(Exception):
 
 def parse_constraint(text: str, known: Mapping[str, bool]) -> Constraint:
     """Checks an expression; raises _Bad. `known` is as in `read_constraints`."""
-    _, names, truths = _compiled(text)
-    for name, column in names.items():
+    read = _compiled(text)
+    for name, column in read.names.items():
         if name not in known:
             hint = did_you_mean(name, known, "There are")
             if any(
@@ -117,16 +168,31 @@ def parse_constraint(text: str, known: Mapping[str, bool]) -> Constraint:
             ):
                 hint += " Such a name stands in backticks."
             raise _Bad(f"there is no parameter `{name}`.", column, hint)
-    for name, column in truths.items():
+    for name, column in read.truths.items():
         if not known[name]:
             raise _Bad(f"`{name}` is not true or false.", column, f"Compare it: `{name} > 0`, say.")
-    return Constraint(text, frozenset(names))
+    return Constraint(text, frozenset(read.names))
+
+
+@dataclass(frozen=True)
+class _Read:
+    """An expression that was read.
+
+    Attributes:
+        part: it, as a function.
+        names: of the parameters in it, with the column of the first mention.
+        truths: the same, of those that stand where a truth must.
+        compared: (parameter, value, the value's column), of each comparison of the two.
+    """
+
+    part: _Part
+    names: Mapping[str, int]
+    truths: Mapping[str, int]
+    compared: Sequence[tuple[str, Any, int]]
 
 
 @functools.lru_cache(maxsize=1024)
-def _compiled(text: str) -> tuple[_Part, dict[str, int], dict[str, int]]:
-    """The expression as a function, and the names in it with the column of the first mention; once
-    more those that stand where a truth must."""
+def _compiled(text: str) -> _Read:
     if len(text) > MOST_CHARACTERS:
         raise _Bad(f"it is longer than {MOST_CHARACTERS:,} characters.")
     aliases: dict[str, str] = {}
@@ -154,7 +220,7 @@ def _compiled(text: str) -> tuple[_Part, dict[str, int], dict[str, int]]:
         raise _Bad(f"it has more than {MOST_NODES} parts.", hint="Make several of it.")
     reader = _Reader(plain.strip(), blank + 1, aliases)
     part = reader.truth(tree)
-    return part, reader.names, reader.truths
+    return _Read(part, reader.names, reader.truths, reader.compared)
 
 
 def _syntax(text: str, error: SyntaxError) -> _Bad:
@@ -180,6 +246,7 @@ class _Reader:
         self._text, self._first, self._aliases = text, first, aliases
         self.names: dict[str, int] = {}
         self.truths: dict[str, int] = {}
+        self.compared: list[tuple[str, Any, int]] = []
 
     def truth(self, node: ast.expr) -> _Part:
         """What holds or not: a comparison, a parameter that is true or false, or several such."""
@@ -220,6 +287,8 @@ class _Reader:
             case ast.Compare(left=left, ops=signs, comparators=others) if all(
                 type(sign) in COMPARE for sign in signs
             ):
+                for pair in zip(signs, (left, *others), others, strict=False):
+                    self._note(*pair)
                 return self._compared([left, *others], [COMPARE[type(sign)] for sign in signs])
             case ast.Call(func=ast.Name(id=name), args=parts, keywords=[]) if name in FUNCTIONS:
                 if not parts or (len(parts) > 1 and name not in SEVERAL):
@@ -234,6 +303,23 @@ class _Reader:
             "It has numbers, texts, lists, names of parameters, + - * / // % **, comparisons, "
             "and, or, not, and calls of " + ", ".join(FUNCTIONS) + ".",
         )
+
+    def _note(self, sign: ast.cmpop, left: ast.expr, right: ast.expr) -> None:
+        """Keeps what a parameter is compared with, where that is a value."""
+        if isinstance(sign, ast.Eq | ast.NotEq) and _names_one(right):
+            left, right = right, left
+        if not isinstance(left, ast.Name | ast.Attribute):
+            return
+        values = [right] if isinstance(sign, ast.Eq | ast.NotEq) else []
+        if isinstance(sign, ast.In | ast.NotIn) and isinstance(
+            right, ast.List | ast.Tuple | ast.Set
+        ):
+            values = right.elts
+        name = self._name(left)
+        for each in values:
+            if not _names_one(each):
+                with contextlib.suppress(Uncomputable):
+                    self.compared.append((name, self.part(each)({}), self._column(each)))
 
     def _column(self, node: ast.expr) -> int:
         """Python counts the bytes of UTF-8."""

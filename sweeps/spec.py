@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from sweeps.constraints import read_constraints
+from sweeps.constraints import check_compared, read_constraints
 from sweeps.early import EarlyTerminate, read_early_terminate
 from sweeps.errors import SpecError
 from sweeps.feasibility import check_constraints, read_enqueue, read_grid
@@ -148,11 +148,22 @@ def load_spec(
             hint="Begin with `program: train.py`, `method: random`, `parameters: …`.",
         )
     spec = spec_from_mapping(data, path=path, lines=lines)
+    check_values(spec)
     if runnable:
         check_runnable(spec, path=path, lines=lines)
     if searched_here:
         check_optuna(spec, Section(spec.source, Origin(path, lines)))
     return spec
+
+
+def check_values(spec: SweepSpec) -> None:
+    """Raises SpecError where constraints name values that their parameters never have.
+
+    Asked of a file that is new: what is on record stays as it was taken in.
+    """
+    known = {each.name: each.distribution for each in spec.parameters.parameters}
+    root = Section(spec.source, spec.origin)
+    check_compared(root, "constraints", spec.parameters.constraints, known)
 
 
 def check_runnable(

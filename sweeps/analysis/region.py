@@ -30,7 +30,7 @@ from sweeps.distributions import (
 from sweeps.errors import SpecError
 from sweeps.search.axes import Choice, Coordinate
 from sweeps.search.gp.columns import Columns
-from sweeps.spec import SweepSpec, spec_from_mapping
+from sweeps.spec import SweepSpec, check_values, spec_from_mapping
 
 Array = NDArray[np.float64]
 
@@ -169,11 +169,13 @@ def fragment(spec: SweepSpec, parts: Sequence[Part]) -> dict[str, Any] | None:
     if not any(part.narrowed or part.there < _SHARE for part in parts):
         return None
     parents = {".".join(when.parent) for p in spec.parameters.parameters for when in p.when}
-    for kept in (frozenset[str](), parents):  # a `when` may name a choice that is left out
+    compared = {name for each in spec.parameters.constraints for name in each.names}
+    # A `when` or a constraint may name a choice that is left out.
+    for kept in (frozenset[str](), parents, parents | compared):
         found = _narrowed(spec, parts, kept)
         try:
             if found:
-                spec_from_mapping({**spec.source, "parameters": found, "enqueue": []})
+                check_values(spec_from_mapping({**spec.source, "parameters": found, "enqueue": []}))
                 return found
         except SpecError:
             continue

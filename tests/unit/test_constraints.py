@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy
@@ -13,7 +14,7 @@ from sweeps.errors import SpecError
 from sweeps.search import Ended, make_searcher
 from sweeps.search.axes import Axes
 from sweeps.search.grid import GridSearch
-from sweeps.spec import SweepSpec, spec_from_mapping
+from sweeps.spec import SweepSpec, load_spec, spec_from_mapping
 from sweeps.trial import TrialState
 
 VALUES: dict[str, Any] = {
@@ -271,3 +272,42 @@ def test_searchers_keep_them_and_leave_out_what_is_not_there(method: str) -> Non
         assert config.get("momentum", 0.0) + config["lr"] < 0.9 or config["opt"] == "adam"
         value = (config["lr"] - 0.8) ** 2 + (config.get("momentum", 0.9) - 0.7) ** 2
         searcher.tell(Ended(suggestion.number, TrialState.FINISHED, value))
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("opt == 'Adam' or lr < 0.1", "column 8 of `opt == 'Adam' or lr < 0.1`: never so: opt "
+         "must be one of 'adam', 'sgd', not 'Adam'. Did you mean 'adam'?"),
+        ("'sdg' != opt or lr < 0.1", "not 'sdg'. Did you mean 'sgd'?"),
+        ("opt in ['adam', 'adamw'] or lr < 0.1", "column 17 of"),
+        ("opt not in ('sgd', None)", "not None."),
+        ("batch_size != '16' or lr < 0.1", "not '16'. Did you mean 16?"),
+        ("accumulate == -1 or lr < 0.1", "must be a whole number from 1 to 64, not -1."),
+        ("1 <= accumulate == 65 or lr < 0.1", "not 65."),
+    ],
+)  # fmt: skip
+def test_a_value_that_a_parameter_never_has_is_refused(text: str, what: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        load_spec(file_with(text), path="s.yaml")
+    assert str(caught.value).startswith("s.yaml:9: constraints[0]: column ")
+    assert what in str(caught.value)
+
+
+def test_a_value_that_a_parameter_may_have_is_not() -> None:
+    for text in (
+        "opt == 'adam' or accumulate == 3.0",
+        "`name` == 'other' or lr <= 1",  # a constant: another file may have had another
+        "batch_size == 16.0 or lr == 0.5 or lr < 7",
+        "opt == name or batch_size == accumulate * 3 or lr < 7",
+    ):
+        assert load_spec(file_with(text)).parameters.constraints[0].text == text
+
+
+def file_with(constraint: str) -> str:
+    return (
+        "program: t.py\nmethod: random\nparameters:\n"
+        "  opt: {values: [adam, sgd]}\n  lr: {min: 0.0, max: 1.0}\n"
+        "  accumulate: {min: 1, max: 64}\n  batch_size: {values: [16, 32]}\n"
+        f"  name: {{value: adam}}\nconstraints: [{json.dumps(constraint)}]\n"
+    )
