@@ -105,7 +105,8 @@ def _line(text: str, style: str = "") -> Text:
 def _head(status: Mapping[str, Any], now: float) -> Text:
     """Id, state and time first: a long name must not push them out of sight."""
     head = _line("").append(str(status["id"]), style="bold").append("  ")
-    head.append(str(status["state"]), style=_text.COLOURS.get(status["state"], ""))
+    stands = report.standing(status)
+    head.append(stands, style=_text.COLOURS.get(stands, ""))
     begun = status.get("started")
     elapsed = status.get("elapsed_s")
     if begun is not None and not report.over(status):

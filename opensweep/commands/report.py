@@ -78,7 +78,6 @@ def status_lines(
     """(label, text) pairs: trials, best, time, agents, and the reason when there is one."""
     lines = [("state", _state(status))]
     if status.get("trouble"):
-        lines.append(("stuck", click.style(str(status["trouble"]), fg="red")))
         lines.append(
             (
                 "",
@@ -106,6 +105,8 @@ def status_lines(
 
 
 def _state(status: Mapping[str, Any]) -> str:
+    if why := stuck(status):
+        return click.style(why, fg="red")
     reason = f": {status['reason']}" if status.get("reason") else ""
     return f"{_text.state(status['state'])}{reason}"
 
@@ -231,12 +232,14 @@ def ending(client: Client, status: Mapping[str, Any]) -> list[str]:
     `enqueue` names, and where to look next.
     """
     sweep_id = status["id"]
-    reason = f" ({status['reason']})" if status.get("reason") else ""
+    reason = f" ({status['reason']})" if status.get("reason") and not stuck(status) else ""
     lines = [
-        f"sweep {click.style(sweep_id, bold=True)} is {_text.state(status['state'])}{reason} "
+        f"sweep {click.style(sweep_id, bold=True)} is {_text.state(standing(status))}{reason} "
         f"after {_text.duration(status.get('elapsed_s'))}: "
         f"{progress(status)} trials done ({_text.counts_line(status['counts'])})"
     ]
+    if why := stuck(status):
+        lines.append(click.style(why, fg="red"))
     best = status.get("best")
     if best is not None:
         metric = status["metric"]["name"] if status.get("metric") else "objective"
@@ -277,8 +280,12 @@ def next_steps(status: Mapping[str, Any]) -> list[str]:
         (f"sweep open {sweep_id}", "its page in the browser"),
         (f"sweep trials {sweep_id}", "every trial"),
     ]
+    if stuck(status):
+        rows.insert(0, (f"sweep status {sweep_id}", "what to do about it"))
+        rows.insert(1, (f"sweep update {sweep_id} FILE", "give it settings that work"))
     if not over(status):
-        rows.insert(0, (f"sweep agent {sweep_id}", "go on with it"))
+        rest = ", once it is stuck no more" if stuck(status) else ""
+        rows.insert(2 if rest else 0, (f"sweep agent {sweep_id}", f"go on with it{rest}"))
     if best is not None:
         rows += [
             (f"sweep best {sweep_id}", "the best configuration as YAML"),

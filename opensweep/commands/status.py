@@ -155,7 +155,7 @@ def _watch_lines(client: Client, first: dict[str, Any], as_json: bool) -> None:
             else:
                 best = report.best_line(now.get("best"))
                 click.echo(
-                    f"{now['id']} {_text.state(now['state'])}: {report.progress(now)} done "
+                    f"{now['id']} {_text.state(report.standing(now))}: {report.progress(now)} done "
                     f"({_text.counts_line(now['counts'])}); best {best}"
                     + (f"; {report.no_agent(now)}" if alone else "")
                     + (f"; {stuck}" if stuck else "")

@@ -321,6 +321,23 @@ def test_a_machine_without_trials(world: World, monkeypatch: pytest.MonkeyPatch)
     assert "no trial succeeded; see `sweep trials new00001 --state failed`" in result.stderr
 
 
+def test_the_last_words_say_that_a_sweep_is_stuck(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script(monkeypatch, [ended(1, FINISHED, 0.5, False)], state="running")
+    world.sweeps["new00001"]["trouble"] = "the search (gp) fails (ValueError: x)"
+    monkeypatch.setattr(world, "add", lambda sweep_id: None)  # `run` creates that very sweep
+    for command in (["run", "sweep.yaml"], ["agent", "new00001"]):
+        out = sweep(*command).stdout
+        assert "sweep new00001 is stuck after" in out
+        assert "\nstuck: the search (gp) fails (ValueError: x)\n" in out
+        assert "is running" not in out
+        steps = out[out.index("next:") :].splitlines()
+        assert steps[1].split("  ")[1:2] == ["sweep status new00001"]
+        assert "sweep update new00001 FILE" in steps[2]
+        assert steps[3].endswith("go on with it, once it is stuck no more")
+
+
 def test_attempts_are_told_as_attempts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     script(monkeypatch, [ended(1, FAILS, None, True), ended(1, FINISHED, 0.5, False)])
     out = sweep("agent", "new00001").stdout

@@ -78,12 +78,14 @@ def test_status(world: World, id_: str) -> None:
 def test_a_sweep_that_is_stuck_says_why_and_what_to_do(world: World) -> None:
     a_sweep(world, trouble="Optuna's sampler CmaEsSampler fails (ValueError: too few)")
     told = sweep("status", "abc12345").stdout
-    assert "stuck   Optuna's sampler CmaEsSampler fails (ValueError: too few)\n" in told
+    why = "stuck: Optuna's sampler CmaEsSampler fails (ValueError: too few)"
+    assert f"  state   {why}\n" in told
+    assert "running" not in told.partition("trials")[0]
     assert "`sweep update abc12345 FILE`" in told
     assert "`sweep stop abc12345`" in told
     listed = sweep("ls").stdout
     assert " stuck " in listed
-    assert "abc12345 is stuck: Optuna's sampler CmaEsSampler fails (ValueError: too few)" in listed
+    assert f"abc12345 is {why}; " in listed
 
 
 def test_status_says_which_of_its_metrics_trials_lack(world: World) -> None:
