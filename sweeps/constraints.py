@@ -141,7 +141,7 @@ def _has(parent: Distribution, value: Any) -> bool:
 
 
 def _near(value: Any, parent: Distribution) -> str | None:
-    texts = {}
+    texts: dict[str, Any] = {}
     for each in parent.values if isinstance(parent, Categorical) else ():
         if isinstance(each, str) or isinstance(value, str):
             texts.setdefault(str(each).lower(), each)

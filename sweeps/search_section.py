@@ -36,7 +36,8 @@ from sweeps.section import Section, did_you_mean
 if TYPE_CHECKING:
     from sweeps.spec import SweepSpec
 
-_TRIED_OUT = 16  # trials: samplers begin with up to ten random ones
+_TRIED_OUT = 6  # trials beyond those that a sampler lets go by before its own work;
+_FEWEST, _MOST = 16, 200  # so many at least, and at most, in all
 _GOLDEN = 0.618034
 
 
@@ -148,16 +149,17 @@ def check_optuna(spec: SweepSpec, root: Section) -> None:
 
 
 def _try_out(spec: SweepSpec, root: Section, key: str, kind: str) -> None:
-    error = _failure(spec)
-    if error is None:
-        return
-    from sweeps.search.optuna_names import named, sentence
+    from sweeps.search.optuna_names import PRUNER, SAMPLER, named, opening, sentence
 
     section = root.section(key)
+    count = _enough(opening(SAMPLER if kind == "sampler" else PRUNER, section))
+    error = _failure(spec, count)
+    if error is None:
+        return
     name, text = section.text(kind), sentence(error)
     if isinstance(error, SpecError):
         raise error
-    where = named(section, text) or _cure(spec, section, key, kind)
+    where = named(section, text) or _cure(spec, section, key, kind, count)
     what = f"{section.data[where[0]]!r} here" if where else "these settings"
     raise section.error(
         f"Optuna's {name} cannot work with {what}: {text}",
@@ -168,8 +170,13 @@ def _try_out(spec: SweepSpec, root: Section, key: str, kind: str) -> None:
     )
 
 
-def _failure(spec: SweepSpec) -> Exception | None:
-    """What goes wrong when a few trials are played in memory."""
+def _enough(opening: int) -> int:
+    """How many trials show whether it works, where so many go by before its own work."""
+    return max(_FEWEST, min(opening + _TRIED_OUT, _MOST))
+
+
+def _failure(spec: SweepSpec, count: int) -> Exception | None:
+    """What goes wrong when so many trials are played in memory."""
     from sweeps.simulate import simulate
 
     metric = None if spec.metric is None else replace(spec.metric, target=None)
@@ -180,7 +187,7 @@ def _failure(spec: SweepSpec) -> Exception | None:
     def objective(config: Mapping[str, Any], iteration: int) -> dict[str, float]:  # noqa: ARG001
         return {name: next(values) * _GOLDEN % 1.0 for name in names}
 
-    short = replace(spec, metric=metric, run_cap=_TRIED_OUT)
+    short = replace(spec, metric=metric, run_cap=count)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of packages, about their own lines
@@ -190,8 +197,12 @@ def _failure(spec: SweepSpec) -> Exception | None:
     return None
 
 
-def _cure(spec: SweepSpec, section: Section, key: str, kind: str) -> tuple[str, ...]:
-    """The setting without which it works: () where there is none."""
+def _cure(spec: SweepSpec, section: Section, key: str, kind: str, count: int) -> tuple[str, ...]:
+    """The setting without which it works: () where there is none. One that makes its own work
+    begin later than after `count` trials is no cure."""
+    from sweeps.search.optuna_names import PRUNER, SAMPLER, opening
+
+    family = SAMPLER if kind == "sampler" else PRUNER
     for each in (name for name in section.data if name != kind):
         rest = {name: value for name, value in section.data.items() if name != each}
         without = replace(spec, source={**spec.source, key: rest})
@@ -204,7 +215,8 @@ def _cure(spec: SweepSpec, section: Section, key: str, kind: str) -> tuple[str, 
             without = replace(
                 without, early_terminate=replace(spec.early_terminate, settings=settings)
             )
-        if _failure(without) is None:
+        later = _enough(opening(family, Section(rest, section.origin, section.at)))
+        if _failure(without, max(count, later)) is None:
             return (each,)
     return ()
 

@@ -154,8 +154,10 @@ class Section:
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
-    """A hint: the nearest known word, or all of them."""
+    """A hint: the nearest known word, or all of them; nothing where there is none."""
     known = list(known)
+    if not known:
+        return ""
     word = word.lower()
     begun = [name for name in known if word and name.startswith(word)]
     close = begun if len(begun) == 1 else difflib.get_close_matches(word, known, n=1)

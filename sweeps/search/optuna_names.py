@@ -91,6 +91,9 @@ _NESTED = {
 """Arguments that are objects of these classes stand as mappings of their own, or as a name."""
 _FOLDERS = re.compile(r"(?:[A-Za-z]:)?[\\/](?:[^\s\\/:'\"]+[\\/])+")
 _SHORT = {"wrapped": "wrapped_pruner"}
+_IN_FILES = {argument: key for key, argument in _SHORT.items()}
+_OPENING = ("n_startup_trials", "population_size", "popsize")
+"""Arguments that say how many trials go by before a sampler or a pruner begins its own work."""
 _UNSAYABLE = ("Callable", "FrozenTrial")
 _OF_PARAMETERS = ("x0", "fixed_params")
 """Arguments that are values by the name of their parameter."""
@@ -132,6 +135,19 @@ def takes(kind_: Kind, section: Section, argument: str) -> bool:
     return argument in _parameters(kind_.find(section))
 
 
+def opening(kind_: Kind, section: Section) -> int:
+    """How many trials go by before what the section describes begins its own work: the most that
+    it, or one that it leans on, says or has by default."""
+    parameters = _parameters(kind_.find(section))
+    found = [section.data.get(each, parameters[each].default)
+             for each in _OPENING if each in parameters]  # fmt: skip
+    for key, value in section.data.items():
+        known = parameters.get(_SHORT.get(key, key))
+        if known is not None and kind_.base.__name__ in _annotation(known) and value is not None:
+            found.append(opening(kind_, _section_of(section, key, kind_)))
+    return max((each for each in found if isinstance(each, int)), default=0)
+
+
 def build(kind_: Kind, section: Section, given: Given | None = None) -> Any:
     """The object that the section describes. Raises SpecError."""
     given = given or Given()
@@ -149,7 +165,9 @@ def build(kind_: Kind, section: Section, given: Given | None = None) -> Any:
                 hint=hint,
             )
     parameters = _parameters(found)
-    sayable = [each for each, known in parameters.items() if not _unsayable(known)]
+    sayable = [
+        _IN_FILES.get(each, each) for each, known in parameters.items() if not _unsayable(known)
+    ]
     arguments = {each: value for each, value in given.arguments.items() if each in parameters}
     for key in section.data:
         if key == kind_.key:
@@ -157,9 +175,8 @@ def build(kind_: Kind, section: Section, given: Given | None = None) -> Any:
         argument = _SHORT.get(key, key) if _SHORT.get(key) in parameters else key
         known = parameters.get(argument)
         if known is None:
-            raise section.error(
-                f"{name} has no such argument.", key, hint=did_you_mean(key, sayable, "It has")
-            )
+            what = "has no such argument." if sayable else "takes no arguments."
+            raise section.error(f"{name} {what}", key, hint=did_you_mean(key, sayable, "It has"))
         if _unsayable(known):
             raise section.error(
                 "is a function, or trials, in Optuna: a sweep file cannot say it.",
@@ -169,7 +186,7 @@ def build(kind_: Kind, section: Section, given: Given | None = None) -> Any:
         arguments[argument] = _value(section, key, known, given)
     for each, known in parameters.items():
         if known.default is inspect.Parameter.empty and each not in arguments:
-            raise section.error(f"is missing; {name} needs it.", each)
+            raise section.error(f"is missing; {name} needs it.", _IN_FILES.get(each, each))
     try:
         return found(**arguments)
     except Exception as error:  # the class's own, and of packages that it imports

@@ -28,14 +28,15 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sweeps.distributions import IntUniform
 from sweeps.errors import SpecError
 from sweeps.metrics import Goal, Measure, Metric
-from sweeps.search.axes import Axes, Coordinate, Real
+from sweeps.search.axes import Axes, Choice, Coordinate, Real
 from sweeps.search.base import Ended, Prior, Searcher, generator
 from sweeps.search.observation import Standing
 from sweeps.search.optuna_names import SAMPLER, Given, build, named, sentence, takes
 from sweeps.search.optuna_study import OptunaStudy, Told
-from sweeps.section import Origin, Section
+from sweeps.section import Origin, Section, did_you_mean
 from sweeps.space import Space
 from sweeps.trial import TrialState
 
@@ -113,6 +114,20 @@ class OptunaSearch(Searcher):
                     hint="Give it `values`, or a distribution with a step q.",
                 )
         self._sampler(1)  # what is wrong with itself comes first
+        if name == "CmaEsSampler" and isinstance(section.data.get("x0"), Mapping):
+            numbers = [
+                each
+                for each, axis in self._axes.by_name.items()
+                if not isinstance(axis, Choice)
+                and axis.size != 1
+                and each not in self._axes.conditions
+            ]
+            lacks = [f"`{each}`" for each in numbers if each not in section.data["x0"]]
+            if lacks:
+                raise section.error(
+                    f"lacks {', '.join(lacks)}: it has a value for each number that is searched.",
+                    "x0",
+                )
         limited = self._limits and name not in _BLIND
         if limited and not takes(SAMPLER, section, "constraints_func"):
             raise section.error(
@@ -153,10 +168,14 @@ class OptunaSearch(Searcher):
     def _encode(self, name: str, value: Any) -> Coordinate:
         axis = self._axes.by_name.get(name)
         if axis is None:
-            raise ValueError("there is no such parameter to be searched.")
-        place = axis.encode(value)
+            hint = did_you_mean(name, self._axes.by_name, "There are")
+            raise ValueError(f"there is no such parameter to be searched. {hint}")
+        known = next(p.distribution for p in self._space.parameters if p.name == name)
+        if isinstance(known, IntUniform) and isinstance(value, float) and value.is_integer():
+            value = int(value)
+        place = axis.encode(value) if known.contains(value) else None
         if place is None:
-            raise ValueError(f"is no value of this parameter: {value!r}.")
+            raise ValueError(f"must be {known.describe()}, not {value!r}.")
         return place
 
     # -- proposing ----------------------------------------------------------------------------

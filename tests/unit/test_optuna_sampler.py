@@ -286,7 +286,14 @@ search: """
         ("{sampler: TPESampler, seed: -1}", ".seed", "at least 0"),
         ("{sampler: TPESampler, group: true, multivariate: false}", ".group", "refuses this"),
         ("{sampler: CmaEsSampler, x0: {y: 1}}", ".x0.y", "no such parameter"),
-        ("{sampler: CmaEsSampler, x0: {opt: c}}", ".x0.opt", "no value of this parameter"),
+        ("{sampler: CmaEsSampler, x0: {opt: c}}", ".x0.opt", "must be one of 'a', 'b', not 'c'"),
+        ("{sampler: CmaEsSampler, x0: {x: 99}}", ".x0.x", "a number from 0 to 1, not 99."),
+        ("{sampler: RandomSampler, zz: 1}", ".zz", "It has `seed`."),
+        (
+            "{sampler: PartialFixedSampler, fixed_params: {x: 9}, base_sampler: TPESampler}",
+            ".fixed_params.x",
+            "must be a number from 0 to 1, not 9.",
+        ),
         ("{sampler: NSGAIISampler, population_size: 1}", ".population_size", "refuses this"),
         ("{sampler: NSGAIISampler, crossover: Blend}", ".crossover", "It has `"),
         ("{sampler: NSGAIISampler, crossover: {crossover: B}}", ".crossover.crossover", "It has `"),
@@ -360,13 +367,25 @@ def test_an_agent_reads_the_file_without_optuna() -> None:
     ("key", "settings", "culprit", "says"),
     [
         ("search", "{sampler: CmaEsSampler, popsize: -3}", ".popsize", "-3 here: popsize must be"),
-        ("search", "{sampler: CmaEsSampler, x0: {x: 0.1}}", ".x0", "{'x': 0.1} here: Parameter"),
         ("search", "{sampler: TPESampler, prior_weight: -1.0}", ".prior_weight", "-1.0 here: "),
         (
             "search",
             "{sampler: TPESampler, n_startup_trials: 2, n_ei_candidates: 0}",
             ".n_ei_candidates",
             "0 here: ",
+        ),
+        (
+            "search",
+            "{sampler: TPESampler, n_startup_trials: 60, n_ei_candidates: 0}",
+            ".n_ei_candidates",
+            "0 here: ",
+        ),
+        ("search", "{sampler: CmaEsSampler, n_startup_trials: 30, popsize: -3}", ".popsize", "-3"),
+        (
+            "search",
+            "{sampler: NSGAIIISampler, population_size: 4, dividing_parameter: -1}",
+            ".dividing_parameter",
+            "-1 here: ",
         ),
         (
             "early_terminate",
@@ -389,6 +408,35 @@ parameters: {{x: {{min: 0.0, max: 1.0}}, y: {{min: 0.0, max: 1.0}}}}
         load_spec(text, path="sweep.yaml", searched_here=True)
     assert f"cannot work with {says}" in str(caught.value)
     assert (caught.value.key_path, caught.value.line) == (f"{key}{culprit}", 5)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            "search: {sampler: CmaEsSampler, x0: {x: 0.1}}",
+            "search.x0: lacks `y`, `z`: it has a value for each number that is searched.",
+        ),
+        (
+            "early_terminate: {pruner: PatientPruner, patience: 2}",
+            "early_terminate.wrapped: is missing; PatientPruner needs it.",
+        ),
+        (
+            "early_terminate: {pruner: PatientPruner, patience: 2, wraped: NopPruner}",
+            "early_terminate.wraped: PatientPruner has no such argument. Did you mean `wrapped`?",
+        ),
+        (
+            "early_terminate: {pruner: NopPruner, n: 2}",
+            "early_terminate.n: NopPruner takes no arguments.",
+        ),
+    ],
+)
+def test_a_complaint_names_what_the_file_lacks_as_files_write_it(text: str, says: str) -> None:
+    numbers = ", ".join(f"{name}: {{min: 0.0, max: 1.0}}" for name in "xyz")
+    head = f"program: t.py\nmethod: bayes\nmetric: {{name: loss}}\nparameters: {{{numbers}}}\n"
+    with pytest.raises(SpecError) as caught:
+        load_spec(head + text, path="s.yaml", searched_here=True)
+    assert str(caught.value) == f"s.yaml:5: {says}"
 
 
 @pytest.mark.parametrize("error", [ImportError, RuntimeError, ValueError])
