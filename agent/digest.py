@@ -46,7 +46,7 @@ class LaneDigest:
         records: other records so far.
         points: how many of those had an objective.
         lowest, highest: the objective's extremes; None without a value.
-        keys: the names that were logged, in order; the first MAX_KEYS.
+        keys: the names that were logged, nested ones with dots, in order; the first MAX_KEYS.
         config: what the script added to its configuration, each top-level value whole.
         metadata: what the run says of itself: name, tags, notes and the like.
         finished: the script's end, as the logger saw it; None before, and when it went on.
@@ -106,10 +106,11 @@ class LaneDigest:
         if isinstance(item, History):
             self.rows += 1
             self.finished = None
-            self.when.update(dict.fromkeys(flatten(item.row), item.time))
+            names = flatten(item.row)
+            self.when.update(dict.fromkeys(names, item.time))
             self.last_step, self.last_time = item.step, item.time
             if len(self.keys) < MAX_KEYS:
-                self.keys.update(dict.fromkeys(item.row))
+                self.keys.update(dict.fromkeys(names))
             return
         self.records += 1
         if isinstance(item, ConfigUpdate):

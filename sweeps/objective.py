@@ -7,7 +7,9 @@ value; it never crashes anything.
 
 from __future__ import annotations
 
+import difflib
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -57,7 +59,7 @@ def no_objective(metric: str, logged: Collection[str]) -> str:
         return f"{wants}, which the script logged, but never as a finite number (not NaN, not text)"
     if not logged:
         return f"{wants}, and the script logged nothing; log({{{metric!r}: value}}) in it"
-    return f"{wants}, {_logged(logged)}"
+    return f"{wants}, {_logged(logged)}{_nearest([metric], logged)}"
 
 
 def no_measures(missing: Collection[str], logged: Collection[str]) -> str:
@@ -66,7 +68,24 @@ def no_measures(missing: Collection[str], logged: Collection[str]) -> str:
     wants = f"the sweep's `metrics` want {' and '.join(map(repr, missing))}, too"
     if all(name in logged or name.replace(".", "/") in logged for name in missing):
         return f"{wants}: the script's last value was no finite number (not NaN, not text)"
-    return f"{wants}: {_logged(logged) if logged else 'the script logged nothing'}"
+    if not logged:
+        return f"{wants}: the script logged nothing"
+    return f"{wants}: {_logged(logged)}{_nearest(missing, logged)}"
+
+
+def _nearest(wanted: Collection[str], logged: Collection[str]) -> str:
+    """`; did you mean 'val.accuracy'?`; "" where nothing that was logged is like it."""
+    plain: dict[str, str] = {}
+    for key in sorted(logged):
+        plain.setdefault(_letters(key), key)
+    close = [difflib.get_close_matches(_letters(name), plain, n=1, cutoff=0.7) for name in wanted]
+    found = dict.fromkeys(repr(plain[each[0]]) for each in close if each)
+    return f"; did you mean {' and '.join(found)}?" if found else ""
+
+
+def _letters(name: str) -> str:
+    """Without what sets its parts apart: `val/accuracy` and `val.accuracy` are alike."""
+    return re.sub(r"[\W_]+", "", name).lower() or name
 
 
 def _logged(keys: Collection[str]) -> str:

@@ -29,6 +29,7 @@ from logging_core.records import (
     Writer,
 )
 from logging_core.summary import SummaryFold
+from logging_core.values import flatten
 from sweeps.objective import metric_value
 from sweeps.protocol.columns import from_rows
 
@@ -181,7 +182,7 @@ def test_a_digest_is_what_one_record_after_the_other_gives(
         if not isinstance(record, History):
             seen.append(record)
             continue
-        keys.update(dict.fromkeys(record.row))
+        keys.update(dict.fromkeys(flatten(record.row)))
         if (value := metric_value(record.row, "loss")) is not None:
             points.append(value)
     others: list[Record] = []

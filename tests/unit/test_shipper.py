@@ -353,6 +353,13 @@ def test_a_dotted_objective_is_found_however_it_was_logged(run: Run, row: dict[s
     assert shipper.digest.objective(maximize=False) == 0.5
 
 
+def test_nested_names_are_those_that_a_metric_is_asked_for_by(run: Run) -> None:
+    run.log(1, val={"accuracy": 0.5, "by": {"class": 1}}, ms=3)
+    shipper = run.shipper(metric="val/accuracy")
+    shipper.stop()
+    assert list(shipper.digest.keys) == ["i", "val.accuracy", "val.by.class", "ms"]
+
+
 def test_a_foreign_record_file_is_told_and_the_console_still_sent(run: Run) -> None:
     run.writer.close()
     run.folder.records(1).write_bytes(b"something else entirely")

@@ -26,6 +26,7 @@ from controller.server.services import Services
 from controller.store.chunk_records import ChunkKind
 from controller.store.records import AttemptRecord, Ended, RunRecord
 from controller.store.store import Store
+from logging_core.values import flatten
 from sweeps.errors import Fenced, NotFoundError
 from sweeps.protocol.live import Claim, Order, is_wandb_agent
 from sweeps.run_name import attempt_of
@@ -245,9 +246,10 @@ def _end(
     trial_id, token = attempt.trial_id, attempt.token
     if summary is None:
         summary = found.store.get_run(trial_id).summary
+    names = tuple(flatten(summary))
     try:
         ended = record.record_end(
-            found.store, trial_id, token, outcome, summary=summary, logged_keys=tuple(summary)
+            found.store, trial_id, token, outcome, summary=summary, logged_keys=names
         )
     except Fenced as error:
         log.info("the end of %s, attempt %d, is not recorded: %s", trial_id, token, error)
