@@ -7,6 +7,7 @@ so that a Space that exists can be drawn from. `when:` is ours (`sweeps.conditio
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -176,6 +177,26 @@ _KINDS: Mapping[str, _Kind] = {
     "q_beta": _Kind((), _beta, {**_SHAPES, **_Q}),
 }
 
+_ELSEWHERE = {
+    "beta": ("betavariate",),
+    "categorical": ("choice", "choices", "enum", "oneof", "discrete"),
+    "constant": ("const", "fixed"),
+    "int_uniform": ("int", "integer", "randint", "randrange", "intrange", "uniformint", "qrandint"),
+    "log_normal": ("lognorm", "loggaussian"),
+    "log_uniform_values": (
+        "log", "logint", "loguniform", "loguniformint", "logrange", "logscale", "lograndint",
+        "reciprocal", "uniformlog",
+    ),
+    "inv_log_uniform_values": ("invloguniform",),
+    "normal": ("gauss", "gaussian", "norm", "randn", "randomnormal"),
+    "q_log_normal": ("qloggaussian",),
+    "q_log_uniform_values": ("qloguniform", "qlograndint", "qreciprocal"),
+    "q_normal": ("qgaussian", "qrandn"),
+    "uniform": ("double", "float", "linear", "range", "real", "uniformfloat"),
+}  # fmt: skip
+"""What other libraries call them, in small letters alone. W&B's log_uniform takes exponents of e,
+which nobody means who has another name for it."""
+
 DISTRIBUTIONS = tuple(_KINDS)
 """The names that `distribution:` may have."""
 
@@ -243,7 +264,7 @@ def _read_level(
             parameter.only(["parameters", "when"], "a nested parameter")
             found += _read_level(parameter.section("parameters"), path, whens, warnings)
         else:
-            distribution = _read_distribution(parameter, ".".join(path), warnings)
+            distribution = _read_distribution(parameter, warnings)
             found.append((Parameter(path, distribution), whens))
     return found
 
@@ -257,14 +278,10 @@ def _parameter_section(section: Section, name: str) -> Section:
     return section.section(name)
 
 
-def _read_distribution(section: Section, name: str, warnings: list[str]) -> Distribution:
+def _read_distribution(section: Section, warnings: list[str]) -> Distribution:
     named = section.text("distribution") if "distribution" in section else _infer(section)
     if named not in _KINDS:
-        raise section.error(
-            f"{named!r} is not known.",
-            "distribution",
-            hint=did_you_mean(named, _KINDS, "It is one of"),
-        )
+        raise section.error(f"{named!r} is not known.", "distribution", hint=_meant(named))
     known = _KINDS[named]
     section.only(
         (*known.keys, *known.defaults, "distribution", "when"),
@@ -273,12 +290,29 @@ def _read_distribution(section: Section, name: str, warnings: list[str]) -> Dist
     distribution = known.build(section.with_defaults(known.defaults))
     if isinstance(distribution, Continuous) and not _finite(distribution):
         raise section.error("its values do not fit in a floating-point number.")
-    if known.instead:
-        warnings.append(
-            f"parameters.{name}: {named} is deprecated, and its min and max are exponents of e. "
-            f"Use {known.instead}, which takes the bounds themselves."
+    if known.instead and isinstance(distribution, Continuous):
+        low, high = distribution.support
+        text = (
+            f"{named} is deprecated, and its min and max are exponents of e: here values from "
+            f"{low:g} to {high:g} (e^{math.log(low):g} to e^{math.log(high):g})."
         )
+        hint = f"Use {known.instead}, which takes the bounds themselves."
+        warnings.append(str(section.error(text, "distribution", hint=hint)))
+    if isinstance(distribution, Continuous) and distribution.q is not None:
+        first, last = (distribution.quantise(distribution.ppf(u)) for u in (0.0, 1.0))
+        if first == last:
+            text = f"in steps of {distribution.q!r} there is one value alone, {first!r}."
+            warnings.append(str(section.error(text, "q", hint="Take a smaller step.")))
     return distribution
+
+
+def _meant(word: str) -> str:
+    """A hint for a name that no distribution has."""
+    known = {name.replace("_", ""): kind.instead or name for name, kind in _KINDS.items()}
+    known |= {other: name for name, words in _ELSEWHERE.items() for other in words}
+    near = difflib.get_close_matches(re.sub(r"[^a-z]", "", word.lower()), known, n=1)
+    meant = known[near[0]] if near else ""
+    return did_you_mean(meant, dict.fromkeys(known.values()), "It is one of")
 
 
 def _infer(section: Section) -> str:

@@ -100,7 +100,7 @@ class SweepSpec:
     prior: tuple[str, ...]
     retry: Retry
     provide_wandb: bool
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...] = field(compare=False)
     source: Mapping[str, Any]
     notes: tuple[str, ...] = ()
     origin: Origin = field(default=Origin(), compare=False, repr=False)

@@ -136,8 +136,17 @@ def test_the_source_is_a_copy() -> None:
     [
         (
             "  b: {parameters: {c: {distribution: log_uniform, min: -3, max: 0}}}\n",
-            "parameters.b.c: log_uniform is deprecated, and its min and max are exponents of e. "
-            "Use log_uniform_values",
+            "s.yaml:5: parameters.b.parameters.c.distribution: log_uniform is deprecated, and its "
+            "min and max are exponents of e: here values from 0.0497871 to 1 (e^-3 to e^0). Use "
+            "log_uniform_values",
+        ),
+        (
+            "  b: {distribution: log_uniform, min: 0.0001, max: 0.1}\n",
+            "here values from 1.0001 to 1.10517 (e^0.0001 to e^0.1).",
+        ),
+        (
+            "  b: {distribution: q_uniform, min: 0, max: 1, q: 5}\n",
+            "s.yaml:5: parameters.b.q: in steps of 5 there is one value alone, 0. Take a smaller",
         ),
         ("  b: {distribution: q_log_uniform, min: 0, max: 3}\n", "Use q_log_uniform_values"),
         ("  b: {distribution: inv_log_uniform, min: 0, max: 3}\n", "Use inv_log_uniform_values"),
@@ -263,6 +272,15 @@ def test_a_top_level_key_that_is_refused(more: str, where: str, what: str) -> No
             "distribution categorical has no such key",
         ),
         ("{distribution: unifrm}", ".distribution", "Did you mean `uniform`?"),
+        ("{distribution: loguniform}", ".distribution", "Did you mean `log_uniform_values`?"),
+        ("{distribution: log-uniform}", ".distribution", "Did you mean `log_uniform_values`?"),
+        ("{distribution: logUniform}", ".distribution", "Did you mean `log_uniform_values`?"),
+        ("{distribution: log_unifrom}", ".distribution", "Did you mean `log_uniform_values`?"),
+        ("{distribution: randint}", ".distribution", "Did you mean `int_uniform`?"),
+        ("{distribution: gaussian}", ".distribution", "Did you mean `normal`?"),
+        ("{distribution: logNormal}", ".distribution", "Did you mean `log_normal`?"),
+        ("{distribution: quniform}", ".distribution", "Did you mean `q_uniform`?"),
+        ("{distribution: zipf}", ".distribution", "It is one of `constant`, "),
         ("{distribution: uniform, min: 1}", ".max", "is missing"),
         ("{distribution: uniform, min: 1, max: 2, q: 1}", ".q", "uniform has no such key"),
         ("{distribution: int_uniform, min: 1.0, max: 2}", ".min", "needs whole numbers, not 1.0"),
