@@ -86,7 +86,8 @@ def resolve(
         maximize = spec.metric is not None and spec.metric.goal is Goal.MAXIMIZE
         used = fewest(fit.used, MOST, maximize=maximize)
         told = f"prior: {fit.told(entry, len(used))}"
-        (notes if len(used) == fit.found and not fit.incomplete else warnings).append(told)
+        partly = fit.incomplete or fit.inactive
+        (notes if len(used) == fit.found and not partly else warnings).append(told)
         if fit.foreign:
             names = ", ".join(f"`{name}`" for name in fit.foreign)
             warnings.append(

@@ -28,6 +28,8 @@ class Fit:
         left_out: why, and how many.
         twice: how many had been there before, with the same values of everything.
         incomplete: how many of those used have no value of which further metric.
+        inactive: how many of those used told a value of which parameter that is not there beside
+            their others; they are used without it.
         foreign: parameters that the space has not, and in which those used differ.
     """
 
@@ -36,6 +38,7 @@ class Fit:
     left_out: Counter[str] = field(default_factory=Counter)
     twice: int = 0
     incomplete: Counter[str] = field(default_factory=Counter)
+    inactive: Counter[str] = field(default_factory=Counter)
     foreign: tuple[str, ...] = ()
 
     @property
@@ -64,6 +67,11 @@ class Fit:
         text += f"; left out: {', '.join(parts)}." if parts else "."
         for name, count in self.incomplete.items():
             text += f" Without a value of {name}, and used for the others: {count:,}."
+        for name, count in self.inactive.items():
+            text += (
+                f" With a value of `{name}`, which is not there beside their others, and used "
+                f"without it: {count:,}."
+            )
         return text
 
 
@@ -97,7 +105,8 @@ def sort_out(
     known = set(earlier or ())
     for run in runs:
         fit.found += 1
-        flat = space.prune(space.sort({**constants, **space.flatten(run.config)}))
+        given = space.flatten(run.config)
+        flat = space.prune(space.sort({**constants, **given}))
         config = space.nest(flat)
         lacks = [] if run.objective is None else [n for n in others if n not in run.metrics]
         why = run.unusable or _why_not(config, space, examples)
@@ -115,6 +124,9 @@ def sort_out(
         if earlier is not None:
             earlier.add(key)
         fit.incomplete.update(lacks)
+        fit.inactive.update(
+            ".".join(path) for path in given if path not in flat and path not in constants
+        )
         fit.used.append(replace(run, config=config))
     fit.left_out = Counter({examples.get(why, why): n for why, n in fit.left_out.items()})
     fit.foreign = _foreign(fit.used)
@@ -137,8 +149,10 @@ def _why_not(config: Mapping[str, Any], space: Space, examples: dict[str, str]) 
     if misfit is None:
         missing = space.missing(space.flatten(config))
         return f"without `{'.'.join(missing[0])}`" if missing else None
-    name = f"`{'.'.join(misfit.path)}`" if misfit.path else "a constraint"
-    why = f"for {name}"
+    if not misfit.path:
+        broken = space.broken(space.flatten(config))
+        return f"for the constraint `{broken.text}`" if broken else misfit.problem
+    why = f"for `{'.'.join(misfit.path)}`"
     examples.setdefault(why, f"{why} ({misfit.problem.rstrip('.')})")
     return why
 

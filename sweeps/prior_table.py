@@ -10,6 +10,7 @@ metric is one that failed, unless its state says that it did not.
 from __future__ import annotations
 
 import csv
+import difflib
 import io
 import json
 import math
@@ -24,6 +25,8 @@ from sweeps.space import Parameter, Path, Space
 
 _OPEN = frozenset(("pending", "preempted", "queued", "running"))
 _CONFIG = "config."
+_TOLD = 3  # problems of a file
+_SLIP = 0.8  # names so much alike are one, misspelt
 _FAILED = frozenset(("canceled", "crashed", "failed", "killed"))
 
 
@@ -62,15 +65,32 @@ def read_table(
         others: names of further metrics.
 
     Raises:
-        SpecError: with the file's line and column, when a column is missing or a cell is no value.
+        SpecError: with the file's line and column, when a column is missing or a cell is no value;
+            of several such cells the first three.
     """
     rows = csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
     try:
         header = [cell.strip() for cell in next(rows, [])]
+        if len(header) == 1:
+            _refuse_other_separators(name, header[0])
         table = _Table(name, header, space, metric, others)
-        return [table.run(rows.line_num, row) for row in rows if any(map(str.strip, row))]
+        found = [table.run(rows.line_num, row) for row in rows if any(map(str.strip, row))]
     except csv.Error as error:
         raise _error(f"{name}, line {rows.line_num}: it is no CSV: {error}.") from None
+    if table.problems:
+        more = len(table.problems) - _TOLD
+        told = "; ".join(table.problems[:_TOLD]) + (f"; and {more:,} more" if more > 0 else "")
+        raise _error(f"{name}, {told}.")
+    return found
+
+
+def _refuse_other_separators(name: str, line: str) -> None:
+    for sign, word in ((";", "`;`"), ("\t", "tabs"), ("|", "`|`")):
+        if sign in line:
+            raise _error(
+                f"{name} has {word} between its cells, and a CSV file has commas.",
+                "Save it again with commas (and points in its numbers).",
+            )
 
 
 class _Table:
@@ -82,13 +102,16 @@ class _Table:
         if objective is None:
             raise self._lacks(metric)
         self._objective = objective
+        self.problems: list[str] = []
         self._parameters: list[tuple[Parameter, int]] = []
+        lacking: list[Parameter] = []
         for parameter in self._space.parameters:
             place = self._column(parameter.name, f"config.{parameter.name}")
             if place is not None:
                 self._parameters.append((parameter, place))
             elif not isinstance(parameter.distribution, Constant):
-                raise self._lacks(parameter.name)
+                lacking.append(parameter)
+        self._refuse(lacking)
         places = {each: self._column(each, f"summary.{each}") for each in others}
         self._others = {each: place for each, place in places.items() if place is not None}
         self._seconds = self._column("seconds", "duration_s")
@@ -102,15 +125,33 @@ class _Table:
     def _column(self, *names: str) -> int | None:
         return next((self._header.index(name) for name in names if name in self._header), None)
 
-    def _lacks(self, name: str) -> SpecError:
-        hint = did_you_mean(name, [each for each in self._header if each], "It has")
-        return _error(f"{self._name} has no column `{name}`.", hint if self._header else None)
+    def _lacks(self, name: str, *others: str, among: Sequence[str] | None = None) -> SpecError:
+        columns = [each for each in self._header if each]
+        near = among if among and _near(name, among) else columns
+        names = ", ".join(f"`{each}`" for each in (name, *others))
+        return _error(
+            f"{self._name} has no column{'s' if others else ''} {names}.",
+            did_you_mean(name, near, "It has"),
+        )
+
+    def _refuse(self, lacking: Sequence[Parameter]) -> None:
+        """Raises SpecError where parameters have no column: those that are always there, and those
+        for whose name another column's is a slip. The rest a row may not need."""
+        taken = {place for _, place in self._parameters} | {self._objective}
+        free = [
+            each.removeprefix(_CONFIG)
+            for n, each in enumerate(self._header)
+            if each and n not in taken
+        ]
+        slips = [each.name for each in lacking if _near(each.name, free)]
+        needed = [each.name for each in lacking if not each.when and each.name not in slips]
+        if slips or needed:
+            raise self._lacks(*slips, *needed, among=free)
 
     def run(self, line: int, row: Sequence[str]) -> PriorRun:
         if len(row) > len(self._header):
-            raise _error(
-                f"{self._name}, line {line}: {len(row)} cells under {len(self._header)} columns."
-            )
+            self.problems.append(f"line {line}: {len(row)} cells under {len(self._header)} columns")
+            row = row[: len(self._header)]
         cells = [cell.strip() for cell in row] + [""] * (len(self._header) - len(row))
         state = "" if self._state is None else cells[self._state].lower()
         name = f"{self._name}:{line}"
@@ -121,15 +162,20 @@ class _Table:
             for p in self._space.parameters
             if isinstance(p.distribution, Constant)
         }
+        told = []
         for parameter, place in self._parameters:
+            if cells[place]:
+                told.append(parameter.path)
             if cells[place] or _takes_nothing(parameter.distribution):
                 flat[parameter.path] = self._value(line, parameter, cells[place])
         others = {other: self._number(line, at, cells) for other, at in self._others.items()}
         seconds = None if self._seconds is None else self._number(line, self._seconds, cells)
         objective = self._number(line, self._objective, cells)
+        there = self._space.prune(self._space.sort(flat))
+        flat = {path: value for path, value in flat.items() if path in there or path in told}
         return PriorRun(
             name,
-            self._space.nest(self._space.prune(self._space.sort(flat))),
+            self._space.nest(self._space.sort(flat)),
             None if state in _FAILED else objective,
             {other: value for other, value in others.items() if value is not None},
             seconds,
@@ -142,9 +188,9 @@ class _Table:
     def _value(self, line: int, parameter: Parameter, cell: str) -> Any:
         found = read_cell(cell, parameter.distribution)
         if found is None and not isinstance(parameter.distribution, (Categorical, Constant)):
-            raise _error(
-                f"{self._name}, line {line}, column {parameter.name}: must be "
-                f"{parameter.distribution.describe()}, not {cell!r}."
+            self.problems.append(
+                f"line {line}, column {parameter.name}: must be "
+                f"{parameter.distribution.describe()}, not {cell!r}"
             )
         return found
 
@@ -153,11 +199,21 @@ class _Table:
         try:
             value = float(cells[place]) if cells[place] else math.nan
         except ValueError:
-            raise _error(
-                f"{self._name}, line {line}, column {self._header[place]}: must be a number, "
-                f"not {cells[place]!r}."
-            ) from None
+            self.problems.append(
+                f"line {line}, column {self._header[place]}: must be a number, not {cells[place]!r}"
+            )
+            return None
         return value if math.isfinite(value) else None
+
+
+def _near(name: str, among: Sequence[str]) -> bool:
+    """Whether one of them is the name, misspelt. (beta1 is no slip for beta2.)"""
+    alike = [each for each in among if _digits(each) == _digits(name)]
+    return bool(difflib.get_close_matches(name, alike, n=1, cutoff=_SLIP))
+
+
+def _digits(name: str) -> str:
+    return "".join(filter(str.isdigit, name))
 
 
 def read_cell(cell: str, distribution: Distribution) -> Any:

@@ -69,7 +69,7 @@ def test_cells_become_what_their_parameters_are() -> None:
             "old.csv:3", {"layers": 3, "lr": 0.01, "momentum": 0.9, "opt": "sgd", **rest}, 0.25
         ),
         PriorRun("old.csv:5", {"layers": 4, "lr": 1.0, "opt": 3, **rest}, None),
-        PriorRun("old.csv:6", {"layers": 4, "lr": 1.0, "opt": True, **rest}, None),
+        PriorRun("old.csv:6", {"layers": 4, "lr": 1.0, "momentum": 0.3, "opt": True, **rest}, None),
         PriorRun("old.csv:7", {"layers": 4, "lr": 1.0, "opt": None, **rest}, 1.0),
     ]
 
@@ -94,7 +94,26 @@ def test_what_sweep_export_writes_is_read() -> None:
     [
         ("", "old.csv has no column `loss`."),
         ("los,lr\n", "has no column `loss`. Did you mean `los`?"),
-        ("loss,lr\n1,2\n", "has no column `layers`."),
+        ("loss,lr\n1,2\n", "has no columns `layers`, `model.width`, `opt`. It has `loss`, `lr`."),
+        (
+            "loss,lr,layer,opt,model.width\n1,2,3,adam,[3]\n",
+            "has no column `layers`. Did you mean `layer`?",
+        ),
+        (
+            "loss,lr,layers,opt,momentums,model.width\n1,2,3,adam,,[3]\n",
+            "has no column `momentum`. Did you mean `momentums`?",
+        ),
+        (
+            "loss;lr;layers\n1;2;3\n",
+            "old.csv has `;` between its cells, and a CSV file has commas.",
+        ),
+        (
+            "loss,lr,layers,opt,model.width\n"
+            + "x,1,3,adam,[3]\n1,y,3.5,adam,[3]\n1,z,3,adam,[3],7\n",
+            "old.csv, line 2, column loss: must be a number, not 'x'; line 3, column layers: must "
+            "be a whole number from 1 to 8, not '3.5'; line 3, column lr: must be a number from "
+            "0.001 to 1, not 'y'; and 2 more.",
+        ),
         ("loss,lr,layers,opt,momentum,model.width\n1,x,3,adam,,[3]\n", "line 2, column lr: must"),
         ("loss,lr,layers,opt,momentum,model.width\n1,1,3.5,adam,,[3]\n", "column layers: must be"),
         ("loss,lr,layers,opt,momentum,model.width\nx,1,3,adam,,[3]\n", "column loss: must be a n"),
@@ -195,6 +214,30 @@ def test_a_file_that_comes_along(store: Store) -> None:
     )
 
 
+def test_constraints_are_counted_one_by_one_and_what_is_not_there_is_left_away(
+    store: Store,
+) -> None:
+    """A column of its own a parameter needs only where a row has it."""
+    text = "loss,lr,opt\n1,0.1,adam\n1,0.6,adam\n1,0.9,adam\n2,0.9,adam\n3,0.1,sgd\n"
+    limits = "constraints: ['lr < 0.8', 'lr < 0.5']\n"
+    _, spec = create(store, limits + "prior: old.csv", {"old.csv": text})
+    assert spec.warnings == (
+        "prior: 1 of 5 results of old.csv are used; left out: 2 for the constraint `lr < 0.8`, 1 "
+        "for the constraint `lr < 0.5`, 1 without `momentum`. Without a value of gb, and used for "
+        "the others: 1.",
+    )
+    text = text.replace("opt", "opt,momentum2")  # is another one, not `momentum` misspelt
+    with pytest.raises(SpecError, match="no result that fits"):
+        create(store, "prior: old.csv", {"old.csv": text.replace("adam", "sgd")})
+    text = "loss,lr,opt,momentum,gb\n1,0.1,adam,0.7,1\n1,0.6,sgd,0.3,1\n"
+    sweep, spec = create(store, "prior: old.csv", {"old.csv": text})
+    assert spec.warnings == (
+        "prior: all 2 results of old.csv are used. With a value of `momentum`, which is not there "
+        "beside their others, and used without it: 1.",
+    )
+    assert sweep.prior[0]["config"] == {"lr": 0.1, "opt": "adam"}
+
+
 LINES = YAML.count("\n")
 HEAD = "loss,lr,opt,momentum"
 
@@ -210,7 +253,11 @@ HEAD = "loss,lr,opt,momentum"
             "prior[1]: odd.csv has no result that fits the parameters of this sweep: 2 for `lr` "
             "(must be a number from 0.001 to 1, not 7.0), 1 without `momentum`. Loosen",
         ),
-        ("prior: bare.csv", 1, "prior: bare.csv has no column `lr`. It has `loss`, `width`."),
+        (
+            "prior: bare.csv",
+            1,
+            "prior: bare.csv has no columns `lr`, `opt`. It has `loss`, `width`.",
+        ),
         ("prior: torn.csv", 1, "prior: torn.csv, line 2, column lr: must be a number"),
         ("prior: head.csv", 1, "prior: head.csv has no results."),
         ("prior: empty.csv", 1, "prior: empty.csv has no result with a value of 'loss'."),
