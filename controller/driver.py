@@ -15,6 +15,7 @@ Order within a tick, and why:
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -72,6 +73,7 @@ class Driver:
         self._curves: dict[int, list[tuple[int, float]]] = {}
         self._tokens: dict[int, int] = {}
         self._stops: dict[int, str] = {}  # open trials that the rule has given up, and why
+        self._spared: frozenset[int] = frozenset()  # a person's repeats: they are to show the noise
         self._ordered: set[tuple[str, int]] = set()
         # Attempts that wait in the database and were put into the queue; None before the first
         # `reconcile`, when it is not known which were.
@@ -155,6 +157,8 @@ class Driver:
     def _rebuild(self, sweep: SweepRecord) -> None:
         trials = self._store.trials(self._id)
         self._ended = max((t.ended_seq or 0 for t in trials), default=0)
+        # An order of trials builds a new driver, so that none comes later.
+        self._spared = _repeats(trials) if self._spec.early_terminate is not None else frozenset()
         open_numbers = {t.number for t in trials if not t.state.over}
         self._retell({t.number: t.state for t in trials if t.state.over})
         cost = seconds(self._store.attempt_times(self._id))
@@ -260,6 +264,8 @@ class Driver:
 
         A quick script is past a band before the next tick, and W&B's rule looks at the last band.
         """
+        if number in self._spared:
+            return
         if number not in self._stops and self._curves.get(number):
             verdict = self._mind.judge(number)
             if verdict.stop:
@@ -377,3 +383,15 @@ class Driver:
         if told != self._projected:
             self._live.set_sweep_state(self._id, sweep.state.value, sweep.trouble)
             self._projected = told
+
+
+def _repeats(trials: Sequence[TrialRecord]) -> frozenset[int]:
+    """Trials that a person enqueued with a configuration that an earlier one has."""
+    seen: set[str] = set()
+    found = []
+    for trial in trials:
+        config = json.dumps(trial.config, sort_keys=True)
+        if config in seen and trial.enqueued is not None:
+            found.append(trial.number)
+        seen.add(config)
+    return frozenset(found)

@@ -156,7 +156,7 @@ class OrderStore(AttemptStore):
                 raise IllegalTransition(
                     f"sweep {sweep_id} has {sweep.next_number - 1} of the {most} trials that its "
                     f"run_cap allows: there is room for {room} more, not for {len(new)}. Raise "
-                    "run_cap first (`sweep update`)."
+                    f"it first: `sweep update {sweep_id} --run-cap {numbers[-1]}`."
                 )
             now = self._db.read_clock(connection)
             insert_trials(connection, sweep_id, sweep.project, new, now, names)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 """Of the configurations that may be the best."""
+REPEATS = 3
+"""Of the best configuration, to see how much they differ."""
 VERDICTS = {"go_on": "go on", "little": "hardly worth it", "stop": "stop now"}
 
 
@@ -49,7 +51,13 @@ def advise(sweep: str, trials: int, as_json: bool) -> None:
     report.check_answer(found, status["id"])
     metric = (status.get("metric") or {}).get("name", "objective")
     click.echo(_table(found, metric))
-    for line in (_luck(found), _noise(found), _gain(found, metric), *_ends(found)):
+    for line in (
+        _luck(found),
+        _noise(found),
+        *_once_more(found, status),
+        _gain(found, metric),
+        *_ends(found),
+    ):
         if line:
             click.echo(line)
     text = found["region"]["yaml"]
@@ -125,12 +133,31 @@ def _luck(found: Mapping[str, Any]) -> str:
 def _noise(found: Mapping[str, Any]) -> str:
     if found["noisy"] == "unknown":
         return (
-            "These trials do not tell whether runs of one configuration differ; a second run of "
+            "These trials do not tell whether runs of one configuration differ; further runs of "
             "the best one would."
         )
     if found["noise"] is None:
         return "There is hardly any noise: values can be taken as they are."
     return f"Runs of one configuration differ by about {_text.number(found['noise'])}."
+
+
+def _once_more(found: Mapping[str, Any], status: Mapping[str, Any]) -> list[str]:
+    """The commands that tell how much runs of the best configuration differ, where that is not
+    known; [] for a sweep that takes no trials any more."""
+    if found["noisy"] != "unknown" or not found["best"]:
+        return []
+    if status["state"] in ("canceled", "stopping"):
+        return []
+    sweep_id, cap = status["id"], status.get("run_cap")
+    wanted = sum(status["counts"].values()) + REPEATS
+    lines = []
+    if cap is not None and wanted > cap:
+        lines.append(f"sweep update {sweep_id} --run-cap {wanted}")
+    number = found["best"][0]["number"]
+    lines.append(f"sweep enqueue {sweep_id} --again {number} --times {REPEATS}")
+    if not status.get("agents"):
+        lines.append(f"sweep agent {sweep_id}")
+    return [f"  {line}" for line in lines]
 
 
 def _gain(found: Mapping[str, Any], metric: str) -> str:

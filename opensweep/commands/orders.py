@@ -20,7 +20,8 @@ from sweeps.errors import UsageError
 @click.command(
     epilog="\b\nExample:\n"
     "  sweep enqueue k3j9x2ab lr=0.01 optimizer=adam\n"
-    "  sweep enqueue k3j9x2ab --file configurations.yaml"
+    "  sweep enqueue k3j9x2ab --file configurations.yaml\n"
+    "  sweep enqueue k3j9x2ab --again 17 --times 3"
 )
 @options.sweep_argument()
 @click.argument("values", metavar="[NAME=VALUE]...", nargs=-1)
@@ -29,25 +30,45 @@ from sweeps.errors import UsageError
     type=click.Path(allow_dash=True),
     help="YAML or JSON: a configuration, or a list of them ('-': standard input).",
 )
+@click.option(
+    "--again",
+    type=options.Whole(low=1),
+    metavar="TRIAL",
+    help="The configuration of the sweep's trial of this number once more, to see how much runs "
+    "of it differ: no early_terminate stops such a repeat.",
+)
+@click.option("--times", type=options.Whole(low=1), default=1, help="With --again: how often.")
 @options.json_option("the new trials")
-def enqueue(sweep: str, values: tuple[str, ...], file: str | None, as_json: bool) -> None:
+def enqueue(
+    sweep: str,
+    values: tuple[str, ...],
+    file: str | None,
+    again: int | None,
+    times: int,
+    as_json: bool,
+) -> None:
     """Try a configuration of yours next.
 
     It becomes a trial before anything that the search suggests, counts as one, and the search
     learns of it. Values that you leave out are filled in; a nested parameter is NAME.INNER=VALUE.
-    A finished sweep goes on with it.
+    A finished sweep goes on with it; one that has reached its run_cap, once that is raised (`sweep
+    update ID --run-cap N`).
     """
     configs = [_config(values)] if values else []
     if file is not None:
         configs += _configs_in(file)
-    if not configs:
+    if not configs and again is None:
         raise UsageError(
-            "no configuration: give NAME=VALUE …, or a file of them with --file. `sweep status "
-            f"{sweep}` shows a sweep."
+            "no configuration: give NAME=VALUE …, a file of them with --file, or --again TRIAL. "
+            f"`sweep status {sweep}` shows a sweep."
         )
+    if times > 1 and again is None:
+        raise UsageError("--times goes with --again")
     key = uuid.uuid4().hex
     with connection.server() as client:
         status = connection.sweep_status(client, sweep)
+        if again is not None:
+            configs += [connection.trial(client, f"{status['id']}-{again}")["config"]] * times
         made = client.enqueue(status["id"], configs, key=key)
     if as_json:
         options.print_json(made)

@@ -16,6 +16,7 @@ from test_server_api import KEY, OK, World, running
 
 from controller import analysis
 from controller.store.records import NewTrial
+from opensweep.commands.advise import _once_more
 from sweeps import errors
 from sweeps.trial import AttemptState, Outcome, Reason
 
@@ -212,6 +213,28 @@ def test_advice_on_what_to_do_next(world: World) -> None:
     assert "layers is best at its min of 1: widen that bound." in said
     assert "\nparameters:\n" in said
     assert json.loads(sweep("advise", id, "--trials", "4", "--json").stdout) == found
+
+
+@pytest.mark.parametrize(
+    ("fields", "commands"),
+    [
+        ({}, ["enqueue abc12345 --again 4 --times 3", "agent abc12345"]),
+        (
+            {"run_cap": 6},
+            ["update abc12345 --run-cap 9", "enqueue abc12345 --again 4 --times 3",
+             "agent abc12345"],
+        ),
+        ({"agents": [{"id": "a"}]}, ["enqueue abc12345 --again 4 --times 3"]),
+        ({"state": "canceled"}, []),
+    ],
+)  # fmt: skip
+def test_where_noise_is_unknown_the_commands_that_show_it_are_named(
+    fields: dict[str, Any], commands: list[str]
+) -> None:
+    status = {"id": "abc12345", "state": "finished", "counts": {"finished": 5, "stopped": 1}}
+    found = {"noisy": "unknown", "best": [{"number": 4}]}
+    assert _once_more(found, {**status, **fields}) == [f"  sweep {each}" for each in commands]
+    assert _once_more({**found, "noisy": "yes"}, status) == []
 
 
 def test_the_best_says_how_sure_it_is(world: World) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from controller import mind, record
+from controller import mind, orders, record
 from controller.driver import Driver
 from controller.store.chunk_records import Chunk, ChunkKind
 from controller.store.records import NewTrial, SweepRecord
@@ -58,9 +58,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 class World:
     """A sweep, and a driver whose searcher records."""
 
-    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch, more: str = "") -> None:
         self.store = store
-        self.sweep, _ = record.create_sweep(store, YAML, origin={})
+        self.sweep, _ = record.create_sweep(store, YAML + more, origin={})
         generation = store.take_sweep(self.sweep.id, "test", 60)
         assert generation is not None
         self.generation = generation
@@ -183,3 +183,22 @@ def test_a_restart_tells_the_same_as_the_driver_before_knew(world: World) -> Non
     values = [event.value for event in after.of(2) if isinstance(event, Reported)]
     assert values == [0.9, 0.8, 0.65, 0.6]
     assert [type(event).__name__ for event in after.of(3)] == ["Suggested", "Reported", "Ended"]
+
+
+def test_no_rule_stops_what_a_person_repeats(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = "early_terminate: {type: median, min_iter: 1, min_trials: 1}"
+    world = World(store, monkeypatch, rule)
+    world.add(1, 2)
+    for number in (1, 2):
+        world.start(number)
+        world.log(number, 1, 0, 0.2, 0.1)
+        world.end(number, OK, ms=1, gb=1)
+    again = [{"lr": 0.1}, {"lr": 0.7}, {"lr": 0.1}]
+    orders.enqueue(store, world.sweep.id, again, user="ann", key="k")
+    driver = world.driver()
+    for number in (3, 4, 5):
+        world.start(number)
+        world.log(number, 1, 0, 0.9, 0.9)
+    learn(driver)
+    assert driver._stops.keys() == {4}, "a configuration that nobody had tried"
+    assert world.driver()._stops.keys() == {4}, "after a restart, too"

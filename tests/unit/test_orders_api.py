@@ -64,11 +64,22 @@ def test_a_configuration_is_enqueued(world: World, tmp_path: Path) -> None:
     result = sweep("enqueue", id, "lr=0.03")
     assert result.exit_code == 1
     assert "4 of the 4 trials that its run_cap allows" in result.stderr
+    assert f"`sweep update {id} --run-cap 5`" in result.stderr
     assert sweep("update", id, "--run-cap", "9").stdout == (
         f"sweep {id} has a new file and is running\n"
     )
     assert "run_cap: 9" in world.client.spec(id)["yaml"]
     assert sweep("enqueue", id, "lr=0.03").exit_code == 0
+
+
+def test_a_configuration_is_tried_once_more(world: World) -> None:
+    id = world.sweep_with_trials()
+    first = world.client.trial(f"{id}-1")["config"]
+    made = json.loads(sweep("enqueue", id, "--again", "1", "--times", "3", "--json").stdout)
+    assert [(each["number"], each["config"]) for each in made] == [(n, first) for n in (2, 3, 4)]
+    result = sweep("enqueue", id, "--again", "9")
+    assert f"sweep {id} has no trial 9" in result.stderr
+    assert sweep("enqueue", id, "lr=0.01", "--times", "2").exit_code == 2
 
 
 def test_a_configuration_is_completed_and_checked_as_a_whole(world: World) -> None:

@@ -34,7 +34,7 @@ export function luckOf({ luckiest }) {
 /** @param {Advice} advice */
 export function noiseOf({ noise, noisy }) {
   if (noisy === "unknown") {
-    return "These trials do not tell whether runs of one configuration differ; a second run of the best one would.";
+    return "These trials do not tell whether runs of one configuration differ; further runs of the best one would.";
   }
   return noise === null
     ? "There is hardly any noise: values can be taken as they are."
