@@ -22,7 +22,7 @@ from controller.store.store import Store
 from sweeps import retry
 from sweeps.errors import Fenced, IllegalTransition, SpecError, UsageError
 from sweeps.metrics import values_of
-from sweeps.objective import best_of, metric_value, no_measures, no_objective
+from sweeps.objective import best_of, lost_value, metric_value, no_measures, no_objective
 from sweeps.project import OWN_ENTITY, whole_name
 from sweeps.spec import Goal, SweepSpec, load_spec, spec_from_mapping
 from sweeps.trial import AttemptState, Outcome, Reason, SweepState
@@ -168,7 +168,8 @@ def record_end(
 
     A trial's score is the best finite value of the metric over its history and its summary. One
     that ended well without a value has failed, and its reason names what it did log. One that has
-    no last value of a further metric is no failure, and its reason names that.
+    no last value of a further metric, or whose last value of the metric itself is NaN or infinite,
+    is no failure, and its reason names that.
 
     Args:
         config: what the script added to its configuration, by top-level key.
@@ -198,10 +199,7 @@ def record_end(
                 outcome, state=AttemptState.FAILED, reason=Reason.NO_OBJECTIVE, detail=detail
             )
     if outcome.state is AttemptState.FINISHED and not outcome.detail:
-        there = values_of(spec.metrics, summary or {})
-        if missing := [each.name for each in spec.metrics if each.name not in there]:
-            said = logged_keys or [key for key in summary or {} if not key.startswith("_")]
-            outcome = replace(outcome, detail=no_measures(missing, said))
+        outcome = replace(outcome, detail=_lacking(spec, summary or {}, logged_keys))
     if config or metadata:
         # Before the end: its answer is what the agent waits for, and without it says both again.
         with contextlib.suppress(Fenced):
@@ -215,6 +213,19 @@ def record_end(
         seconds=seconds,
         retry=lambda outcomes: sweep.state in _HANDS_OUT and retry.decide(spec.retry, outcomes),
     )
+
+
+def _lacking(spec: SweepSpec, summary: Mapping[str, Any], logged_keys: Sequence[str]) -> str:
+    """What the last values of a trial that ended well lack; "" where nothing."""
+    if spec.metric is not None and lost_value(summary, spec.metric.name):
+        return (
+            f"its last {spec.metric.name!r} is no finite number; it is scored by the best value "
+            "before"
+        )
+    there = values_of(spec.metrics, summary)
+    missing = [each.name for each in spec.metrics if each.name not in there]
+    said = logged_keys or [key for key in summary if not key.startswith("_")]
+    return no_measures(missing, said) if missing else ""
 
 
 _ACTIONS = {

@@ -22,15 +22,25 @@ def metric_value(row: Mapping[str, Any], name: str) -> float | None:
     A key spelled exactly so wins; else dots lead into nested mappings ("val.loss" finds
     {"val": {"loss": 0.1}}), as in W&B, or stand for the slashes of a section ("val/loss").
     """
+    return _finite(_entry(row, name))
+
+
+def lost_value(row: Mapping[str, Any], name: str) -> bool:
+    """Whether metric `name` is there as a number that is not finite: training went astray."""
+    value = _entry(row, name)
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _entry(row: Mapping[str, Any], name: str) -> Any:
     for key in (name, name.replace(".", "/")):
         if key in row:
-            return _finite(row[key])
+            return row[key]
     value: Any = row
     for part in name.split("."):
         if not isinstance(value, Mapping) or part not in value:
             return None
         value = value[part]
-    return _finite(value)
+    return value
 
 
 def _finite(value: Any) -> float | None:
