@@ -297,12 +297,12 @@ def _read_distribution(section: Section, warnings: list[str]) -> Distribution:
             f"{low:g} to {high:g} (e^{math.log(low):g} to e^{math.log(high):g})."
         )
         hint = f"Use {known.instead}, which takes the bounds themselves."
-        warnings.append(str(section.error(text, "distribution", hint=hint)))
+        warnings.append(section.warning(text, "distribution", hint=hint))
     if isinstance(distribution, Continuous) and distribution.q is not None:
         first, last = (distribution.quantise(distribution.ppf(u)) for u in (0.0, 1.0))
         if first == last:
             text = f"in steps of {distribution.q!r} there is one value alone, {first!r}."
-            warnings.append(str(section.error(text, "q", hint="Take a smaller step.")))
+            warnings.append(section.warning(text, "q", hint="Take a smaller step."))
     return distribution
 
 

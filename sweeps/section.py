@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -53,6 +54,11 @@ class Section:
     def error(self, problem: str, *below: str | int, hint: str | None = None) -> SpecError:
         """A complaint about what stands `below` this section, to be raised."""
         return self.origin.error(problem, (*self.at, *below), hint)
+
+    def warning(self, problem: str, *below: str | int, hint: str | None = None) -> str:
+        """The same, to be read and no more; by the file's own name, in whatever folder it is."""
+        path = self.origin.path and os.path.basename(self.origin.path)
+        return str(Origin(path, self.origin.lines).error(problem, (*self.at, *below), hint))
 
     def with_defaults(self, defaults: Mapping[str, Any]) -> Section:
         """This section, with `defaults` for the keys that it lacks."""

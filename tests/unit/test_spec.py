@@ -64,7 +64,7 @@ METRIC = "metric: {name: loss}\n"
 
 
 def load(more: str = "") -> SweepSpec:
-    return load_spec(SMALL + more, path="s.yaml")
+    return load_spec(SMALL + more, path="/home/ada/s.yaml")
 
 
 def refusal(text: str) -> str:
