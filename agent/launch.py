@@ -27,6 +27,8 @@ agent/devices.py (the slot's variables), agent/supervisor.py (starts what is mad
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import json
 import os
 import re
@@ -301,18 +303,33 @@ def _folders(origin: Mapping[str, Any], cwd: Path) -> list[Path]:
     return [one for i, one in enumerate(folders) if one not in folders[:i]]
 
 
+class NoProgram(UsageError):
+    """The file that a trial would run is not where it is looked for."""
+
+
 def _find(program: str, folders: Sequence[Path]) -> Path:
     for folder in folders:
         if (folder / program).is_file():
             return folder
     if os.path.isabs(program):
-        raise UsageError(f"the sweep's program {program} is not on this machine")
+        raise NoProgram(f"the sweep's program {program} is not on this machine")
     if (folders[0] / program).is_dir():
-        raise UsageError(f"the sweep's program {program} is a folder: name the file to run")
-    raise UsageError(
-        f"the sweep's program {program} is not in {_listed(folders)}: start the agent in the "
-        "folder that `program` in the sweep file is relative to"
+        raise NoProgram(f"the sweep's program {program} is a folder: name the file to run")
+    raise NoProgram(
+        f"the sweep's program {program} is not in {_listed(folders)}{_nearest(program, folders)}: "
+        "start the agent in the folder that `program` in the sweep file is relative to"
     )
+
+
+def _nearest(program: str, folders: Sequence[Path]) -> str:
+    """` (did you mean train.py?)`; "" where no file there has a name like it."""
+    within = Path(program).parent
+    names: set[str] = set()
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            names |= {each.name for each in (folder / within).iterdir() if each.is_file()}
+    near = difflib.get_close_matches(Path(program).name, sorted(names), n=1, cutoff=0.7)
+    return f" (did you mean {within / near[0]}?)" if near else ""
 
 
 def _listed(folders: Iterable[Path]) -> str:

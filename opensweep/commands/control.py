@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from opensweep import _text
-from opensweep.commands import connection, create, options
+from opensweep.commands import connection, create, options, report
 from sweeps.errors import Fenced, IllegalTransition, OpensweepError
 
 
@@ -116,14 +116,17 @@ def update(sweep: str, file: str | None, run_cap: int | None, as_json: bool) -> 
         status = connection.sweep_status(client, sweep)
         if file is not None:
             path = create.origin(file)["path"]
-            changed = client.update_sweep(status["id"], text, path, tables=tables)
+            with create.as_named(file):
+                changed = client.update_sweep(status["id"], text, path, tables=tables)
         else:
             changed = client.change_run_cap(status["id"], run_cap)
     create.say_warnings(changed)
     if as_json:
         options.print_json({key: changed[key] for key in ("id", "name", "state")})
         return
-    click.echo(
-        f"sweep {click.style(changed['id'], bold=True)} has a new file and is"
-        f" {_text.state(changed['state'])}"
-    )
+    what = "a new file" if run_cap is None else f"run_cap {run_cap}"
+    head = f"sweep {click.style(changed['id'], bold=True)} has {what}"
+    if changed["state"] in ("pending", "running") and not status.get("agents"):
+        click.echo(f"{head}; {report.no_agent(status)}")
+    else:
+        click.echo(f"{head} and is {_text.state(changed['state'])}")

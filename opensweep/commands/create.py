@@ -6,15 +6,17 @@ All that can be checked without the server is checked first, so that a wrong fil
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from opensweep.commands import connection, dashboard, options
-from sweeps.errors import UsageError
+from sweeps.errors import SpecError, UsageError
 
 if TYPE_CHECKING:
     from sweeps.protocol.client import Client
@@ -115,15 +117,18 @@ def check(file: str, text: str, *, program_here: bool) -> SweepSpec:
 
     spec = load_spec(text, path=shown(file))
     if program_here:
-        from agent.launch import check_program
+        from agent.launch import NoProgram, check_program
 
         try:
             check_program(spec.command, spec.program, origin=origin(file))
         except UsageError as error:
-            raise UsageError(
+            what = (
                 f"{str(error).rstrip('.')}. (If trials run on other machines only: "
                 "--program-elsewhere.)"
-            ) from None
+            )
+            if isinstance(error, NoProgram) and spec.program is not None:
+                raise spec.error(what, "program") from None
+            raise UsageError(what) from None
     return spec
 
 
@@ -162,9 +167,25 @@ def prior_tables(file: str, spec: SweepSpec) -> dict[str, str]:
 
 def record(client: Client, file: str, text: str, tables: dict[str, str]) -> dict[str, Any]:
     """Records the sweep: {id, name, warnings, notes}. Says warnings and notes on stderr."""
-    made = client.create_sweep(text, **origin(file), tables=tables)
+    with as_named(file):
+        made = client.create_sweep(text, **origin(file), tables=tables)
     say_warnings(made)
     return made
+
+
+@contextlib.contextmanager
+def as_named(file: str) -> Iterator[None]:
+    """What the server finds wrong with a sweep file is said by the name that the user gave it."""
+    try:
+        yield
+    except SpecError as error:
+        raise SpecError(
+            error.problem,
+            key_path=error.key_path,
+            path=shown(file),
+            line=error.line,
+            hint=error.hint,
+        ) from None
 
 
 def say_warnings(made: dict[str, Any]) -> None:

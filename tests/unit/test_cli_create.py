@@ -143,8 +143,11 @@ def test_a_program_that_is_not_there(world: World, tmp_path: Path) -> None:
     for command in ("create", "run"):
         result = sweep(command, "sweep.yaml")
         assert result.exit_code == 2
-        assert f"train.py is not in {tmp_path}" in result.stderr
+        what = f"sweep.yaml:2: program: the sweep's program train.py is not in {tmp_path}"
+        assert what in result.stderr
     assert "--program-elsewhere" in sweep("create", "sweep.yaml").stderr
+    (tmp_path / "trian.py").write_text("")
+    assert f"{tmp_path} (did you mean trian.py?): start" in sweep("create", "sweep.yaml").stderr
     assert not world.requests
     assert sweep("create", "sweep.yaml", "--program-elsewhere").exit_code == 0
 

@@ -50,6 +50,11 @@ def test_orders(world: World, action: str, state: str, words: str) -> None:
 def test_a_sweep_gets_another_file(world: World, tmp_path: Path) -> None:
     file = tmp_path / "sweep.yaml"
     file.write_text("program: t.py\nmethod: random\nparameters: {x: {min: 0, max: 9}}\n")
+    assert sweep("update", "abc12345", "sweep.yaml").stdout == (
+        "sweep abc12345 has a new file; no agent works for it: `sweep agent abc12345`\n"
+    )
+    world.changed.clear()
+    world.sweeps["abc12345"]["agents"] = [{"id": "a1"}]
     result = sweep("update", "abc12345", "sweep.yaml")
     assert result.exit_code == 0
     assert result.stdout == "sweep abc12345 has a new file and is running\n"

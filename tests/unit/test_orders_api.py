@@ -66,7 +66,7 @@ def test_a_configuration_is_enqueued(world: World, tmp_path: Path) -> None:
     assert "4 of the 4 trials that its run_cap allows" in result.stderr
     assert f"`sweep update {id} --run-cap 5`" in result.stderr
     assert sweep("update", id, "--run-cap", "9").stdout == (
-        f"sweep {id} has a new file and is running\n"
+        f"sweep {id} has run_cap 9; no agent works for it: `sweep agent {id}`\n"
     )
     assert "run_cap: 9" in world.client.spec(id)["yaml"]
     assert sweep("enqueue", id, "lr=0.03").exit_code == 0
@@ -219,3 +219,28 @@ def test_all_trials_come_as_columns(world: World) -> None:
     assert status == 404
     status, _ = world.raw("GET", f"/api/sweeps/{id}/columns?metrics=7")
     assert status == 400
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("search: {sampler: CmaEsSamplr}", "search.sampler: Optuna"),
+        ("early_terminate: {pruner: MedianPrunr}", "early_terminate.pruner: Optuna"),
+        ("prior: [k3j9x2ab]", "prior[0]: there is no sweep"),
+    ],
+)
+def test_what_the_server_refuses_is_said_by_the_name_that_was_given(
+    world: World, tmp_path: Path, wrong: str, told: str
+) -> None:
+    (tmp_path / "train.py").write_text("")
+    text = (
+        "program: train.py\nmethod: bayes\nmetric: {name: loss}\n"
+        f"parameters: {{lr: {{min: 0.001, max: 0.1}}}}\n{wrong}\n"
+    )
+    (tmp_path / "wrong.yaml").write_text(text)
+    id = world.sweep_with_trials()
+    for command in (["create", "wrong.yaml"], ["update", id, "wrong.yaml"]):
+        result = sweep(*command)
+        assert result.exit_code == 2
+        assert result.stderr.startswith(f"error: wrong.yaml:5: {told}")
+    assert sweep("create", "-", input=text).stderr.startswith("error: <stdin>:5: ")
