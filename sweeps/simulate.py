@@ -48,6 +48,7 @@ class SimTrial:
 
     number: int
     config: dict[str, Any]
+    parent: int | None = None  # the trial whose training it goes on with
     state: TrialState = TrialState.QUEUED
     objective: float | None = None
     curve: list[float] = field(default_factory=list)  # of its last attempt
@@ -106,6 +107,10 @@ class Simulation:
         return found
 
 
+Segment = Callable[[SimTrial, int], float | Mapping[str, Any] | None]
+"""As an Objective, for what depends on the trial that it goes on from, too."""
+
+
 def simulate(
     spec: SweepSpec,
     objective: Objective,
@@ -117,6 +122,7 @@ def simulate(
     fault: Fault = lambda number, token, iteration: None,  # noqa: ARG005
     restart_every: int | None = None,
     until: float | None = None,
+    segment: Segment | None = None,
 ) -> Simulation:
     """Runs a sweep to its end.
 
@@ -132,12 +138,13 @@ def simulate(
         restart_every: the searcher is thrown away, and restored from its snapshot (through JSON)
             and the trials, after every so many events: a controller that dies over and over.
         until: virtual seconds after which no new trial is started.
+        segment: asked in place of `objective`.
 
     Raises:
         ValueError: nothing would ever end the sweep.
     """
     return _Sweep(
-        spec, objective, seed, slots, iterations, duration, fault, restart_every, until
+        spec, objective, seed, slots, iterations, duration, fault, restart_every, until, segment
     ).run()
 
 
@@ -152,6 +159,7 @@ class _Sweep:
     fault: Fault
     restart_every: int | None
     until: float | None
+    segment: Segment | None
 
     def __post_init__(self) -> None:
         metric = self.spec.metric
@@ -214,7 +222,9 @@ class _Sweep:
             return None
         for suggestion in self.searcher.ask(1):
             self.snapshot = self.searcher.snapshot()
-            trial = SimTrial(suggestion.number, suggestion.config, started=self.now)
+            trial = SimTrial(
+                suggestion.number, suggestion.config, suggestion.parent, started=self.now
+            )
             self.trials[trial.number] = trial
             return trial
         self.closed = True
@@ -229,7 +239,10 @@ class _Sweep:
     def _advance(self, trial: SimTrial, iteration: int) -> None:
         outcome = self.fault(trial.number, len(trial.outcomes) + 1, iteration)
         if outcome is None:
-            outcome = self._report(trial, self.objective(trial.config, iteration))
+            asked = self.segment
+            outcome = self._report(
+                trial, asked(trial, iteration) if asked else self.objective(trial.config, iteration)
+            )
         if outcome is None and iteration < self.iterations:
             self._schedule(trial, iteration + 1)
         else:

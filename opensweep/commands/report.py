@@ -247,6 +247,8 @@ def ending(client: Client, status: Mapping[str, Any]) -> list[str]:
         lines.append(f"best {metric} {value}, trial {best['id']}{unfinished(best)}:")
         leaves = _text.flat(best["config"])
         lines += [f"  {name}: {_text.value_text(value)}" for name, value in leaves.items()]
+        if best.get("parent"):
+            lines.append(f"  (of its last segment; `sweep best {sweep_id}` shows those before)")
         if status.get("metrics"):
             found = client.outcome(sweep_id)
             if found["trial"] is not None:

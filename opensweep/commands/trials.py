@@ -14,6 +14,7 @@ from opensweep import _text
 from opensweep.commands import connection, options, report
 from opensweep.commands.advise import believed, best_lines
 from opensweep.commands.objective import objective
+from opensweep.commands.segments import is_segment, lineage, lineage_lines
 from opensweep.commands.status import check_states, terminal_width
 from opensweep.commands.weighing import weighed
 from sweeps.console_text import settled
@@ -190,22 +191,27 @@ def _place(trial: Trial, with_host: bool) -> str:
     help="Print it as the arguments that ${args} gives the script, quoted for a shell; a nested "
     "group is one argument, written as a Python dict.",
 )
-@options.json_option("the whole trial; with several `metrics` also keeps_limits and front,")
+@options.json_option(
+    "the whole trial; with several `metrics` also keeps_limits and front, in population based "
+    "training chain and checkpoint,"
+)
 def best(sweep: str, as_args: bool, as_json: bool) -> None:
     """Show the best trial and its configuration.
 
     The configuration is YAML; the lines about the trial are comments in it. Of a sweep with several
     `metrics` it is the best that keeps their limits, and the trials that no other one beats in
     every objective are listed. What a model of all trials makes of its value is said, where there
-    are enough of them: its probable true value, and which trial it believes to be the best.
+    are enough of them: its probable true value, and which trial it believes to be the best. In
+    population based training it is a segment: those before it are listed, with their settings.
     """
     if as_args and as_json:
         raise click.UsageError("--args and --json: choose one")
     with connection.server() as client:
         status = connection.sweep_status(client, sweep)
         found = client.outcome(status["id"])
-        opinion = None if as_args or found["trial"] is None else believed(client, status["id"])
-    trial = found["trial"]
+        trial = found["trial"]
+        opinion = None if as_args or trial is None else believed(client, status["id"])
+        segment = lineage(client, trial) if trial and is_segment(client, trial) else {}
     if trial is None:
         raise OpensweepError(
             f"no trial of sweep {status['id']} has an objective"
@@ -213,8 +219,13 @@ def best(sweep: str, as_args: bool, as_json: bool) -> None:
         )
     if as_json:
         told = {key: found[key] for key in ("keeps_limits", "front") if key in found}
-        options.print_json({**trial, **told, "believed": opinion})
+        options.print_json({**trial, **told, **segment, "believed": opinion})
     elif as_args:
+        if segment and len(segment["chain"]) > 1:
+            connection.say(
+                f"{trial['id']} is a segment: these are the settings of the last of "
+                f"{len(segment['chain'])} alone; `sweep best {status['id']}` shows all"
+            )
         click.echo(arguments(trial["config"]))
     else:
         import yaml
@@ -228,6 +239,8 @@ def best(sweep: str, as_args: bool, as_json: bool) -> None:
         for line in weighed(status, found):
             click.echo(f"# {line}" if line else "#")
         for line in best_lines(opinion, trial["number"]) if opinion else ():
+            click.echo(f"# {line}")
+        for line in lineage_lines(segment, metric.get("name", "objective")) if segment else ():
             click.echo(f"# {line}")
         click.echo(yaml.safe_dump(trial["config"], sort_keys=False, allow_unicode=True), nl=False)
 

@@ -1,13 +1,14 @@
 """Population based training (`search: {type: pbt}`): settings that change while training goes on.
 
 A population of members trains side by side. Each trial is one segment of one member's training: it
-starts from the checkpoint folder of its parent, trains for a while, saves, and ends. When the next
-segment of a member is due, its latest value is compared with the others' latest (of one that trains
-just now: where it began):
+starts from the checkpoint folder of its parent, trains for a while, saves, and ends. A member's age
+is the number of segments behind its checkpoint, from its first on, whoever trained them. When the
+next segment of a member is due, its value is compared with those that the others had at that age
+(or the latest before, where they are not so far yet): nobody is better for being older.
 
   among the best, or in between   it goes on: own checkpoint, own config (its parent is itself)
-  among the worst `quantile`      it copies: checkpoint and config of one of the best `quantile`,
-                                  the config explored (its parent is that one)
+  among the worst `quantile`      it copies: checkpoint and config of one of the best `quantile` at
+                                  that age, as they were then, the config explored
   failed, or has no value         as among the worst; with nobody to copy it begins anew
 
 Explored: each parameter is drawn afresh with probability `resample`; otherwise a number is
@@ -15,13 +16,15 @@ multiplied or divided by `perturb` (at least by one step, within its bounds), a 
 moves to a neighbour, and any other choice stays. A parameter that comes to be there by that is
 drawn; constraints are kept. Who breaks limits of `metrics:` is behind all who break fewer.
 
-Nobody waits for anybody: of the members whose segment is over the one with the oldest is next, with
-what is known by then. Where more trials run at once than there are members, the population grows by
-as many. So no generations are counted, a trial that never ends holds up its
-own member alone, and a trial that is lost is run again with the same parent. `run_cap` is the
-number of segments in all.
+Nobody waits for anybody: of the members whose segment is over the youngest is next, of these the
+one with the oldest trial, with what is known by then. So with fewer slots than members these take
+turns, and each has its share of `run_cap`, the number of segments in all. Who copies does not get
+older by that, or the turns would be spent on one line; but who is behind the mean age of all (on a
+slow machine, say) copies what is best at that. Where more trials run at once than there are
+members, the population grows by as many. No generations are counted, a trial that never ends holds
+up its own member alone, and a trial that is lost is run again with the same parent.
 
-Snapshot: each member's newest trial, and that one's parent. Source: Jaderberg et al. 2017, arXiv
+Snapshot: each member's age and newest trials, its `line`. Source: Jaderberg et al. 2017, arXiv
 1711.09846, section 4.1 (truncation selection; perturb and resample), asynchronous as in its
 algorithm 1. Neighbours: the agent brings the parent's folder to the trial (agent/checkpoints.py);
 `stopping.segment` ends segments that do not end by themselves.
@@ -45,6 +48,7 @@ from sweeps.space import Space
 from sweeps.trial import TrialState
 
 _DRAWS = 30  # goes at an explored config that keeps the constraints
+_BACK = 20  # trials of a line that are known: values at ages before that are out of reach
 
 
 @dataclass(slots=True)
@@ -66,6 +70,14 @@ class _Trial:
             return None
         value = self.scored if self.value is None else self.value
         return None if value is None else (self.broken, value)
+
+
+@dataclass(slots=True)
+class _Member:
+    """`line`: its trials, the newest first, each the child of the next; `age`: the newest's."""
+
+    age: int
+    line: list[int]
 
 
 class PopulationSearch(Searcher):
@@ -104,45 +116,59 @@ class PopulationSearch(Searcher):
         self._perturb, self._resample = perturb, resample
         self._limits = [each for each in measures if each.limited]
         self._trials: dict[int, _Trial] = {}
-        self._newest: list[int] = []  # of each member
-        self._parents: dict[int, int] = {}
+        self._members: list[_Member] = []
 
     # -- proposing ----------------------------------------------------------------------------
 
     def _propose(self, number: int) -> dict[str, Any]:
         rng = generator(self._seed, number)
-        idle = [each for each in self._newest if self._trials[each].over]
-        if len(self._newest) < self._population or not idle:
-            self._newest.append(number)
+        idle = [each for each in self._members if self._trials[each.line[0]].over]
+        if len(self._members) < self._population or not idle:
+            self._members.append(_Member(1, [number]))
             return self._space.sample(rng)
-        last = min(idle)
-        parent = self._parent_after(last, rng)
-        self._newest[self._newest.index(last)] = number
-        if parent is None:
+        member = min(idle, key=lambda each: (each.age, each.line[0]))
+        last = member.line[0]
+        age, line = self._line_after(member, rng)
+        member.age, member.line = age + 1, [number, *line]
+        youngest = min(each.age for each in self._members)
+        for each in self._members:  # values before the youngest's age, nobody is compared with
+            del each.line[min(each.age - youngest + 2, _BACK) :]
+        if not line:
             return self._space.sample(rng)
-        self._parents[number] = parent
-        config = copy.deepcopy(dict(self._trials[parent].config))
-        return config if parent == last else self._explore(config, rng)
+        config = copy.deepcopy(dict(self._trials[line[0]].config))
+        return config if line[0] == last else self._explore(config, rng)
 
     def parent(self, number: int) -> int | None:
-        return self._parents.get(number)
+        lines = (each.line for each in self._members)
+        return next((line[1] for line in lines if line[0] == number and len(line) > 1), None)
 
-    def _parent_after(self, last: int, rng: numpy.random.Generator) -> int | None:
-        """Whose checkpoint goes on after segment `last`; None: nobody's."""
-        own = self._trials[last].cost
-        standing = [last] if own is not None else []
-        for newest in self._newest:
-            # one that trains stands where it began
-            place = newest if self._trials[newest].over else self._parents.get(newest)
-            if newest != last and place is not None and self._trials[place].cost is not None:
-                standing.append(place)
-        ranked = sorted((cost, each) for each in standing if (cost := self._trials[each].cost))
+    def _line_after(self, member: _Member, rng: numpy.random.Generator) -> tuple[int, list[int]]:
+        """What `member` goes on from: the age of a checkpoint and its line; (0, []): nothing."""
+        own = self._trials[member.line[0]].cost
+        ranked = self._ranked(member.age)
         share = math.floor(len(ranked) * self._quantile) or (1 if len(ranked) > 1 else 0)
         worst = own is None or (share > 0 and own > ranked[-share - 1][0])
         if not worst:
-            return last
-        best = [each for _, each in ranked[: max(share, 1)]]
-        return int(best[rng.integers(len(best))]) if best else None
+            return member.age, member.line
+        mean = sum(each.age for each in self._members) // len(self._members)
+        best = (self._ranked(mean) if mean > member.age else ranked)[: max(share, 1)]
+        if not best:
+            return 0, []
+        _, _, age, line = best[rng.integers(len(best))]
+        return age, line
+
+    def _ranked(self, age: int) -> list[tuple[tuple[int, float], int, int, list[int]]]:
+        """Cost, trial, age and line of each member as it was at `age`, the best first."""
+        found = []
+        for member in self._members:
+            places = [
+                (cost, trial, member.age - back, member.line[back:])
+                for back, trial in enumerate(member.line)
+                if (cost := self._trials[trial].cost) is not None
+            ]  # the newest first; one that trains, or failed, stands where it began
+            if places:
+                found.append(next((each for each in places if each[2] <= age), places[-1]))
+        return sorted(found)
 
     def _explore(self, config: dict[str, Any], rng: numpy.random.Generator) -> dict[str, Any]:
         here = self._axes.encode(config)
@@ -183,9 +209,10 @@ class PopulationSearch(Searcher):
 
     def _on_suggested(self, number: int, config: Mapping[str, Any]) -> None:
         self._trials[number] = _Trial(copy.deepcopy(dict(config)))
-        first = number <= len(self._enqueue) and not any(each >= number for each in self._newest)
-        if first:  # the file's own configs are the first members; `restore` knows what came after
-            self._newest.append(number)
+        known = any(each.line[0] >= number for each in self._members)
+        if number <= len(self._enqueue) and not known:
+            # the file's own configs are the first members; `restore` knows what came after
+            self._members.append(_Member(1, [number]))
 
     def _on_reported(self, number: int, iteration: int, value: float) -> None:
         trial = self._trials.get(number)
@@ -203,14 +230,17 @@ class PopulationSearch(Searcher):
         trial.broken = sum(not keeps([each], end.metrics) for each in self._limits)
 
     def snapshot(self) -> dict[str, Any]:
-        return {"members": [[each, self._parents.get(each)] for each in self._newest]}
+        return {"lines": [[each.age, *each.line] for each in self._members]}
 
     def restore(self, snapshot: Mapping[str, Any] | None, trials: Iterable[TrialSeen]) -> None:
         super().restore(snapshot, trials)
-        members = (snapshot or {}).get("members")
-        if members is not None:
-            self._newest = [newest for newest, _ in members if newest in self._trials]
-            self._parents = {newest: parent for newest, parent in members if parent in self._trials}
+        lines = (snapshot or {}).get("lines")
+        if lines is not None:
+            self._members = [
+                _Member(age, [each for each in line if each in self._trials])
+                for age, *line in lines
+                if line[0] in self._trials
+            ]
 
 
 def _somewhere(axis: Choice | Whole | Real, rng: numpy.random.Generator) -> Coordinate:

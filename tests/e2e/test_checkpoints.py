@@ -71,6 +71,10 @@ def test_a_segment_goes_on_on_another_machine(tmp_path: Path) -> None:
         done = [trial["summary"]["done"] for trial in trials]
         assert done[:2] == [1, 1]
         assert min(done[2:]) == 2
-        assert max(done) >= 3  # 4, if a member was good enough to be copied at once
+        assert max(done) == 3, "five segments of two members"
+        best = json.loads(sweep(first, "best", sweep_id, "--json"))
+        assert len(best["chain"]) == best["summary"]["done"]
+        assert best["checkpoint"]["files"] == 2
+        assert "# its checkpoint: 2 files below _checkpoints/" in sweep(first, "best", sweep_id)
     finally:
         sweep(first, "server", "stop")

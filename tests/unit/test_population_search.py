@@ -11,7 +11,7 @@ import pytest
 
 from sweeps.errors import SpecError
 from sweeps.search import Ended, Reported, Searcher, Suggestion, make_searcher
-from sweeps.simulate import CRASH, simulate
+from sweeps.simulate import CRASH, SimTrial, Simulation, simulate
 from sweeps.spec import SweepSpec, load_spec, spec_from_mapping
 from sweeps.stopping import make_rule
 from sweeps.trial import TrialState
@@ -120,6 +120,95 @@ def test_more_slots_than_members_make_more_members() -> None:
     assert [each.parent for each in searcher.ask(7)][:6] == [1, 2, 3, 4, 5, 6]
 
 
+def ages(done: Simulation) -> list[int]:
+    """Of each trial by number: how many segments its checkpoint is of."""
+    found = {None: 0}
+    for trial in done.trials:
+        found[trial.number] = found[trial.parent] + 1
+    return list(found.values())[1:]
+
+
+def longer_is_better(age: dict[int, int]) -> Any:
+    """Each segment brings what it brings, whatever its settings."""
+
+    def segment(trial: SimTrial, iteration: int) -> float:
+        age[trial.number] = 1 + age.get(trial.parent or 0, 0)
+        return 1 / age[trial.number] + trial.config["lr"] / 1000
+
+    return segment
+
+
+def run(capped: SweepSpec, segment: Any, **how: Any) -> Simulation:
+    return simulate(capped, lambda config, iteration: None, segment=segment, **how)
+
+
+@pytest.mark.parametrize("slots", [1, 2, 4, 8])
+def test_members_take_turns_on_however_few_slots(slots: int) -> None:
+    for seed in range(5):
+        done = run(spec(more={"run_cap": 32}), longer_is_better({}), slots=slots, seed=seed)
+        members = max(slots, 4)
+        assert ages(done) == [1 + index // members for index in range(32)]
+
+
+@pytest.mark.parametrize("slots", [1, 2, 3])
+def test_slow_and_failing_segments_leave_a_population(slots: int) -> None:
+    done = run(
+        spec(more={"run_cap": 64}),
+        longer_is_better({}),
+        slots=slots,
+        duration=lambda config, iteration: 1 + 2 * (config["k"] % 3),
+        fault=lambda number, token, iteration: CRASH if number % 5 == 4 else None,
+    )
+    assert 16 <= max(ages(done)) <= 18, "64 segments of four members"
+
+
+def test_nobody_is_better_for_being_older() -> None:
+    searcher = make_searcher(spec(), 0)
+    searcher.ask(4)
+    for number, value in ((1, 0.5), (2, 0.4), (3, 0.6)):
+        end(searcher, number, value)
+    for value in (0.1, 0.1, 0.1):  # while the fourth trains on
+        end(searcher, searcher.ask(1)[0].number, value)
+    end(searcher, 4, 0.45)
+    (found,) = searcher.ask(1)
+    assert found.parent == 4, "not the worst of its age, though the others are better by now"
+
+
+def test_who_is_far_behind_copies_what_is_best_by_now() -> None:
+    searcher = make_searcher(spec(), 0)
+    searcher.ask(4)
+    for number, value in ((1, 0.5), (2, 0.4), (3, 0.6)):
+        end(searcher, number, value)
+    for value in (0.3, 0.25, 0.35, 0.2, 0.15, 0.1):  # three members, two segments each
+        end(searcher, searcher.ask(1)[0].number, value)
+    end(searcher, 4, 0.9)
+    (found,) = searcher.ask(1)
+    assert found.parent in (5, 6, 7), "from the mean age, which is two"
+
+
+def test_a_rate_that_has_to_fall_is_found_with_one_slot_as_with_many() -> None:
+    rate = {"lr": {"distribution": "log_uniform_values", "min": 1e-4, "max": 10.0}}
+    schedule = spec(rate, {"run_cap": 32}, perturb=2)
+
+    def loss(slots: int, seed: int) -> float:
+        left: dict[int, tuple[int, float]] = {0: (0, 0.0)}
+
+        def segment(trial: SimTrial, iteration: int) -> float:
+            age, value = left[trial.parent or 0]
+            if age < 8:  # so long is the training; more of it brings nothing
+                off = math.log10(trial.config["lr"]) + 1 + 0.1 * age
+                value += math.log10(1 - 0.5 * math.exp(-((off / 0.4) ** 2)))
+            left[trial.number] = (age + 1, value)
+            return value
+
+        best = run(schedule, segment, slots=slots, seed=seed).best
+        assert best is not None
+        return best.objective or 0.0
+
+    one, four = (sum(loss(slots, seed) for seed in range(30)) / 30 for slots in (1, 4))
+    assert one <= four < -1.2, "with one line instead of a population, one slot had -0.93"
+
+
 @pytest.mark.parametrize("resample", [0.0, 1.0])
 def test_what_is_explored(resample: float) -> None:
     lr, near = [], 0
@@ -162,6 +251,7 @@ def test_restarts_change_nothing() -> None:
     once = simulate(capped, loss, **told)
     again = simulate(capped, loss, restart_every=4, **told)
     assert [trial.config for trial in again.trials] == [trial.config for trial in once.trials]
+    assert [trial.parent for trial in again.trials] == [trial.parent for trial in once.trials]
     assert len(json.dumps(once.searcher.snapshot())) < 200
     late = sum(trial.objective or 9.0 for trial in once.trials[-10:])
     assert late < sum(trial.objective or 9.0 for trial in once.trials[:10])
