@@ -10,8 +10,12 @@ already. Which of them it is shows while the sweep runs. So each proposal is eit
     rate      rewards by what was spent: a gamma distribution, for either arm Gamma(1 + rewards,
               1 + spent), by which the arms begin alike
     choice    by lot, with the probability that the rate of the random arm is the larger one, but
-              `least` at least and `most` at most (Thompson 1933, "On the Likelihood that One
-              Unknown Probability Exceeds Another"; bounded so that neither arm is ever given up)
+              1/5 at least and `most` at most (Thompson 1933, "On the Likelihood that One Unknown
+              Probability Exceeds Another"; bounded so that neither arm is ever given up)
+
+Every fifth trial is a random draw whatever the lot: the rule `curve` counts on it, and halves these
+among their like (stopping/curve.py). Where a model goes astray they would find nothing otherwise,
+since whatever begins worse than the model's favourites is stopped before it can show more.
 
 Worked out: 3 rewards for 2 spent by random draws, 1 for 4 by the model: rates Gamma(4, 3) and
 Gamma(2, 5), and the first is the larger one with probability 1 - I_x(4, 2) = 0.93, x = 3/(3 + 5),
@@ -35,9 +39,11 @@ from sweeps.search.base import generator
 from sweeps.search.gp.columns import Columns
 from sweeps.search.gp.rows import Rows
 from sweeps.search.observation import Model, Observation
+from sweeps.stopping.curve import DESIGNED, DRAWN
 
+_LEAST = 1.0 / DRAWN
 _TOP = 5  # trials, that count for their arms
-_FIRST = 10  # trials, which are the model's own and count for nobody
+_FIRST = DESIGNED  # trials, which are the model's own and count for nobody
 _STREAM = 1000  # of random numbers, that no draw of a searcher uses
 _GOES = 8  # draws, of which the first that the constraints allow is taken
 
@@ -49,18 +55,15 @@ class Allocator:
         model: the one arm.
         axes: of the space, one at least.
         seed: of the other arm.
-        least: share of random draws at least; above 0.
-        most: at most; below 1.
+        most: share of random draws at most; below 1.
     """
 
-    def __init__(
-        self, model: Model, axes: Axes, seed: int, *, least: float = 0.2, most: float = 0.8
-    ) -> None:
+    def __init__(self, model: Model, axes: Axes, seed: int, *, most: float = 0.8) -> None:
         self._model = model
         self._columns = Columns(axes)
         self._rows = Rows(self._columns)
         self._seed = seed
-        self._least, self._most = least, most
+        self._most = most
         self._accounts: dict[int, tuple[Observation, bool, float]] = {}
         self._drawn: dict[int, tuple[bytes, dict[str, Coordinate]]] = {}
 
@@ -69,11 +72,18 @@ class Allocator:
     ) -> dict[str, Coordinate] | None:
         """A point that no observation has; None where neither arm knows one."""
         number = max((one.number for one in seen), default=0) + 1
-        if number > _FIRST and rng.random() < self.share(seen):
+        if number > _FIRST and self._draws(number, seen, rng):
             key, point = self._random(number)
             if key not in self._rows.of(seen)[1]:
                 return dict(point)
         return self._model.propose(seen, rng=rng)
+
+    def _draws(self, number: int, seen: Sequence[Observation], rng: np.random.Generator) -> bool:
+        """Whether the random arm proposes trial `number`."""
+        share = self.share(seen)
+        if share and number % DRAWN == 0:
+            return True
+        return bool(rng.random() < (share - _LEAST) / (1.0 - _LEAST))
 
     def share(self, seen: Sequence[Observation]) -> float:
         """The probability that the next proposal is a random draw; 0 where there are no curves."""
@@ -88,7 +98,7 @@ class Allocator:
         for n in _best([cost for _, _, cost in known]):
             rewards[known[n][1]] += 1.0
         chance = chance_of_more(rewards[1], spent[1], rewards[0], spent[0])
-        return min(max(chance, self._least), self._most)
+        return min(max(chance, _LEAST), self._most)
 
     def _account(self, one: Observation) -> tuple[Observation, bool, float]:
         """Whether it was a random draw, and its lowest cost; kept as long as it is the same."""

@@ -20,6 +20,7 @@ from sweeps.search.gp.process import Hyperparameters, Process
 from sweeps.search.gp.rows import Rows
 from sweeps.search.observation import Observation, Standing
 from sweeps.spec import spec_from_mapping
+from sweeps.stopping.curve import Curve
 
 QUICK = CurveSettings(effort=Effort(128, 32, starts=2, calls=10))
 
@@ -287,10 +288,58 @@ def test_a_share_of_the_proposals_is_random() -> None:
 def test_a_random_draw_that_was_tried_is_left_to_the_model() -> None:
     few = axes(x={"values": ["a", "b"]}, y={"values": ["c", "d"]})
     someone = Someone()
-    allocator = Allocator(someone, few, 1, least=0.999, most=0.9999)
+    allocator = Allocator(someone, few, 1)
     tried = [
         Observation(n, {"x": n % 2, "y": n // 2 % 2}, Standing.STOPPED, 1.0 + n, (2.0 + n, 1.0 + n))
-        for n in range(1, 21)
+        for n in range(1, 25)
     ]
-    allocator.propose(tried, rng=generator(1, 21))
+    allocator.propose(tried, rng=generator(1, 25))
     assert someone.asked == 1
+
+
+def test_every_fifth_trial_is_a_random_draw() -> None:
+    allocator = Allocator(Someone(), axes(), 3)
+    seen = both_arms(allocator, random_is_better=False)
+    for number in range(61, 81):
+        point = allocator.propose(seen, rng=generator(3, number))
+        assert point is not None
+        one = Observation(number, point, Standing.STOPPED, 0.9, (0.9, 0.9))
+        assert number % 5 or allocator.is_random(one)
+        seen.append(one)
+
+
+def late_bloomer(x: float, y: float) -> list[float]:
+    """A plateau at small x that begins best and comes to 0.4, and a hole of 9 % that begins
+    behind it and ends at 0; elsewhere it begins worse, and falls a little or a lot."""
+    if x < 0.2:
+        return [0.42 + 0.01 * y, 0.41 + 0.01 * y] + [0.4 + 0.01 * y] * 10
+    if x > 0.7 and y > 0.7:
+        return [0.5 - 0.04 * epoch for epoch in range(11)] + [0.01 * x]
+    return [0.6 + 0.3 * x - 0.03 * y * epoch * epoch / 11 for epoch in range(12)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_model_that_goes_astray_costs_a_share_and_no_more(seed: int) -> None:
+    """It proposes nothing but the plateau, of which more and more trials are known; random draws
+    are still stopped by what other random draws did, and find the hole."""
+
+    class Astray:
+        def propose(self, seen: Any, *, rng: np.random.Generator) -> dict[str, float]:
+            few = len(seen) < 10
+            return {"x": float(rng.random()) * (1.0 if few else 0.2), "y": float(rng.random())}
+
+    allocator = Allocator(Astray(), axes(), seed)
+    rule = Curve(threshold=1e-9, min_iter=2, max_iter=12, maximize=False)  # halving alone
+    seen: list[Observation] = []
+    for number in range(1, 301):
+        point = allocator.propose(seen, rng=generator(seed, number))
+        assert point is not None
+        values: list[float] = []
+        for value in late_bloomer(float(point["x"]), float(point["y"])):
+            values.append(value)
+            rule.report(number, value)
+            if rule.judge(number).stop:
+                break
+        standing = Standing.FINISHED if len(values) == 12 else Standing.STOPPED
+        seen.append(Observation(number, point, standing, min(values), tuple(values)))
+    assert min(one.cost for one in seen if one.cost is not None) < 0.05

@@ -204,6 +204,23 @@ def test_trials_are_halved_from_the_start() -> None:
     assert made.judge(3).why.endswith("is worse than 0.4, the best third of 3 trials there")
 
 
+def test_every_fifth_trial_is_halved_among_its_like() -> None:
+    """The arithmetic of the module's docstring, and what it is good for."""
+    made = Curve(min_iter=2, max_iter=50, maximize=False)
+    for number in range(1, 20):
+        for value in (0.9, 0.8 if number <= 10 or number == 15 else 0.4):
+            made.report(number, value)
+    for number in (20, 21):
+        for value in (0.9, 0.5):
+            made.report(number, value)
+    assert not made.judge(20).stop
+    assert made.judge(21).why.endswith("the best third of 21 trials there")
+    made.forget(20)
+    for value in (0.9, 0.85):
+        made.report(20, value)
+    assert made.judge(20).why.endswith("the best third of 12 trials there")
+
+
 def test_a_trial_that_repeats_another_is_stopped() -> None:
     made = Curve(min_iter=2, max_iter=50, maximize=False)
     for number in (1, 2, 3):
