@@ -34,6 +34,7 @@ def no_advice() -> dict[str, Any]:
         "needs": 0,
         "problem": None,
         "best": [],
+        "rivals": None,
         "luckiest": None,
         "noise": None,
         "noisy": None,

@@ -117,15 +117,18 @@ async def advice(request: Request) -> Response:
     for importance, "best": [the configurations believed best, at most ten: {"numbers": of the
     trials that tried it, "number": of the one with the best value, "config", "state", "seen": that
     value, "value": where the true one probably is, "low", "high": 95 %, "inner_low", "inner_high":
-    68 %, "chance": that none that was tried is better}], "luckiest": {"number", "seen", "is_best":
-    whether its configuration is believed best, too, "rank", "better": "lower" | "higher"},
+    68 %, "chance": that none that was tried is better}], "rivals": {"configurations": how many may
+    be the best of those tried, "number", "chance": of the likeliest} | null, "luckiest": {"number",
+    "seen", "is_best": whether its configuration is believed best, too, "rank", "better": "lower" |
+    "higher"},
     "noise": by how much runs of one configuration differ, as a deviation | null: hardly, or nobody
     knows, "noisy": "yes" | "no" | "unknown": these trials do not tell,
     "region": {"yaml": `parameters:` for a sweep file | null: nothing is narrower, "parameters":
     [see sweeps.analysis.region.Part]} | null, "gain": {"trials", "expected": by how much the true
-    value of what is believed best gets better, "low", "high", "inner_low", "inner_high", "chance":
-    of a gain worth mention, "share": of what lies between a good trial and the best, "left":
-    configurations that were not tried | null: no end, "verdict": "go_on" | "little" | "stop",
+    value of what is believed best gets better, as likely more as less, "low", "high", "inner_low",
+    "inner_high", "chance": of a gain worth mention, "share": its mean, of what lies between a good
+    trial and the best, "left": configurations that were not tried | null: no end, "verdict":
+    "go_on" | "little" | "stop",
     "lately": what the last so many trials brought | null, "each_s", "at_once", "wall_s",
     "accelerator_s": what they would take | null} | null}. See sweeps/analysis/advice.py.
     """

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 """Of the configurations that may be the best."""
+_DOUBTED = 2.0  # times the chance of the first, and another one is named
 REPEATS = 3
 """Of the best configuration, to see how much they differ."""
 VERDICTS = {"go_on": "go on", "little": "hardly worth it", "stop": "stop now"}
@@ -40,7 +41,8 @@ def advise(sweep: str, trials: int, as_json: bool) -> None:
     """Say which trial is really the best, where to look next, and if more trials pay.
 
     A model of all trials tells luck from merit, where values are noisy: it ranks configurations by
-    their probable true value. The region is printed last, as YAML for the next sweep's file.
+    their probable true value; while nothing shows noise, the best value stays first. The
+    region is printed last, as YAML for the next sweep's file.
     """
     with connection.server() as client:
         status = connection.sweep_status(client, sweep)
@@ -69,15 +71,15 @@ def advise(sweep: str, trials: int, as_json: bool) -> None:
 
 
 def believed(client: Client, sweep_id: str) -> dict[str, Any] | None:
-    """{best, luckiest, noise} of the server's advice; None where there is too little to say, or
-    no advice: it is an extra."""
+    """{best, rivals, noisy, luckiest, noise} of the server's advice; None where there is too
+    little to say, or no advice: it is an extra."""
     try:
         found = client.advice(sweep_id, 0)
     except OpensweepError:
         return None
     if not found["best"] or found["problem"]:
         return None
-    return {key: found[key] for key in ("best", "luckiest", "noise")}
+    return {key: found[key] for key in ("best", "rivals", "noisy", "luckiest", "noise")}
 
 
 def best_lines(found: Mapping[str, Any], number: int) -> list[str]:
@@ -95,6 +97,8 @@ def best_lines(found: Mapping[str, Any], number: int) -> list[str]:
             f"true value probably {_between(mine)}; the best of those tried with a chance of "
             f"{_percent(mine['chance'])}"
         )
+    if first is mine and (doubt := _doubt(found)):
+        lines.append(doubt)
     if first is not mine:
         luck = "its value was probably luck" if mine is None else "this one's lead may be luck"
         lines.append(
@@ -120,13 +124,42 @@ def _table(found: Mapping[str, Any], metric: str) -> str:
     return _text.table(headers, rows, right=[metric, "PROBABLY", "BEST"])
 
 
+def _rest(found: Mapping[str, Any]) -> str:
+    """Who else may be the best, where those shown probably are not."""
+    shown, rivals = found["best"][:SHOWN], found["rivals"]
+    others = rivals["configurations"] - len(shown)
+    held = sum(each["chance"] for each in shown)
+    if others <= 0 or held >= 0.8:
+        return ""
+    line = (
+        f"These {len(shown)} are the best of those tried with {_percent(held)} together, "
+        f"{_text.plural(others, 'other')} with the rest"
+    )
+    if rivals["number"] not in [each["number"] for each in shown]:
+        line += f"; the likeliest is trial {rivals['number']} with {_percent(rivals['chance'])}"
+    return f"{line}."
+
+
+def _doubt(found: Mapping[str, Any]) -> str:
+    """Where the best value stands first, but another one would, if there were noise."""
+    first, rivals = found["best"][0], found["rivals"]
+    if found["noisy"] != "unknown" or rivals["chance"] < _DOUBTED * first["chance"]:
+        return ""
+    return (
+        f"trial {first['number']} has the best value, but if runs of one configuration differ, "
+        f"trial {rivals['number']} is rather the best: {_percent(rivals['chance'])} against "
+        f"{_percent(first['chance'])}"
+    )
+
+
 def _luck(found: Mapping[str, Any]) -> str:
     lucky = found["luckiest"]
     if not lucky or lucky["is_best"]:
         return ""
+    probably = "may be" if found["noisy"] == "unknown" else "was probably"
     return (
-        f"Trial {lucky['number']} has the best value, {_text.number(lucky['seen'])}, but that was "
-        f"probably luck: it is number {lucky['rank']} by its probable true value."
+        f"Trial {lucky['number']} has the best value, {_text.number(lucky['seen'])}, but that "
+        f"{probably} luck: it is number {lucky['rank']} by its probable true value."
     )
 
 
@@ -181,12 +214,15 @@ def _gain(found: Mapping[str, Any], metric: str) -> str:
 
 
 def _ends(found: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{part['name']} is best at its {part['at']} of "
-        f"{_text.number(part['low' if part['at'] == 'min' else 'high'])}: widen that bound."
-        for part in found["region"]["parameters"]
-        if part["at"] is not None
-    ]
+    lines = []
+    for part in found["region"]["parameters"]:
+        if part["at"] is None:
+            continue
+        end = part["low" if part["at"] == "min" else "high"]
+        natural = part["at"] == "min" and end == 0
+        widen = "widen that bound, if it may be less" if natural else "widen that bound"
+        lines.append(f"{part['name']} is best at its {part['at']} of {_text.number(end)}: {widen}.")
+    return lines
 
 
 def _between(each: Mapping[str, Any]) -> str:

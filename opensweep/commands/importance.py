@@ -34,7 +34,8 @@ def importance(sweep: str, of: str, as_json: bool) -> None:
     """Show which parameters matter, by functional ANOVA and rank correlation.
 
     Shares are of the objective's variance over the whole space; what stands behind them is where
-    they probably lie. Parameters that show no more than chance does are marked.
+    they probably lie, and whether chance alone shows as much. A parameter under a condition is
+    credited with its presence, too: of `beta2`, only there with adam, that is what adam does.
     """
     with connection.server() as client:
         status = connection.sweep_status(client, sweep)
@@ -62,16 +63,16 @@ def _table(found: Mapping[str, Any]) -> str:
             [
                 each["name"],
                 _percent(each["share"]),
-                f"{_percent(each['low'])} to {_percent(each['high'])}",
+                f"{_percent(each['low'])} to {_percent(each['high'])}"
+                + (", no more than chance" if chance else ""),
                 "" if direction is None else f"{direction['rho']:+.2f}",
-                "no more than chance" if chance else "",
             ]
         )
     for pair in found["pairs"][:MOST_PAIRS]:
         if pair["share"] >= LEAST_PAIR:
             between = f"{_percent(pair['low'])} to {_percent(pair['high'])}"
-            rows.append([" × ".join(pair["names"]), _percent(pair["share"]), between, "", ""])
-    headers = ["PARAMETER", "SHARE", "PROBABLY", "CORRELATION", ""]
+            rows.append([" × ".join(pair["names"]), _percent(pair["share"]), between, ""])
+    headers = ["PARAMETER", "SHARE", "PROBABLY", "CORRELATION"]
     return _text.table(headers, rows, right=["SHARE", "CORRELATION"])
 
 

@@ -40,6 +40,7 @@ _RIVALS = 60  # that may be the best
 _DRAWS = 512
 _MINIMISERS = 192
 _QUANTILES = np.array([0.025, 0.16, 0.5, 0.84, 0.975])
+_LEAST_GOOD = 3
 _GOOD = 0.25  # the share of trials that are at least good
 _PAYS, _HARDLY = 0.03, 0.01  # of what lies between a good trial and the best
 _LATELY = 50  # trials whose time tells that of the next
@@ -80,7 +81,7 @@ def least(spec: SweepSpec) -> int:
 
 
 def advise(spec: SweepSpec, trials: Sequence[Trial], more: int) -> dict[str, Any]:
-    """{needs, problem, best, luckiest, noise, noisy, region, gain}; see analysis_api.py.
+    """{needs, problem, best, rivals, luckiest, noise, noisy, region, gain}; see analysis_api.py.
 
     Args:
         spec: the sweep's.
@@ -123,8 +124,9 @@ def advise(spec: SweepSpec, trials: Sequence[Trial], more: int) -> dict[str, Any
         return found
     rng = np.random.default_rng(_SEED)
     belief = Belief(points, ends, columns.categorical, rng)
-    tried = _Tried.of(columns, belief, [t for t, _ in told], points, costs)
-    found["best"] = tried.listed(belief, sign, rng)
+    tried = _Tried.of(columns, belief, [t for t, _ in told], points, costs, rng)
+    found["best"] = tried.listed(belief, sign)
+    found["rivals"] = tried.likeliest()
     found["luckiest"] = tried.luckiest(sign)
     found["noise"] = _noise(belief, tried)
     found["noisy"] = Noisy.NO if belief.noisy is Noisy.YES and not found["noise"] else belief.noisy
@@ -136,7 +138,7 @@ def advise(spec: SweepSpec, trials: Sequence[Trial], more: int) -> dict[str, Any
         found["region"] = _region(spec, columns, belief, places, tried, rng)
         found["gain"] = {
             **_gain(spec, columns, belief, places, tried, more, rng),
-            **_lately(costs, more),
+            **_lately([(sign * float(t.objective or 0.0), t.keeps) for t, _ in told], more),
             **_time([t for t, _ in known], more),
         }
     return found
@@ -149,6 +151,7 @@ class _Tried:
         points: (m, d).
         order: the places of those that may be believed best, the best first; then the others.
         rivals: how many of `order` may be believed best.
+        chances: of the first of these, to be the best of those tried.
         trials: of each, the trials, the one of the best value first.
         believed: the place of the one with the best mean.
     """
@@ -159,12 +162,13 @@ class _Tried:
         trials: list[list[Trial]],
         order: NDArray[np.intp],
         rivals: int,
+        chances: Array,
         *,
         lucky: int,
         believed: int,
     ) -> None:
         self.points, self.trials, self.order = points, trials, order
-        self.rivals = rivals
+        self.rivals, self.chances = rivals, chances
         self.believed = believed
         self._lucky = lucky
 
@@ -176,6 +180,7 @@ class _Tried:
         trials: Sequence[Trial],
         points: Array,
         costs: Array,
+        rng: np.random.Generator,
     ) -> _Tried:
         groups: dict[bytes, list[int]] = {}
         for n, key in enumerate(columns.keys(points)):
@@ -195,24 +200,27 @@ class _Tried:
             for k in range(len(each))
         ]
         believed = min(range(len(each)), key=lambda k: (not may[k], mean[k]))
-        # A value is not called luck before there is noise to be seen.
-        first = believed if belief.noisy is Noisy.YES else best
-        order = np.array(
-            sorted(range(len(each)), key=lambda k: (not may[k], k != first, mean[k])), np.intp
-        )
+        order = np.array(sorted(range(len(each)), key=lambda k: (not may[k], mean[k])), np.intp)
+        shown = order[: min(sum(may), _RIVALS)]
+        drawn = belief.draws(distinct[shown], _DRAWS, rng)
+        chances = np.bincount(drawn.argmin(axis=1), minlength=len(shown)) / len(drawn)
+        # A value is not called luck before there is noise to be seen. (Not even where another one
+        # has a much larger chance: among steps that is so without noise.)
+        if belief.noisy is not Noisy.YES:
+            place = np.flatnonzero(shown == best)
+            own = chances[place].sum()
+            chances = np.r_[own, np.delete(chances, place)][: len(chances)]
+            order = np.r_[best, order[order != best]].astype(np.intp)
         named = [[trials[n] for n in group] for group in each]
-        return cls(distinct, named, order, sum(may), lucky=best, believed=believed)
+        return cls(distinct, named, order, sum(may), chances, lucky=best, believed=believed)
 
     @property
     def best(self) -> int:
         """The place of the one that is listed first."""
         return int(self.order[0])
 
-    def listed(self, belief: Belief, sign: float, rng: np.random.Generator) -> list[dict[str, Any]]:
-        rivals = self.order[: min(self.rivals, _RIVALS)]
-        drawn = belief.draws(self.points[rivals], _DRAWS, rng)
-        chances = np.bincount(drawn.argmin(axis=1), minlength=len(rivals)) / len(drawn)
-        shown = rivals[:_LISTED]
+    def listed(self, belief: Belief, sign: float) -> list[dict[str, Any]]:
+        shown = self.order[: min(self.rivals, _LISTED)]
         quantiles = sign * belief.quantiles(self.points[shown], _QUANTILES)
         if sign < 0:
             quantiles = quantiles[:, ::-1]
@@ -231,9 +239,18 @@ class _Tried:
                 "chance": chance,
             }
             for k, q, chance in zip(
-                shown, quantiles.tolist(), chances[:_LISTED].tolist(), strict=True
+                shown, quantiles.tolist(), self.chances[:_LISTED].tolist(), strict=True
             )
         ]
+
+    def likeliest(self) -> dict[str, Any]:
+        """How many configurations may be the best, and which of them is it the likeliest."""
+        first = int(self.chances.argmax())
+        return {
+            "configurations": self.rivals,
+            "number": self.trials[self.order[first]][0].number,
+            "chance": float(self.chances[first]),
+        }
 
     def luckiest(self, sign: float) -> dict[str, Any]:
         trial = self.trials[self._lucky][0]
@@ -265,11 +282,13 @@ def _region(
     tried: _Tried,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
-    functions = belief.draws(places.points, _MINIMISERS, rng)
+    functions = belief.draws(places.points, _MINIMISERS, rng, sober=True)
     functions[:, ~places.safe] = np.inf
     minimisers = places.points[functions.argmin(axis=1)]
     distributions = {p.name: p.distribution for p in spec.parameters.parameters}
-    parts = region(columns, minimisers, tried.points[tried.best], distributions)
+    good = tried.points[np.argsort(belief.at(tried.points)[0], kind="stable")]
+    good = good[: max(_LEAST_GOOD, round(_GOOD * len(good)))]
+    parts = region(columns, minimisers, tried.points[tried.best], distributions, good)
     narrowed = fragment(spec, parts)
     text = None
     if narrowed is not None:
@@ -301,10 +320,12 @@ def _gain(
     reported = keys.index(columns.keys(tried.points[[tried.believed]])[0])
     learns = spec.method is Method.BAYES and (spec.search is None or spec.search.type != "random")
     found = gains(belief, places, reported, tried.rivals, more, rng, learns=learns)
-    low, inner_low, inner_high, high = np.quantile(found, [0.025, 0.16, 0.84, 0.975]).tolist()
-    expected = float(found.mean())
+    # Whoever goes on keeps what there is: being misled is no loss of it.
+    found = np.maximum(found, 0.0)
+    # A few worlds hold much more than the others: the middle one is said, but they count below.
+    low, inner_low, expected, inner_high, high = np.quantile(found, _QUANTILES).tolist()
     spread = _spread(belief, tried)
-    share = expected / spread
+    share = float(np.minimum(found, high).mean()) / spread
     left = None if columns.size is None else max(columns.size - len(tried.points), 0)
     verdict = "go_on" if share >= _PAYS else "little" if share >= _HARDLY else "stop"
     return {
@@ -332,11 +353,19 @@ def _spread(belief: Belief, tried: _Tried) -> float:
     return max(behind, 0.25 * apart) or max(float(np.ptp(costs)), 1e-300)
 
 
-def _lately(costs: Array, more: int) -> dict[str, Any]:
-    """What the last so many trials brought, by what was seen."""
-    if len(costs) <= more:
-        return {"lately": None}
-    return {"lately": float(costs[:-more].min() - costs.min())}
+def _lately(told: Sequence[tuple[float, bool]], more: int) -> dict[str, Any]:
+    """What the last so many trials with a value brought, by what was seen.
+
+    Args:
+        told: of each trial, its cost, and whether it keeps the limits: if any does, only these
+            count.
+        more: so many.
+    """
+    before = [cost for cost, keeps in told[:-more] if keeps]
+    everything = [cost for cost, keeps in told if keeps]
+    if not everything:
+        before, everything = ([cost for cost, _ in some] for some in (told[:-more], told))
+    return {"lately": min(before) - min(everything) if before else None}
 
 
 def _time(trials: Sequence[Trial], more: int) -> dict[str, Any]:

@@ -27,6 +27,10 @@ MOST_KNOWN = 600
 _MOST_FITTED = 150
 _MOST_STRETCH = 2.0
 _MEMBERS = ((60, 6), (150, 4), (300, 2))  # up to so many trials, so many
+_SOBER = (
+    0.67,
+    4.0,
+)  # the quantile of the variances from which on a trial is far; trials' worth of 1
 _QUANTILES = ndtri((np.arange(64) + 0.5) / 64)
 
 
@@ -38,11 +42,14 @@ class Member:
         process: that was told the trials.
         stretch: of its deviations, at least 1.
         noise: variance by which runs of one configuration differ from its true value.
+        sober: at most 1: by how much less than that the trials that the others tell least of, far
+            from them, missed their predictions.
     """
 
     process: Process
     stretch: float
     noise: float
+    sober: float = 1.0
 
     @classmethod
     def told(
@@ -53,7 +60,11 @@ class Member:
         mean, variance = process.left_out(values)
         missed = float(np.sqrt(np.mean((values - mean) ** 2 / np.maximum(variance, 1e-12))))
         stretch = min(max(missed, 1.0), _MOST_STRETCH) if np.isfinite(missed) else 1.0
-        return cls(process, stretch, found.noise * stretch**2)
+        far = variance >= np.quantile(variance, _SOBER[0])
+        squares = (values - mean)[far] ** 2 / np.maximum(variance[far], 1e-12)
+        share = float((squares.sum() + _SOBER[1]) / (len(squares) + _SOBER[1]))
+        sober = min(share**0.5, 1.0) if np.isfinite(share) and stretch == 1.0 else 1.0
+        return cls(process, stretch, found.noise * stretch**2, sober)
 
     def at(self, points: Array) -> tuple[Array, Array]:
         """Mean and deviation of the true value at points (q, d): (q,) each."""
@@ -118,10 +129,24 @@ class Belief:
             return self.units.back(drawn)
         return self.units.back(np.quantile(drawn, of, axis=1).T)
 
-    def draws(self, points: Array, count: int, rng: np.random.Generator) -> Array:
-        """Functions as they may be, at q points: (count or a few more, q)."""
+    def draws(
+        self, points: Array, count: int, rng: np.random.Generator, *, sober: bool = False
+    ) -> Array:
+        """Functions as they may be, at q points: (count or a few more, q).
+
+        Args:
+            sober: deviations are those that trials far from the others had. A process is as unsure
+                in every place that it does not know, and the more such places there are, the
+                likelier is the best of any draw in one of them: too likely, where a function is
+                calmer there than around the trials, which crowd at its bottom.
+        """
         share = -(-count // len(self.members))
-        return np.vstack([draws(*m.joint(points), share, rng) for m in self.members])
+        found = []
+        for member in self.members:
+            mean, covariance = member.joint(points)
+            factor = member.sober**2 if sober else 1.0
+            found.append(draws(mean, factor * covariance, share, rng))
+        return np.vstack(found)
 
 
 def draws(mean: Array, covariance: Array, count: int, rng: np.random.Generator) -> Array:

@@ -39,6 +39,7 @@ _MOST_WIDTH = 0.75  # of the range; wider is no narrowing
 _SHARE = 0.05  # a conditional parameter that fewer have is left out
 _MOST_SHARE = 0.9  # that choices must have together
 _EDGE = 0.02  # of the range; nearer to an end is at it
+_NEAR = 0.05  # of the range; good trials that are nearer speak for the end
 _AT_EDGE = 0.25  # of the minimisers there, and more than chance
 
 
@@ -69,7 +70,11 @@ class Part:
 
 
 def region(
-    columns: Columns, minimisers: Array, best: Array, distributions: Mapping[str, Distribution]
+    columns: Columns,
+    minimisers: Array,
+    best: Array,
+    distributions: Mapping[str, Distribution],
+    good: Array,
 ) -> list[Part]:
     """The parts, in the columns' order.
 
@@ -78,12 +83,23 @@ def region(
         minimisers: of sampled functions, (s, d).
         best: the point believed best, (d,).
         distributions: of all parameters, by dotted name.
+        good: the best points that were tried, (g, d): no end of a range is in the way where none
+            of them is near.
     """
     points, counts = np.unique(minimisers, axis=0, return_counts=True)
     decoded = [columns.decode(point) for point in points]
     own = columns.decode(best)
     return [
-        _part(columns, n, points[:, n], counts, decoded, own, distributions[name])
+        _part(
+            columns,
+            n,
+            points[:, n],
+            counts,
+            decoded,
+            own,
+            distributions[name],
+            _having(columns, good, n),
+        )
         for n, name in enumerate(columns.names)
     ]
 
@@ -96,6 +112,7 @@ def _part(
     decoded: Sequence[Mapping[str, Coordinate]],
     own: Mapping[str, Coordinate],
     distribution: Distribution,
+    good: Array,
 ) -> Part:
     name = columns.names[n]
     axis = columns.axes.by_name[name]
@@ -128,7 +145,7 @@ def _part(
     inner = [axis.decode(coordinates[at(share)]) for share in _INNER]
     end = None
     if isinstance(distribution, (Uniform, LogUniform, IntUniform)):
-        end = _end(columns, n, places, counts)
+        end = _end(columns, n, places, counts, good)
     return Part(name, narrowed, low, high, inner[0], inner[1], there=there, at=end)
 
 
@@ -147,14 +164,24 @@ def _ordered(axis: Choice, shares: Array) -> set[int]:
     return {int(each) for each in order[first : last + 1]}
 
 
-def _end(columns: Columns, n: int, places: Array, counts: NDArray[np.intp]) -> str | None:
-    """At which end of its range it gathers."""
+def _having(columns: Columns, points: Array, n: int) -> Array:
+    """A column of the points that have its parameter."""
+    name = columns.names[n]
+    return np.array([point[n] for point in points if name in columns.decode(point)])
+
+
+def _end(
+    columns: Columns, n: int, places: Array, counts: NDArray[np.intp], good: Array
+) -> str | None:
+    """At which end of its range it gathers, and good trials are."""
     axis = columns.axes.by_name[columns.names[n]]
     cell = 1.0 / axis.size if axis.size else 0.0
     expected = max(cell, _EDGE)
     needed = max(_AT_EDGE, min(0.9, 2.5 * expected))
     total = counts.sum()
-    for end, near in (("min", places), ("max", 1.0 - places)):
+    for end, near, tried in (("min", places, good), ("max", 1.0 - places, 1.0 - good)):
+        if not (tried <= max(cell * 0.75, _NEAR)).any():
+            continue
         if counts[near <= max(cell * 0.75, _EDGE)].sum() >= needed * total:
             return end
     return None

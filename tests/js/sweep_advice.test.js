@@ -49,4 +49,7 @@ test("a region says what is known of each parameter, and where a bound is in the
   assert.deepEqual(endsOf([part, { ...part, name: "n", low: 8, high: 8, at: "max" }]), [
     "n is best at its max of 8: widen that bound.",
   ]);
+  assert.deepEqual(endsOf([{ ...part, name: "n", low: 0, at: "min" }]), [
+    "n is best at its min of 0: widen that bound, if it may be less.",
+  ]);
 });

@@ -244,6 +244,57 @@ def test_where_trials_fail_is_no_place_to_go() -> None:
     assert part["low"] > 0.4
 
 
+@pytest.mark.parametrize("truth", [bowl, cliffs, steep])
+def test_the_region_is_narrow_where_a_search_has_gathered(
+    truth: Callable[[Mapping[str, Any]], float],
+) -> None:
+    """What is far from all trials is unknown, but not so unknown that the best is likely there."""
+    sweep = spec({"a": UNIT, "b": UNIT})
+    found = advise(sweep, searched(sweep, truth, 36), 2)["region"]
+    for part, best in zip(found["parameters"], (0.3, 0.6), strict=True):
+        assert part["high"] - part["low"] < 0.3
+        assert part["low"] - 0.05 < best < part["high"] + 0.05
+
+
+@pytest.mark.parametrize("truth", [bowl, cliffs, steep, steps])
+@pytest.mark.parametrize("how", [drawn, searched])
+def test_a_gain_lies_in_its_interval(
+    truth: Callable[[Mapping[str, Any]], float], how: Callable[..., list[Trial]]
+) -> None:
+    sweep = spec({"a": UNIT, "b": UNIT})
+    gain = advise(sweep, how(sweep, truth, 24), 5)["gain"]
+    ends = ("low", "inner_low", "expected", "inner_high", "high")
+    known = [gain[end] for end in ends]
+    assert known == sorted(known)
+    assert known[0] >= 0.0
+
+
+def test_what_the_last_trials_brought_is_of_those_that_keep_the_limits() -> None:
+    sweep = spec({"a": UNIT})
+    trials = [Trial(n, {"a": n / 20}, "finished", 1.0 - n / 40) for n in range(1, 13)]
+    best = Trial(0, {"a": 0.01}, "finished", 0.0, keeps=False)
+    assert advise(sweep, [best, *trials], 4)["gain"]["lately"] == pytest.approx(0.1)
+    alike = [dataclasses.replace(each, keeps=False) for each in trials]
+    assert advise(sweep, alike, 4)["gain"]["lately"] == pytest.approx(0.1)
+
+
+def test_an_end_that_was_never_tried_is_not_in_the_way() -> None:
+    """It falls towards 0; whoever never was near it does not know that it goes on."""
+    sweep = spec({"a": UNIT})
+    for first, at in ((0.0, "min"), (0.3, None)):
+        trials = [Trial(n, {"a": first + n / 40}, "finished", first + n / 40) for n in range(1, 25)]
+        assert advise(sweep, trials, 2)["region"]["parameters"][0]["at"] == at
+
+
+def test_the_likeliest_is_named_wherever_it_stands() -> None:
+    sweep = spec({"a": UNIT, "b": UNIT})
+    rng = np.random.default_rng(2)
+    found = advise(sweep, searched(sweep, lambda x: bowl(x) + 0.1 * rng.normal(), 40), 0)
+    rivals = found["rivals"]
+    assert rivals["configurations"] == 40
+    assert rivals["chance"] >= max(each["chance"] for each in found["best"])
+
+
 def test_what_breaks_a_limit_is_no_gain() -> None:
     sweep = spec({"a": UNIT, "b": UNIT})
     trials = [

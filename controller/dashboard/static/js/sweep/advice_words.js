@@ -26,9 +26,9 @@ export const percent = (share) => `${(100 * share).toFixed(0)} %`;
 export const rough = (each) => number(Number(each.toPrecision(4)));
 
 /** Whether what was seen to be the best was luck; "": no. @param {Advice} advice */
-export function luckOf({ luckiest }) {
+export function luckOf({ luckiest, noisy }) {
   if (!luckiest || luckiest.is_best) return "";
-  return `Trial ${luckiest.number} has the best value, ${rough(luckiest.seen)}, but that was probably luck: it is number ${luckiest.rank} by its probable true value.`;
+  return `Trial ${luckiest.number} has the best value, ${rough(luckiest.seen)}, but that ${noisy === "unknown" ? "may be" : "was probably"} luck: it is number ${luckiest.rank} by its probable true value.`;
 }
 
 /** @param {Advice} advice */
@@ -76,7 +76,8 @@ export function endsOf(parts) {
   return parts
     .filter((part) => part.at !== null)
     .map((part) => {
-      const end = rough(Number(part.at === "min" ? part.low : part.high));
-      return `${part.name} is best at its ${part.at} of ${end}: widen that bound.`;
+      const end = Number(part.at === "min" ? part.low : part.high);
+      const hedge = part.at === "min" && end === 0 ? ", if it may be less" : "";
+      return `${part.name} is best at its ${part.at} of ${rough(end)}: widen that bound${hedge}.`;
     });
 }
