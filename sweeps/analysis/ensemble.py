@@ -35,6 +35,7 @@ _BELIEVED = (-2.5, 2.0)  # mean and deviation of that; process.py's is NOISE
 _QUIET = -6.0  # a level of at most so much is none
 _ENOUGH = (6.0, 0.4)  # log odds that say there is noise, and how many more for each trial
 _SILENT = -2.0  # log odds that say there is none
+_UNSURE = 1 / 3  # of the evidence counts where it tells no noise from none; the rest is belief
 _REPEATED = 4  # runs beyond the first of a configuration, whose differences alone say it
 _FITTING = 15  # steps at a level
 _STEP = 0.05
@@ -82,7 +83,9 @@ def plausible(
     noisy = _noisy(repeats, logs, len(values))
     if count == 1:
         return [peak], noisy
-    weights = _weights(logs, quiet=noisy is Noisy.NO)
+    weights = _weights(
+        logs if noisy is not Noisy.UNKNOWN else _UNSURE * logs, quiet=noisy is Noisy.NO
+    )
     likeliest = rungs[int(weights.argmax())]
     heaviest = np.argsort(-likeliest[:columns], kind="stable")[:_MOST_COLUMNS]
     free = np.r_[np.sort(heaviest), columns]
