@@ -6,6 +6,7 @@ import json
 import os
 import selectors
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,8 +46,9 @@ class Pipe:
             raise Absent(f"cannot be started: {why}") from why
 
     def _begin(self, python: str) -> subprocess.Popen[bytes]:
+        ours = ["ours"] if python == sys.executable else []
         return subprocess.Popen(
-            [python, "-P", str(Path(session.__file__))],
+            [python, "-P", str(Path(session.__file__)), *ours],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._err,

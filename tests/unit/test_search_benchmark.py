@@ -8,11 +8,15 @@ from __future__ import annotations
 import json
 import math
 import random
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import benchmarks.search
 from benchmarks.search import (
     curve_report,
     engine,
@@ -91,6 +95,25 @@ def test_trials_that_are_stopped_leave_time_for_others() -> None:
         times, values = zip(*each.path, strict=True)
         assert list(times) == sorted(times)
         assert list(values) == sorted(values, reverse=True)
+
+
+def test_ours_is_that_of_the_same_tree(tmp_path: Path) -> None:
+    """Two checkouts are compared with one environment, in which one of them is installed."""
+    tree = tmp_path / "tree"
+    shutil.copytree(Path(benchmarks.search.__file__).parent, tree / "benchmarks" / "search")
+    (tree / "benchmarks" / "__init__.py").touch()
+    (tree / "sweeps").mkdir()
+    (tree / "sweeps" / "__init__.py").write_text("raise RuntimeError('sweeps of this tree')")
+    asked = (
+        "import sys\n"
+        "from benchmarks.search.peers import Setting\n"
+        "from benchmarks.search.pipe import Pipe\n"
+        "Pipe(sys.executable).start('ours', {}, (), Setting(0, 1, 1))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", asked], cwd=tree, capture_output=True, text=True, check=False
+    )
+    assert "sweeps of this tree" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["ours", "random"])

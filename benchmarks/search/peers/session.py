@@ -24,9 +24,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-# Behind all that the tool needs: our `sweeps` must not stand for W&B's.
+# Of this tree, whichever one is installed; but for a tool behind all that it needs: our `sweeps`
+# must not stand for W&B's.
 if __name__ == "__main__":
-    sys.path.append(str(Path(__file__).resolve().parents[3]))
+    _tree = str(Path(__file__).resolve().parents[3])
+    sys.path.insert(0 if sys.argv[1:] == ["ours"] else len(sys.path), _tree)
 
 from benchmarks.search.peers import Peer, Setting
 from benchmarks.search.space import from_json
