@@ -197,6 +197,7 @@ def test_panels_are_arranged_saved_and_added(page: Page, charts: str, tmp_path: 
     held: list[Route] = []
     page.route(re.compile("/api/runs.*config.lr.*summary.train"), lambda route: held.append(route))
     page.reload()
+    expect(chart(page, "train/loss")).to_be_visible()  # the panels are laid out: a menu stays open
     act(page, "What lr does", "Show as a table")
     head, *body = "runconfig.lrsummary.train/loss", "run-011", "run-10.12", "run-20.013"
     expect(page.get_by_role("dialog").get_by_role("row")).to_have_text([head])
