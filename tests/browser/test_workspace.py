@@ -197,13 +197,26 @@ def test_panels_are_arranged_saved_and_added(page: Page, charts: str, tmp_path: 
     held: list[Route] = []
     page.route(re.compile("/api/runs.*config.lr.*summary.train"), lambda route: held.append(route))
     page.reload()
-    expect(chart(page, "train/loss")).to_be_visible()  # the panels are laid out: a menu stays open
     act(page, "What lr does", "Show as a table")
     head, *body = "runconfig.lrsummary.train/loss", "run-011", "run-10.12", "run-20.013"
     expect(page.get_by_role("dialog").get_by_role("row")).to_have_text([head])
     until(lambda: page.title() and held)
     held[0].continue_()
     expect(page.get_by_role("dialog").get_by_role("row")).to_have_text([head, *body])
+
+
+def test_no_panels_before_it_is_known_of_which_runs(page: Page, charts: str) -> None:
+    """Those of no run would go again when the runs come, and take an open menu with them."""
+    held: list[Route] = []
+    page.route(re.compile(r"/api/runs\?"), lambda route: held.append(route))
+    page.reload()
+    until(lambda: page.title() and held)
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+    expect(page.get_by_text("Looking what these runs have logged")).to_be_visible()
+    expect(page.get_by_text("No run is shown")).to_have_count(0)
+    page.unroute_all(behavior="ignoreErrors")
+    page.reload()
+    expect(chart(page, "train/loss")).to_be_visible()
 
 
 def test_curves_grow_and_new_runs_appear(site: Site, page: Page, project: str) -> None:

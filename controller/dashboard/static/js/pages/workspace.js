@@ -97,7 +97,7 @@ export default function ChartsPage({ match }) {
           tableHref=${table} fields=${fields} project=${project} cursor=${CURSOR} />`
       }
     </aside>
-    <${Panels} runs=${shown} view=${stable} onView=${setView} search=${search} onSearch=${setSearch}
+    <${Panels} runs=${shown} waiting=${loading && !runs.length} view=${stable} onView=${setView} search=${search} onSearch=${setSearch}
       cursor=${CURSOR} full=${full || null} onFull=${(/** @type {string | null} */ id) => setFull(id ?? "")}
       linkTo=${linkTo} onPick=${onPick} project=${project} />
   </div>`;

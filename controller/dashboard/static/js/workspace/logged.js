@@ -9,10 +9,11 @@ const NOTHING = { keys: [], total: 0, metrics: {}, charts: {} };
 
 /**
  * @param {import("./curves_of.js").Run[]} runs @param {"history" | "system"} kind
+ * @param {boolean} waiting which runs these are is not known yet: panels of none would come and go
  * @returns {{data: import("./layout.js").Logged | undefined, error: Error | undefined,
  *   reload: () => void}} the same `data` as long as it says the same
  */
-export function useLogged(runs, kind) {
+export function useLogged(runs, kind, waiting) {
   const ids = runs.map(({ id }) => id).slice(0, MOST);
   const who = ids.join("\n");
   const { data, error, reload } = useFetch(
@@ -28,7 +29,7 @@ export function useLogged(runs, kind) {
   }
   // While other runs are looked at, the panels of those before stay; but that no run has nothing
   // says nothing of those that came since.
-  const known = last.current.data !== NOTHING || !ids.length;
+  const known = !waiting && (last.current.data !== NOTHING || !ids.length);
   return { data: known ? last.current.data : undefined, error, reload };
 }
 

@@ -10,6 +10,7 @@ import { WorkspaceToolbar } from "./toolbar.js";
 /**
  * @typedef {object} PanelsProps
  * @property {import("./curves_of.js").Run[]} runs the same array as long as it says the same
+ * @property {boolean} [waiting] which runs these are is not known yet
  * @property {"history" | "system"} [kind]
  * @property {import("./layout.js").View} view what somebody changed: `useJsonQuery("view", {})`
  * @property {(view: import("./layout.js").View) => void} onView
@@ -26,8 +27,8 @@ import { WorkspaceToolbar } from "./toolbar.js";
 
 /** @param {PanelsProps} props */
 export function Panels({ children, ...props }) {
-  const { runs, kind = "history", view, onView, search, onSearch, project } = props;
-  const found = useLogged(runs, kind);
+  const { runs, waiting = false, kind = "history", view, onView, search, onSearch, project } = props;
+  const found = useLogged(runs, kind, waiting);
   return html`<div class="workspace-panels">
     <${WorkspaceToolbar} logged=${found.data} kind=${kind} view=${view} onView=${onView}
       search=${search} onSearch=${onSearch} project=${project}>${children}<//>
