@@ -27,7 +27,16 @@ import { WorkspaceToolbar } from "./toolbar.js";
 
 /** @param {PanelsProps} props */
 export function Panels({ children, ...props }) {
-  const { runs, waiting = false, kind = "history", view, onView, search, onSearch, project } = props;
+  const {
+    runs,
+    waiting = false,
+    kind = "history",
+    view,
+    onView,
+    search,
+    onSearch,
+    project,
+  } = props;
   const found = useLogged(runs, kind, waiting);
   return html`<div class="workspace-panels">
     <${WorkspaceToolbar} logged=${found.data} kind=${kind} view=${view} onView=${onView}
