@@ -26,7 +26,7 @@ class Reach:
 
     def save(
         self,
-        glob_str: str | os.PathLike[str],
+        glob_str: str | os.PathLike[str] | None = None,
         base_path: str | os.PathLike[str] | None = None,
         policy: str = "live",
         glob: bool = True,
@@ -37,10 +37,13 @@ class Reach:
         `policy`: "live" sends each again when it changes, "now" once, "end" when the run ends.
         `glob`: False takes "*", "?" and "[" as they are. Without a `base_path` that is the working
         directory, or, of an absolute path, the folder above its own. Returns the paths in the run
-        folder. Raises UsageError.
+        folder. Raises UsageError. Without `glob_str` (older scripts so write down what they changed)
+        there is nothing to do: name, notes and the rest are on record as they change.
         """
         from logging_core import saving
 
+        if glob_str is None:
+            return []
         return saving.save(self._run, glob_str, base_path, policy, glob)
 
     def restore(

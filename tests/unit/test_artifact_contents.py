@@ -198,6 +198,12 @@ def test_a_run_that_records_nothing_takes_artifacts_all_the_same(folder: Path) -
     assert not (folder / "runs").exists()
 
 
+def test_older_scripts_save_what_they_changed(run: Run) -> None:
+    run.notes = "of the whole group"
+    assert run.save() == []
+    assert run.notes == "of the whole group"
+
+
 def test_what_save_records(folder: Path, run: Run) -> None:
     (folder / "a").write_text("a")
     for policy in ("live", "now", "end"):
