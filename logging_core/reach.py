@@ -37,7 +37,7 @@ class Reach:
         `policy`: "live" sends each again when it changes, "now" once, "end" when the run ends.
         `glob`: False takes "*", "?" and "[" as they are. Without a `base_path` that is the working
         directory, or, of an absolute path, the folder above its own. Returns the paths in the run
-        folder. Raises UsageError. Without `glob_str` (older scripts so write down what they changed)
+        folder. Raises UsageError. Without `glob_str` (so older scripts write down changes)
         there is nothing to do: name, notes and the rest are on record as they change.
         """
         from logging_core import saving
